@@ -1,0 +1,171 @@
+"""Command line: list, run, table, figures."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from grustab.errors import GrustabError
+
+DESCRIPTION = """\
+Reproduce the tables of "Preventing Gradient Explosions in Gated Recurrent Units" (NIPS 2017).
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Words of the command line; ``None`` takes those of the process.
+
+    Returns:
+        Exit code: 0, 2 for input that cannot be used, 130 after an interruption.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.command(options) or 0
+    except GrustabError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `... | head`
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m experiments", description=DESCRIPTION)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, action, summary: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.set_defaults(command=action)
+        return sub
+
+    sub = command("list", _list, "Tables and cells: published value, runs done, estimated cost.")
+    sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")
+    _add_cells(sub)
+    _add_set(sub)
+    _add_out(sub, "folder of the results")
+    sub.add_argument(
+        "--plan",
+        nargs="?",
+        const="",
+        type=_seeds,
+        metavar="SEEDS",
+        help="print only 'cell seed' lines, in the order to run them; SEEDS such as 0-9 or 0,2; "
+        "default: as many as the config says",
+    )
+
+    sub = command("run", _run, "Run one cell with one seed and write its result.json.")
+    sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
+    sub.add_argument("--cell", required=True, metavar="CELL", help="name of the cell, see list")
+    sub.add_argument("--seed", type=_natural, default=0, metavar="S", help="default: 0")
+    sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
+    _add_set(sub)
+    sub.add_argument(
+        "--max-iterations",
+        type=_positive,
+        metavar="N",
+        help="stop there; the result counts as partial",
+    )
+    _add_out(sub, "folder the result goes to")
+    sub.add_argument("--force", action="store_true", help="run again where a result is there")
+
+    sub = command("table", _table, "Print and write a table: ours beside the published numbers.")
+    sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
+    _add_cells(sub)
+    _add_set(sub)
+    _add_out(sub, "folder of the results; the table is written there, too")
+
+    sub = command("figures", _figures, "Draw all figures from the results.")
+    _add_out(sub, "folder of the results; the figures go to its folder figures/")
+    return parser
+
+
+def _add_set(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument(
+        "--set",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="key=value",
+        help="replace settings of the config; such runs are kept apart",
+    )
+
+
+def _add_cells(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--cells", default="*", metavar="GLOB", help="such as 'sgd/*'; default: all")
+
+
+def _add_out(sub: argparse.ArgumentParser, text: str) -> None:
+    sub.add_argument("--out", type=Path, metavar="DIR", help=f"{text}; default: results/")
+
+
+def _seeds(text: str) -> list[int]:
+    seeds: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, dash, last = part.partition("-")
+        seeds += range(_natural(first), _natural(last if dash else first) + 1)
+    return seeds
+
+
+def _natural(text: str) -> int:
+    if not text.isdigit() or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"expected an integer from 0 to 2^32 - 1, got {text!r}")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
+    return int(text)
+
+
+# Imports wait until a command is chosen: --help and mistakes answer at once.
+
+
+def _out(options: argparse.Namespace) -> Path:
+    from experiments.results import RESULTS
+
+    return options.out or RESULTS
+
+
+def _list(options: argparse.Namespace) -> None:
+    from experiments.config import config_names, load_config
+    from experiments.listing import list_config
+
+    for name in [options.config] if options.config else config_names():
+        config = load_config(name, options.set)
+        cells = config.select(options.cells)
+        if options.plan is not None:
+            seeds = options.plan or range(config.runs)
+            print("\n".join(f"{cell.name} {seed}" for seed in seeds for cell in cells))
+        else:
+            print(list_config(config, cells, _out(options)))
+
+
+def _run(options: argparse.Namespace) -> None:
+    from experiments.config import load_config
+    from experiments.run import run_cell
+
+    cell = load_config(options.config, options.set).cell(options.cell)
+    run_cell(
+        cell, options.seed, options.device, options.max_iterations, _out(options), options.force
+    )
+
+
+def _table(options: argparse.Namespace) -> None:
+    from experiments.config import load_config
+    from experiments.table import write_table
+
+    config = load_config(options.config, options.set)
+    write_table(config, config.select(options.cells), _out(options))
+
+
+def _figures(options: argparse.Namespace) -> None:
+    from experiments.figures import draw_figures
+
+    draw_figures(_out(options))

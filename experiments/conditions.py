@@ -1,0 +1,99 @@
+"""The conditions of a run: every key that a config, a cell or --set may set."""
+
+import hashlib
+import json
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Divisor = Annotated[float, Field(gt=1, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+
+
+class Conditions(BaseModel):
+    """All that decides a run's numbers, apart from its seed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    # Data
+    task: Literal["language", "music"]
+    dataset: Literal["ptb", "nottingham", "nottingham_pickle", "synthetic"]
+    batching: Literal["stream", "tunes"]
+    """One stream cut into ``batch_size`` parts, or (music) whole tunes with masks."""
+    batch_size: Count
+    eval_batch_size: Count
+    bptt_steps: Count
+    """Steps of truncated back-propagation through time."""
+
+    # Model
+    units: Count
+    layers: Count
+    input_scale: Positive
+    """Factor on the output of the first layer."""
+    initial_std: Positive | None = None
+    """Standard deviation of the initial weights but W_hh; null: ``1 / sqrt(units)``."""
+    output_bias: bool
+    dropout: Share
+    dropout_after: list[Literal["input", "gru"]]
+
+    # Optimizer
+    loss: Literal["sum_over_steps", "mean_over_steps"]
+    """Over the steps of a batch; over the sequences of a batch it is always the mean."""
+    optimizer: Literal["sgd", "adam", "rmsprop"]
+    learning_rate: Positive
+    """SGD's and RMSprop's eta, Adam's alpha."""
+    adam_beta1: Share
+    adam_beta2: Share
+    rmsprop_beta: Share
+    epsilon: Positive
+    """Adam's and RMSprop's."""
+    schedule: Literal["constant", "exponential", "plateau"]
+    decay_divisor: Divisor | None = None
+    """exponential, plateau: what the learning rate is divided by."""
+    decay_after: Count | None = None
+    """exponential: epochs before the first division, which then comes every epoch;
+    plateau: epochs without improvement before a division."""
+    min_learning_rate: Positive | None = None
+    """Training ends when the learning rate falls below it."""
+    epochs: Count
+    """Epochs at most."""
+    stop_patience: Count | None = None
+    """Training ends after so many epochs without improvement of the validation loss."""
+
+    # What keeps the gradient from exploding
+    method: Literal["projection", "clipping", "elementwise_clipping", "none"]
+    delta: Annotated[float, Field(gt=0, lt=2)] | None = None
+    """projection: singular values of W_hh are capped at ``2 - delta``."""
+    projection: Literal["naive", "truncated"]
+    """projection: how the singular values are computed; the result is the same."""
+    threshold: Positive | None = None
+    """clipping: of the gradient's norm; elementwise_clipping: of its elements."""
+
+    # What is recorded
+    monitor_interval: Count
+    """Iterations summed up in one point of the recorded curves."""
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> "Conditions":
+        if self.method == "projection" and self.delta is None:
+            raise ValueError("method 'projection' needs delta, a number between 0 and 2")
+        if self.method.endswith("clipping") and self.threshold is None:
+            raise ValueError(f"method '{self.method}' needs threshold, a positive number")
+        if self.method != "projection" and self.delta is not None:
+            raise ValueError(f"delta belongs to method 'projection', not to '{self.method}'")
+        if not self.method.endswith("clipping") and self.threshold is not None:
+            raise ValueError(f"threshold belongs to clipping, not to method '{self.method}'")
+        if self.schedule != "constant" and None in (self.decay_divisor, self.decay_after):
+            raise ValueError(f"schedule '{self.schedule}' needs decay_divisor and decay_after")
+        if self.task == "language" and self.batching != "stream":
+            raise ValueError("task 'language' needs batching 'stream'")
+        if self.dataset != "synthetic" and (self.dataset == "ptb") != (self.task == "language"):
+            raise ValueError(f"dataset '{self.dataset}' does not fit task '{self.task}'")
+        return self
+
+    def digest(self) -> str:
+        """SHA-256 of all conditions: equal exactly where two runs ask for the same thing."""
+        text = json.dumps(self.model_dump(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,235 @@
+"""Read configs/*.yaml strictly: what it says, where each setting comes from, what was published."""
+
+import difflib
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from experiments.conditions import Conditions
+from grustab.errors import GrustabError
+
+CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
+
+#: Where a setting or number comes from; never mixed.
+STATED = "stated"  # in the paper's supplement
+UNVERIFIED = "main paper (unverified)"  # nobody here could check it against the text
+ASSUMPTION = "assumption"  # the paper is silent, we chose
+COMMAND_LINE = "command line"
+Source = Literal["stated", "main paper (unverified)", "assumption"]
+
+
+class ConfigError(GrustabError):
+    """A config, a cell name or an override is not valid."""
+
+
+class Published(BaseModel):
+    """A number of the supplement.
+
+    Attributes:
+        table: Number of its table.
+        column: Its column, as printed.
+        row: Its row, as printed.
+        printed: The entry exactly as printed.
+        value: The same as a number; ``None`` where the print cannot be read as one.
+        success_rate: Success rate printed with it, in percent.
+        test: Test entry printed with it, as printed.
+        note: What to know about the print.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    table: int
+    column: str
+    row: str
+    printed: str
+    value: float | None
+    success_rate: float | None = None
+    test: str | None = None
+    note: str | None = None
+
+
+class _CellText(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    set: dict[str, Any]
+    published: Published | None
+    source: Source = STATED
+
+
+class _ConfigText(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    title: str
+    notes: list[str] = []
+    report: Literal["validation", "seconds_per_iteration"] = "validation"
+    runs: int = Field(ge=1)
+    conditions: dict[Source, dict[str, Any]]
+    cells: dict[str, _CellText] = Field(min_length=1)
+
+
+class Cell(NamedTuple):
+    """One entry of a table: what to run and what to compare with.
+
+    Attributes:
+        config: Name of the config, the file's name without ``.yaml``.
+        name: Name of the cell, ``optimizer/method``.
+        conditions: All settings, resolved.
+        sources: Where each setting comes from.
+        published: The supplement's number, or ``None`` where there is none.
+        overrides: Settings given on the command line, with their values.
+    """
+
+    config: str
+    name: str
+    conditions: Conditions
+    sources: dict[str, str]
+    published: Published | None
+    overrides: dict[str, Any]
+
+
+class Config(NamedTuple):
+    """A config file, validated.
+
+    Attributes:
+        name: The file's name without ``.yaml``.
+        title: One line on what it reproduces.
+        notes: Remarks to print with its table.
+        report: What its table reports.
+        runs: Seeds per cell of the full experiment.
+        cells: All cells by name, in the file's order.
+    """
+
+    name: str
+    title: str
+    notes: list[str]
+    report: str
+    runs: int
+    cells: dict[str, Cell]
+
+    def cell(self, name: str) -> Cell:
+        """The cell of that name.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        if name not in self.cells:
+            raise ConfigError(f"config {self.name} has no cell {name!r}{_hint(name, self.cells)}")
+        return self.cells[name]
+
+    def select(self, pattern: str) -> list[Cell]:
+        """Cells whose name matches a shell pattern such as ``sgd/*``.
+
+        Raises:
+            ConfigError: If none does.
+        """
+        cells = [cell for name, cell in self.cells.items() if fnmatchcase(name, pattern)]
+        if not cells:
+            hint = _hint(pattern, self.cells)
+            raise ConfigError(f"config {self.name} has no cell {pattern!r}{hint}")
+        return cells
+
+
+def config_names() -> list[str]:
+    """Names of all configs of the package."""
+    return sorted(path.stem for path in CONFIG_DIR.glob("*.yaml"))
+
+
+def load_config(name: str, overrides: Sequence[str] = ()) -> Config:
+    """Read and validate a config.
+
+    Args:
+        name: Name of a config of the package (``table3_music``) or path of a ``.yaml`` file.
+        overrides: ``key=value`` settings, the value in YAML, that replace those of every cell.
+
+    Raises:
+        ConfigError: With one sentence that names the file, the key and what was expected.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIG_DIR / f"{name}.yaml"
+    if not path.is_file():
+        hint = _hint(name, config_names())
+        raise ConfigError(f"there is no config {name!r}{hint}")
+    text = _validated(path, _ConfigText, _parse(path))
+    base, base_sources = _merge_sources(path, text.conditions)
+    override = dict(_parse_override(item) for item in overrides)
+    cells = {}
+    for cell_name, cell in text.cells.items():
+        settings = {**base, **cell.set, **override}
+        sources = {
+            **base_sources,
+            **dict.fromkeys(cell.set, cell.source),
+            **dict.fromkeys(override, COMMAND_LINE),
+        }
+        where = f"cell {cell_name!r}" + (" with --set" if override else "")
+        conditions = _validated(path, Conditions, settings, where)
+        cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, override)
+    return Config(path.stem, text.title, text.notes, text.report, text.runs, cells)
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        problem = getattr(error, "problem", None) or str(error)
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}: not valid YAML: {' '.join(problem.split())}") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _merge_sources(
+    path: Path, conditions: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings of all sources together, and the source of each."""
+    settings: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, group in conditions.items():
+        for key, value in group.items():
+            if key in sources:
+                raise ConfigError(
+                    f"{path}: key '{key}' stands under both '{sources[key]}' and '{source}', "
+                    "expected it under one"
+                )
+            settings[key], sources[key] = value, source
+    return settings, sources
+
+
+def _parse_override(item: str) -> tuple[str, Any]:
+    key, equals, value = item.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"--set {item}: expected key=value, for example epochs=2")
+    if key not in Conditions.model_fields:
+        raise ConfigError(f"--set {item}: unknown key{_hint(key, Conditions.model_fields)}")
+    try:
+        return key, YAML(typ="safe", pure=True).load(value)
+    except YAMLError:
+        raise ConfigError(f"--set {item}: the value is not valid YAML") from None
+
+
+def _validated(path: Path, model: type[BaseModel], data: Any, where: str = "") -> Any:
+    """``model(**data)``, its first complaint as one sentence."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    prefix = f"{path}: " + (f"{where}: " if where else "")
+    if first["type"] == "extra_forbidden":
+        message = f"unknown key '{place}'{_hint(place, model.model_fields)}"
+    elif first["type"] == "missing":
+        message = f"key '{place}' is missing"
+    elif first["type"] == "value_error":
+        message = str(first["ctx"]["error"])
+    else:
+        expected = first["msg"][0].lower() + first["msg"][1:]
+        message = (f"key '{place}': " if place else "") + f"{expected}, got {first['input']!r}"
+    raise ConfigError(prefix + message)
+
+
+def _hint(wrong: str, known: Any) -> str:
+    close = difflib.get_close_matches(wrong, known, n=1)
+    if close:
+        return f", did you mean '{close[0]}'?"
+    return f", expected one of: {', '.join(known)}"

@@ -1,0 +1,70 @@
+"""What a run will cost, before it starts: a rough estimate from its matrix products."""
+
+import time
+from functools import cache
+
+import numpy as np
+
+from experiments.conditions import Conditions
+
+#: Iterations of an epoch and size of an input, so that no data has to be read for an estimate.
+#: Nottingham as whole tunes depends on the order: the mean over shuffled epochs.
+EPOCH = {
+    ("ptb", "stream"): (46_479 // 35, 10_000),
+    ("nottingham", "stream"): (8_828 // 35, 88),
+    ("nottingham", "tunes"): (700, 88),
+}
+#: Products of 20 rows, elementwise work and Python reach about this share of the machine's rate.
+EFFICIENCY = 0.35
+
+
+def iterations_an_epoch(c: Conditions) -> int | None:
+    """Iterations of one epoch, or ``None`` where it is not known without the data."""
+    dataset = c.dataset.removesuffix("_pickle")
+    known = EPOCH.get((dataset, c.batching))
+    return None if known is None else max(known[0] * 700 // (c.batch_size * c.bptt_steps), 1)
+
+
+def estimate_seconds(c: Conditions, rate: float) -> float | None:
+    """Seconds of a run of all its epochs on a CPU; may well be off by a factor of two.
+
+    Args:
+        c: Conditions of the run.
+        rate: The machine's :func:`product_rate`.
+    """
+    iterations = iterations_an_epoch(c)
+    if iterations is None:
+        return None
+    symbols = EPOCH[(c.dataset.removesuffix("_pickle"), c.batching)][1]
+    n, rows = c.units, c.batch_size * c.bptt_steps
+    # Forward, and twice as much backward; the input layer of a language model is a look-up.
+    inputs = 0 if c.task == "language" else symbols * n
+    flops = 6 * rows * (inputs + 6 * c.layers * n * n + n * symbols)
+    seconds = flops / rate / EFFICIENCY
+    if c.method == "projection":
+        seconds += 25 * c.layers * n**3 / rate  # a full SVD
+    evaluation = 1.1
+    return c.epochs * iterations * seconds * evaluation
+
+
+@cache
+def product_rate() -> float:
+    """Floating point operations a second of this machine's float32 matrix product."""
+    a = np.ones((1000, 1000), dtype=np.float32)
+    best = float("inf")
+    for _ in range(4):
+        start = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - start)
+    return 2 * len(a) ** 3 / best
+
+
+def human_time(seconds: float | None) -> str:
+    """``45 s``, ``12 min``, ``7.5 h``, or ``unknown``."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

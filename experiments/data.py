@@ -1,0 +1,74 @@
+"""Data of a run: iterators for training, validation and test, and the unigram baseline."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.conditions import Conditions
+from grustab import datasets
+from grustab.iterators import StreamIterator, TuneIterator
+
+
+class RunData(NamedTuple):
+    """What a run reads.
+
+    Attributes:
+        train, valid, test: Iterators of :class:`grustab.iterators.SequenceBatch`.
+        n_symbols: Words of the vocabulary, or notes.
+        unigram_loss: Validation loss in nats a step of the best predictor that always says the
+            same: each symbol's frequency in the training data (one added to each count).
+    """
+
+    train: StreamIterator | TuneIterator
+    valid: StreamIterator | TuneIterator
+    test: StreamIterator | TuneIterator
+    n_symbols: int
+    unigram_loss: float
+
+
+def load_data(conditions: Conditions, order: np.random.Generator) -> RunData:
+    """Load the data set and cut it as the conditions say.
+
+    Args:
+        conditions: Of the run.
+        order: The run's generator of the order of tunes; words keep theirs.
+
+    Raises:
+        grustab.errors.DataError: If a file is missing or damaged.
+        ValueError: If the data is too short for the batches asked for.
+    """
+    c = conditions
+    if c.task == "language":
+        corpus = datasets.load_ptb() if c.dataset == "ptb" else datasets.synthetic_corpus()
+        train = StreamIterator([corpus.train], c.batch_size, c.bptt_steps)
+        valid, test = (
+            StreamIterator([part], c.eval_batch_size, c.bptt_steps, repeat=False)
+            for part in (corpus.valid, corpus.test)
+        )
+        n_symbols = len(corpus.vocabulary)
+        return RunData(train, valid, test, n_symbols, _word_loss(corpus, n_symbols))
+    tunes = {
+        "nottingham": datasets.load_nottingham,
+        "nottingham_pickle": lambda: datasets.load_nottingham(filename="Nottingham.pickle"),
+        "synthetic": datasets.synthetic_tunes,
+    }[c.dataset]()
+    iterator = StreamIterator if c.batching == "stream" else TuneIterator
+    train = iterator(tunes.train, c.batch_size, c.bptt_steps, rng=order)
+    # Always tune by tune, each from h = 0, however training cuts them.
+    valid, test = (
+        TuneIterator(part, c.eval_batch_size, c.bptt_steps, repeat=False)
+        for part in (tunes.valid, tunes.test)
+    )
+    return RunData(train, valid, test, tunes.train[0].shape[1], _note_loss(tunes))
+
+
+def _word_loss(corpus: datasets.Corpus, n_words: int) -> float:
+    counts = np.bincount(corpus.train, minlength=n_words) + 1.0
+    return float(-np.log(counts / counts.sum())[corpus.valid].mean())
+
+
+def _note_loss(tunes: datasets.Tunes) -> float:
+    train, valid = np.concatenate(tunes.train), np.concatenate(tunes.valid)
+    p = (train.sum(axis=0) + 1.0) / (len(train) + 2.0)
+    q = valid.mean(axis=0)
+    return float(-(q * np.log(p) + (1 - q) * np.log(1 - p)).sum())

@@ -1,0 +1,32 @@
+"""--device: cpu, or the number of a GPU."""
+
+import chainer
+from chainer.backends import cuda
+
+from grustab.errors import GrustabError
+
+
+class DeviceError(GrustabError):
+    """The device asked for is not there."""
+
+
+def find_device(name: str) -> chainer.backend.Device:
+    """The Chainer device for ``cpu``, ``0``, ``1``...
+
+    Raises:
+        DeviceError: If it is neither, or CuPy or that GPU is not there.
+    """
+    if name == "cpu":
+        return chainer.get_device("@numpy")
+    if not name.isdigit():
+        raise DeviceError(f"--device {name}: expected cpu, or the number of a GPU such as 0")
+    # cuda.available says True for an installed CuPy without a GPU.
+    if not (cuda.available and cuda.cupy.cuda.is_available()):
+        raise DeviceError(
+            f"--device {name}: no GPU can be used (CuPy is missing or finds none); "
+            "take --device cpu, or install an extra: pip install -e '.[cuda12x]'"
+        )
+    count = cuda.cupy.cuda.runtime.getDeviceCount()
+    if int(name) >= count:
+        raise DeviceError(f"--device {name}: there are {count} GPUs, numbered from 0")
+    return chainer.get_device(int(name))

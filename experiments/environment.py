@@ -1,0 +1,84 @@
+"""What a run ran on: commit, versions, BLAS, threads, device."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import chainer
+import threadpoolctl
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("chainer", "numpy", "scipy", "fbpca", "cupy", "cupy-cuda12x", "cupy-cuda13x")
+
+
+def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
+    """Everything needed to judge, or repeat, a run's numbers and times.
+
+    Args:
+        device: The run's device.
+    """
+    return {
+        "git": git_state(),
+        "python": platform.python_version(),
+        "packages": _versions(),
+        "blas": _blas(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "device": _device_name(device),
+    }
+
+
+def git_state() -> dict[str, Any]:
+    """Commit of the source tree and whether files differ from it (results/ aside).
+
+    ``commit`` is ``None`` where the tree is no git checkout.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git("status", "--porcelain", "--", ".", ":!results")
+        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
+    except (OSError, subprocess.CalledProcessError):
+        return {"commit": None, "dirty": None}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _blas() -> list[dict[str, Any]]:
+    keys = ("internal_api", "version", "num_threads", "architecture")
+    pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
+    return [{key: pool.get(key) for key in keys} for pool in pools]
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _device_name(device: chainer.backend.Device) -> str:
+    if device.xp is not chainer.backends.cuda.cupy:
+        return "cpu"
+    properties = device.xp.cuda.runtime.getDeviceProperties(device.device.id)
+    return properties["name"].decode()

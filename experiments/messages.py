@@ -1,0 +1,75 @@
+"""What a run says to the person who started it."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from experiments.config import Cell
+from experiments.cost import estimate_seconds, human_time, iterations_an_epoch, product_rate
+from experiments.success import succeeded
+
+
+def announce(
+    cell: Cell, seed: int, device_name: str, max_iterations: int | None, path: Path
+) -> None:
+    """Say what a run will do and what it will cost."""
+    c = cell.conditions
+    protection = {"delta": c.delta, "threshold": c.threshold}
+    given = ", ".join(f"{key} {value:g}" for key, value in protection.items() if value is not None)
+    length = iterations_an_epoch(c)
+    size = f"{c.epochs} epochs at most" + (f" of about {length} iterations" if length else "")
+    if max_iterations:
+        size += f", stopped after {max_iterations} iterations"
+    seconds = estimate_seconds(c, product_rate()) if device_name == "cpu" else None
+    if seconds and max_iterations:
+        seconds *= min(1, max_iterations / (c.epochs * length))
+    print(
+        f"{cell.config} {cell.name}, seed {seed}, on {device_name}\n"
+        f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "
+        f"{c.learning_rate:g}, {c.method} {given}\n"
+        f"  {size}; rough estimate: {human_time(seconds)}\n"
+        f"  result: {shown(path)}",
+        flush=True,
+    )
+
+
+def summary(result: dict[str, Any]) -> str:
+    """One paragraph on how a run ended."""
+    lines = [
+        f"{result['status']} by {result['stopped_by']} after {result['iterations']} iterations "
+        f"(epoch {result['epochs']:.2f}), {human_time(result['seconds']['total'])}"
+    ]
+    if result["divergence"]:
+        lines.append(f"  {result['divergence']['message']}")
+    best = result["best"]
+    if best:
+        lines.append(
+            f"  best validation {score(result['conditions'], best['validation_loss'])}, test "
+            f"{score(result['conditions'], best['test_loss'])} at epoch {best['epoch']:.2f}; "
+            f"a unigram predictor: "
+            f"{score(result['conditions'], result['unigram_validation_loss'])}"
+        )
+    success = succeeded(result)
+    if success is not None:
+        lines.append(f"  success: {'yes' if success else 'no'}")
+    return "\n".join(lines)
+
+
+def score(conditions: dict[str, Any], loss: float) -> str:
+    """The loss as the paper gives it: perplexity for language, nats a step for music."""
+    if conditions["task"] == "language":
+        return f"perplexity {perplexity(loss):.4g}"
+    return f"loss {loss:.4g}"
+
+
+def perplexity(loss: float) -> float:
+    """``exp(loss)``, infinite where a float has no room for it."""
+    return math.exp(loss) if loss < 700 else math.inf
+
+
+def shown(path: Path) -> str:
+    """A path relative to the current folder where that is shorter."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -1,0 +1,122 @@
+"""The two models of the paper: a language model and a model of polyphonic music."""
+
+from collections.abc import Collection
+from typing import Any
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+from chainer.initializers import Normal
+
+from grustab.functions import seeded_dropout
+from grustab.generators import Generators
+from grustab.links import StackedGRU
+
+
+class SequenceModel(chainer.Chain):
+    """Linear layer without bias times a factor, GRU layers, linear output layer.
+
+    Args:
+        n_symbols: Size of an input and of an output: words, or notes.
+        units: Units of the first layer and of each GRU layer.
+        layers: Number of GRU layers.
+        input_scale: Factor on the first layer's output (main paper, unverified: 0.01).
+        initial_std: Standard deviation of the initial weights; ``None``: ``1 / sqrt(units)``.
+        dropout: Probability to drop an element.
+        dropout_after: Layers whose output is dropped: ``"input"``, ``"gru"`` or both. Between
+            two GRU layers it counts as the output of a GRU.
+        output_bias: Whether the output layer has a bias.
+        generators: The run's generators.
+    """
+
+    def __init__(
+        self,
+        n_symbols: int,
+        units: int,
+        layers: int,
+        input_scale: float,
+        initial_std: float | None,
+        dropout: float,
+        dropout_after: Collection[str],
+        output_bias: bool,
+        generators: Generators,
+    ) -> None:
+        super().__init__()
+        std = units**-0.5 if initial_std is None else initial_std
+        rng = generators.weights
+        between = dropout if "gru" in dropout_after else 0.0
+        with self.init_scope():
+            self.input = self.make_input(n_symbols, units, Normal(std, rng=rng))
+            self.gru = StackedGRU(
+                units, units, layers, between, std, rng, dropout_rng=generators.dropout
+            )
+            self.output = L.Linear(
+                units, n_symbols, nobias=not output_bias, initialW=Normal(std, rng=rng)
+            )
+        self.input_scale = input_scale
+        self.dropout = dict.fromkeys(dropout_after, dropout)
+        self.dropout_rng = generators.dropout
+
+    def reset_state(self) -> None:
+        """Start the next call from ``h = 0``."""
+        self.gru.reset_state()
+
+    def scores(self, xs: Any) -> chainer.Variable:
+        """Inputs of T steps of B sequences to the output layer's scores (T * B, n_symbols)."""
+        h = self.embed(xs) * self.input_scale
+        h = seeded_dropout(h, self.dropout.get("input", 0), self.dropout_rng)
+        h = self.gru(h)
+        h = seeded_dropout(h, self.dropout.get("gru", 0), self.dropout_rng)
+        return self.output(h.reshape(-1, h.shape[2]))
+
+
+class LanguageModel(SequenceModel):
+    """Next word: softmax over the vocabulary."""
+
+    def make_input(self, n_symbols: int, units: int, initial: Any) -> chainer.Link:
+        """A linear layer on one-hot words is a table of vectors."""
+        return L.EmbedID(n_symbols, units, initialW=initial)
+
+    def embed(self, xs: Any) -> chainer.Variable:
+        """Word numbers (T, B) to (T, B, units)."""
+        return self.input(xs)
+
+    def forward(self, xs: Any, ts: Any, mask: Any = None) -> chainer.Variable:
+        """Negative log-likelihood in nats, summed over all steps that count.
+
+        Args:
+            xs: Word numbers (T, B), int32.
+            ts: Next words (T, B), int32.
+            mask: (T, B), 0 where a step does not count, or ``None``.
+        """
+        if mask is not None:
+            ts = self.xp.where(mask > 0, ts, -1).astype(ts.dtype)
+        losses = F.softmax_cross_entropy(self.scores(xs), ts.ravel(), normalize=False, reduce="no")
+        return F.sum(losses)
+
+
+class MusicModel(SequenceModel):
+    """Next chord: an independent logistic output for each note."""
+
+    def make_input(self, n_symbols: int, units: int, initial: Any) -> chainer.Link:
+        """A linear layer without bias on the notes that sound."""
+        return L.Linear(n_symbols, units, nobias=True, initialW=initial)
+
+    def embed(self, xs: Any) -> chainer.Variable:
+        """Piano rolls (T, B, notes) to (T, B, units)."""
+        return self.input(xs, n_batch_axes=2)
+
+    def forward(self, xs: Any, ts: Any, mask: Any = None) -> chainer.Variable:
+        """Negative log-likelihood in nats, summed over notes and all steps that count.
+
+        Args:
+            xs: Piano rolls (T, B, notes), float32.
+            ts: The steps that follow, same shape.
+            mask: (T, B), 0 where a step does not count, or ``None``.
+        """
+        y = self.scores(xs)
+        # -log p(t) of a logistic output with score y is softplus(y) - t y.
+        losses = F.softplus(y) - y * ts.reshape(y.shape)
+        if mask is not None:
+            losses = F.sum(losses, axis=1) * mask.ravel()
+        return F.sum(losses)

@@ -1,0 +1,77 @@
+"""Optimizer, schedule, stopping rule and protection, as the conditions say."""
+
+from collections.abc import Callable
+
+import chainer
+from chainer import optimizer_hooks, optimizers, training
+from chainer.training import extensions, triggers
+
+from experiments.conditions import Conditions
+from grustab.extensions import PlateauDecay, SpectralProjection
+from grustab.generators import Generators
+from grustab.optimizer_hooks import GradientMonitor
+
+VALIDATION_LOSS = "validation/main/loss"
+
+
+def learning_rate_name(optimizer: chainer.Optimizer) -> str:
+    """What Chainer calls the optimizer's learning rate."""
+    return "alpha" if isinstance(optimizer, optimizers.Adam) else "lr"
+
+
+def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod:
+    """Chainer's optimizer for the model, with the monitor and then, if asked for, clipping."""
+    if c.optimizer == "sgd":
+        optimizer = optimizers.SGD(c.learning_rate)
+    elif c.optimizer == "adam":
+        optimizer = optimizers.Adam(c.learning_rate, c.adam_beta1, c.adam_beta2, c.epsilon)
+    else:
+        optimizer = optimizers.RMSprop(c.learning_rate, c.rmsprop_beta, c.epsilon)
+    optimizer.setup(model)
+    optimizer.add_hook(GradientMonitor())
+    if c.method == "clipping":
+        optimizer.add_hook(optimizer_hooks.GradientClipping(c.threshold))
+    elif c.method == "elementwise_clipping":
+        optimizer.add_hook(optimizer_hooks.GradientHardClipping(-c.threshold, c.threshold))
+    return optimizer
+
+
+def make_projection(
+    c: Conditions, model: chainer.Link, generators: Generators
+) -> SpectralProjection | None:
+    """The projection P_delta, where the method is that."""
+    if c.method != "projection":
+        return None
+    return SpectralProjection(model, c.delta, c.projection, generators.projection)
+
+
+def add_schedule(c: Conditions, trainer: training.Trainer) -> None:
+    """Extend the trainer with the schedule of the learning rate."""
+    attr = learning_rate_name(trainer.updater.get_optimizer("main"))
+    if c.schedule == "exponential":
+        # At the end of epochs decay_after, decay_after + 1, ...: so many epochs at full rate.
+        ends = triggers.ManualScheduleTrigger(list(range(c.decay_after, c.epochs)), "epoch")
+        shift = extensions.ExponentialShift(attr, 1 / c.decay_divisor)
+        trainer.extend(shift, trigger=ends)
+    elif c.schedule == "plateau":
+        trainer.extend(PlateauDecay(c.decay_divisor, c.decay_after, attr, VALIDATION_LOSS))
+
+
+def make_stop_trigger(
+    c: Conditions, optimizer: chainer.Optimizer
+) -> Callable[[training.Trainer], bool]:
+    """The rule that ends training: epochs, patience or a learning rate that became too small."""
+    last_epoch = (c.epochs, "epoch")
+    if c.stop_patience is None:
+        length = triggers.IntervalTrigger(*last_epoch)
+    else:
+        length = triggers.EarlyStoppingTrigger(
+            monitor=VALIDATION_LOSS, patience=c.stop_patience, max_trigger=last_epoch
+        )
+    attr = learning_rate_name(optimizer)
+
+    def stop(trainer: training.Trainer) -> bool:
+        too_small = (c.min_learning_rate or 0) > getattr(optimizer, attr)
+        return length(trainer) or too_small
+
+    return stop

@@ -1,0 +1,123 @@
+"""Result files: where they are, written whole or not at all, read with care."""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments.config import Cell
+from experiments.environment import ROOT
+from grustab.errors import GrustabError
+
+SCHEMA = 1
+RESULTS = ROOT / "results"
+RUNS = ROOT / "runs"
+FINISHED = ("completed", "diverged")
+REQUIRED = (
+    "schema config cell seed status conditions conditions_sha256 iterations epochs best curves "
+    "unigram_validation_loss seconds"
+).split()
+
+
+class ResultError(GrustabError):
+    """A result file cannot be written, or is not one of ours."""
+
+
+def run_path(cell: Cell, seed: int) -> Path:
+    """Folder of a run, relative to ``results/`` or ``runs/``.
+
+    The conditions' hash is part of it: runs under other conditions never meet.
+    """
+    return Path(cell.config) / cell.name / f"seed{seed}-{cell.conditions.digest()[:8]}"
+
+
+def result_file(directory: Path, cell: Cell, seed: int) -> Path:
+    """The ``result.json`` of a run under a results folder."""
+    return directory / run_path(cell, seed) / "result.json"
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """Write a result file whole or not at all.
+
+    Raises:
+        ResultError: If the folder or the disk does not take it.
+    """
+    write_text(path, _format(result) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises:
+        ResultError: If the folder or the disk does not take it.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, prefix=".", delete=False, encoding="utf-8"
+        ) as file:
+            temporary = file.name
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise ResultError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Read a result file.
+
+    Raises:
+        ResultError: If it is not whole, or not a result of this version.
+    """
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ResultError(f"{path}: not valid JSON ({error}); delete it or run again") from None
+    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
+        raise ResultError(f'{path}: expected a result with "schema": {SCHEMA}')
+    missing = [key for key in REQUIRED if key not in result]
+    if missing:
+        raise ResultError(f"{path}: key '{missing[0]}' is missing; delete the file or run again")
+    return result
+
+
+def find_results(directory: Path, cell: Cell) -> list[dict[str, Any]]:
+    """All results of a cell under just these conditions, by seed."""
+    digest = cell.conditions.digest()
+    paths = (directory / cell.config / cell.name).glob(f"seed*-{digest[:8]}/result.json")
+    results = (read_result(path) for path in paths)
+    same = [result for result in results if result["conditions_sha256"] == digest]
+    return sorted(same, key=lambda result: result["seed"])
+
+
+def all_results(directory: Path, config: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every result of a config, whatever its conditions, with its path."""
+    for path in sorted((directory / config).glob("**/result.json")):
+        yield path, read_result(path)
+
+
+def finite(value: float | None) -> float | None:
+    """The number with 7 significant digits, or ``None`` where JSON has no number for it."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.7g}")
+
+
+def _format(value: Any, indent: int = 0) -> str:
+    """JSON with a line for each key, and a whole curve on one line."""
+    if isinstance(value, dict) and value:
+        pad = " " * (indent + 1)
+        items = (f"{pad}{json.dumps(k)}: {_format(v, indent + 1)}" for k, v in value.items())
+        return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
+    return json.dumps(value, allow_nan=False, ensure_ascii=False)

@@ -1,0 +1,247 @@
+"""Run one cell with one seed and write its result."""
+
+import datetime
+import shlex
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import chainer
+import numpy as np
+from chainer import training
+from chainer.training import extensions
+
+from experiments.conditions import Conditions
+from experiments.config import Cell
+from experiments.data import RunData, load_data
+from experiments.device import find_device
+from experiments.environment import describe_environment
+from experiments.messages import announce, shown, summary
+from experiments.models import LanguageModel, MusicModel, SequenceModel
+from experiments.optimization import (
+    add_schedule,
+    make_optimizer,
+    make_projection,
+    make_stop_trigger,
+)
+from experiments.progress import EpochBar
+from experiments.recorder import EpochRecorder, IterationRecorder
+from experiments.results import (
+    FINISHED,
+    RUNS,
+    SCHEMA,
+    finite,
+    read_result,
+    result_file,
+    run_path,
+    write_result,
+)
+from grustab.errors import DivergenceError, NonFiniteMatrixError
+from grustab.extensions import SequenceEvaluator, SpectrumMonitor
+from grustab.generators import Generators
+from grustab.updaters import BPTTUpdater
+
+
+class Run:
+    """One cell with one seed, built and ready to train.
+
+    Args:
+        cell: What to run.
+        seed: Seed of all its generators.
+        device: Where to run.
+        max_iterations: Stop there, whatever the conditions say; the result is then partial.
+
+    Attributes:
+        trainer: The Chainer trainer with all extensions.
+        model: The model.
+        data: The iterators.
+    """
+
+    def __init__(
+        self, cell: Cell, seed: int, device: chainer.backend.Device, max_iterations: int | None
+    ) -> None:
+        self.cell, self.seed, self.device = cell, seed, device
+        c = cell.conditions
+        generators = Generators(seed, device)
+        self.data = load_data(c, generators.order)
+        self.model = make_model(c, self.data, generators)
+        self.model.to_device(device)
+        optimizer = make_optimizer(c, self.model)
+        self.updater = BPTTUpdater(
+            self.data.train, optimizer, mean_over_steps=c.loss == "mean_over_steps"
+        )
+        self.rule = make_stop_trigger(c, optimizer)
+        self.max_iterations = max_iterations
+        self.stopped_by = "an interruption"
+        self.trainer = training.Trainer(
+            self.updater, self._stop, out=str(RUNS / run_path(cell, seed))
+        )
+        self.validation = SequenceEvaluator(self.data.valid, self.model)
+        self.test = SequenceEvaluator(self.data.test, self.model, name="test")
+        self.iterations = IterationRecorder(SpectrumMonitor(self.model), c.monitor_interval)
+        self.epochs = EpochRecorder(self.validation, self.test)
+        self.projection = make_projection(c, self.model, generators)
+        for extension in (self.projection, self.iterations, self.epochs):
+            if extension is not None:
+                self.trainer.extend(extension)
+        add_schedule(c, self.trainer)
+        self.trainer.extend(extensions.LogReport(trigger=(1, "epoch")))
+        self.started = datetime.datetime.now(datetime.UTC)
+
+    def _stop(self, trainer: training.Trainer) -> bool:
+        if self.rule(trainer):
+            self.stopped_by = "its own rule"
+            return True
+        if self.max_iterations and trainer.updater.iteration >= self.max_iterations:
+            self.stopped_by = f"--max-iterations {self.max_iterations}"
+            return True
+        return False
+
+    def train(self) -> dict[str, Any]:
+        """Train to the end, to divergence, or to an interruption.
+
+        Returns:
+            The contents of ``result.json``.
+        """
+        self.trainer.extend(EpochBar(self._planned_epochs()))
+        start = time.perf_counter()
+        status, divergence = "interrupted", None
+        try:
+            # An explosion overflows; the loss and gradient checks say so, once.
+            with np.errstate(over="ignore", invalid="ignore"):
+                self.trainer.run(show_loop_exception_msg=False)
+                if self.stopped_by == "its own rule":
+                    status = "completed"
+                if not self.epochs.up_to_date(self.trainer):
+                    self.epochs(self.trainer)
+        except (DivergenceError, NonFiniteMatrixError) as error:
+            status = "diverged"
+            self.stopped_by = "divergence"
+            divergence = {
+                "iteration": self.updater.iteration,
+                "quantity": getattr(error, "quantity", "W_hh"),
+                "message": str(error),
+            }
+        except KeyboardInterrupt:
+            pass
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.iterations.close(self.trainer)
+        return self._result(status, divergence, time.perf_counter() - start)
+
+    def _planned_epochs(self) -> float:
+        epochs = self.cell.conditions.epochs
+        length = getattr(self.data.train, "batches", None)
+        if self.max_iterations and length:
+            return min(epochs, self.max_iterations / length)
+        return epochs
+
+    def _result(
+        self, status: str, divergence: dict[str, Any] | None, total: float
+    ) -> dict[str, Any]:
+        cell, c = self.cell, self.cell.conditions
+        curves = {"iterations": dict(self.iterations.curves), "epochs": self.epochs.curves}
+        return {
+            "schema": SCHEMA,
+            "config": cell.config,
+            "cell": cell.name,
+            "seed": self.seed,
+            "status": status,
+            "stopped_by": self.stopped_by,
+            "divergence": divergence,
+            "iterations": self.updater.iteration,
+            "epochs": finite(self.updater.epoch_detail),
+            "best": self.epochs.best,
+            "unigram_validation_loss": self.data.unigram_loss,
+            "gradient_mean": self.iterations.gradient_means(),
+            "certificate": certificate(c, curves["iterations"]),
+            "seconds": {
+                "training": finite(self.updater.seconds),
+                "projection": finite(self.projection.seconds if self.projection else 0.0),
+                "evaluation": finite(self.validation.seconds + self.test.seconds),
+                "total": finite(total),
+            },
+            "overrides": cell.overrides,
+            "conditions": c.model_dump(),
+            "sources": cell.sources,
+            "conditions_sha256": c.digest(),
+            "command": " ".join(["python -m experiments", *map(shlex.quote, sys.argv[1:])]),
+            "started": self.started.isoformat(timespec="seconds"),
+            "environment": describe_environment(self.device),
+            "curves": curves,
+        }
+
+
+def make_model(c: Conditions, data: RunData, generators: Generators) -> SequenceModel:
+    """The model of the task, as the conditions say."""
+    model = LanguageModel if c.task == "language" else MusicModel
+    return model(
+        data.n_symbols,
+        c.units,
+        c.layers,
+        c.input_scale,
+        c.initial_std,
+        c.dropout,
+        c.dropout_after,
+        c.output_bias,
+        generators,
+    )
+
+
+def certificate(c: Conditions, curves: dict[str, list[Any]]) -> dict[str, Any]:
+    """Largest exact ``sigma_1(W_hh)`` seen at the end of any window, beside the cap."""
+    seen = [value for layers in curves.get("sigma_1", []) for value in layers if value is not None]
+    return {
+        "cap": None if c.delta is None else 2 - c.delta,
+        "largest_sigma_1": max(seen, default=None),
+        "checks": len(seen),
+    }
+
+
+def run_cell(
+    cell: Cell,
+    seed: int,
+    device_name: str,
+    max_iterations: int | None,
+    out: Path,
+    force: bool,
+) -> Path:
+    """Run a cell unless its result is there, and write the result.
+
+    Args:
+        cell: What to run.
+        seed: Seed of the run.
+        device_name: ``cpu`` or the number of a GPU.
+        max_iterations: Stop there; the result is then partial (``interrupted``).
+        out: Folder of the results.
+        force: Run even where a finished result is there, and replace it.
+
+    Returns:
+        Path of the result file.
+
+    Raises:
+        KeyboardInterrupt: After an interruption, the partial result written.
+        GrustabError: If the device, the data or the results folder is not usable.
+    """
+    device = find_device(device_name)
+    device.use()
+    path = result_file(out, cell, seed)
+    existing = read_result(path) if path.exists() else None
+    if existing and existing["status"] in FINISHED and not force:
+        print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
+        return path
+    announce(cell, seed, device_name, max_iterations, path)
+    # A batch system's SIGTERM is an interruption like Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    run = Run(cell, seed, device, max_iterations)
+    result = run.train()
+    if existing and existing["status"] == "interrupted" and not force:
+        if result["status"] == "interrupted" and result["iterations"] < existing["iterations"]:
+            path = RUNS / run_path(cell, seed) / "result.json"
+            print(f"a longer partial result stays in place; this one goes to {shown(path)}")
+    write_result(path, result)
+    print(summary(result), flush=True)
+    if run.stopped_by == "an interruption":
+        raise KeyboardInterrupt
+    return path

@@ -1,0 +1,36 @@
+"""The two kinds of data the paper trains on."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Corpus(NamedTuple):
+    """A text as three streams of word numbers over one vocabulary.
+
+    Attributes:
+        train: int32, shape ``(tokens,)``, each number an index into ``vocabulary``.
+        valid: The same for validation.
+        test: The same for testing.
+        vocabulary: The words; the position is the number.
+    """
+
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    vocabulary: list[str]
+
+
+class Tunes(NamedTuple):
+    """Piano rolls, one array a tune.
+
+    Attributes:
+        train: Arrays of shape ``(steps, notes)``, uint8, 1 where the note sounds at the step and 0
+            elsewhere; column 0 is the lowest note.
+        valid: The same for validation.
+        test: The same for testing.
+    """
+
+    train: list[np.ndarray]
+    valid: list[np.ndarray]
+    test: list[np.ndarray]

@@ -1,0 +1,43 @@
+"""Errors a person can act on.
+
+Every message is one sentence that names what was wrong (file, key, value) and what was
+expected.  The command line prints it without a traceback and ends with exit code 2.
+"""
+
+
+class GrustabError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class DataError(GrustabError):
+    """A data file is missing, damaged, of the wrong form, or could not be downloaded."""
+
+
+class NonFiniteMatrixError(GrustabError, ValueError):
+    """A matrix to project holds NaN or Inf.
+
+    Attributes:
+        count: Number of entries that are NaN or Inf.
+        size: Number of entries in all.
+    """
+
+    def __init__(self, count: int, size: int) -> None:
+        super().__init__(
+            f"cannot project a matrix with NaN or Inf: {count} of its {size} entries are not finite"
+        )
+        self.count = count
+        self.size = size
+
+
+class DivergenceError(GrustabError):
+    """Training left the finite numbers: a result of the run, not a mistake of the person.
+
+    Attributes:
+        quantity: What was not finite, ``"loss"``, ``"gradient"`` or ``"W_hh"``.
+        value: Its value, ``nan`` or ``inf``.
+    """
+
+    def __init__(self, quantity: str, value: float) -> None:
+        super().__init__(f"the {quantity} is no longer finite ({value})")
+        self.quantity = quantity
+        self.value = value

@@ -1,0 +1,47 @@
+"""Divide the learning rate when the validation loss stops improving."""
+
+from chainer import training
+
+
+class PlateauDecay(training.Extension):
+    """Divide an optimizer attribute after ``patience`` checks without improvement.
+
+    Section B.1, music with SGD: eta 0.1, divided by 1.25 after 10 consecutive epochs without
+    improvement. The count starts anew after each division (our assumption).
+
+    Args:
+        divisor: What the attribute is divided by.
+        patience: Number of consecutive checks without a new best value.
+        attr: Attribute of the optimizer, ``"lr"`` or Adam's ``"alpha"``.
+        monitor: Observation to watch, smaller is better.
+
+    Attributes:
+        best: Smallest value seen.
+        count: Checks since then, or since the last division.
+    """
+
+    trigger = (1, "epoch")
+    priority = training.PRIORITY_READER
+
+    def __init__(
+        self,
+        divisor: float,
+        patience: int,
+        attr: str = "lr",
+        monitor: str = "validation/main/loss",
+    ) -> None:
+        self.divisor, self.patience, self.attr, self.monitor = divisor, patience, attr, monitor
+        self.best = float("inf")
+        self.count = 0
+
+    def __call__(self, trainer: training.Trainer) -> None:
+        """Compare the observed value with the best one so far."""
+        value = float(trainer.observation[self.monitor])
+        if value < self.best:
+            self.best, self.count = value, 0
+            return
+        self.count += 1
+        if self.count >= self.patience:
+            optimizer = trainer.updater.get_optimizer("main")
+            setattr(optimizer, self.attr, getattr(optimizer, self.attr) / self.divisor)
+            self.count = 0

@@ -1,0 +1,102 @@
+"""P_delta after every optimizer step."""
+
+import time
+from typing import Any
+
+import chainer
+import numpy as np
+from chainer import training
+
+from grustab.links.gru import GRU
+from grustab.spectral import METHODS, project
+from grustab.stability import singular_value_bounds
+
+
+class SpectralProjection(training.Extension):
+    """Cap the singular values of every ``W_hh`` of a model at ``2 - delta`` (Lemma 5).
+
+    Extend a trainer with it and it acts after each optimizer step, before any other extension
+    sees the weights, whatever the optimizer is. Without a trainer, call it after each step::
+
+        projection = SpectralProjection(model, delta=0.2)
+        optimizer.update(model, xs, ts)
+        projection()
+
+    It reports, for each GRU under its path in the model (``projection/gru/0/...``),
+    ``sigma_before`` and ``sigma_after`` (largest singular value) and ``capped`` (how many were
+    set to the cap), and ``projection/time`` in seconds.
+
+    Args:
+        target: Model with one or more :class:`grustab.links.GRU`, at any depth.
+        delta: Safety margin in (0, 2).
+        method: As in :func:`grustab.spectral.project`.
+        rng: Generator for randomized methods; ``None`` makes one seeded with 0.
+
+    Attributes:
+        seconds: Time spent in all calls so far.
+
+    Raises:
+        ValueError: If the model holds no GRU, or ``delta`` or ``method`` is not a valid one.
+        NonFiniteMatrixError: In a call, if a ``W_hh`` holds NaN or Inf.
+    """
+
+    trigger = (1, "iteration")
+    # Before evaluation, monitors and snapshots: nobody may see weights above the cap.
+    priority = training.PRIORITY_WRITER + 100
+
+    def __init__(
+        self,
+        target: chainer.Link,
+        delta: float,
+        method: str = "naive",
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        if not 0 < delta < 2:
+            raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        self.grus = gru_layers(target)
+        if not self.grus:
+            raise ValueError("the model holds no grustab.links.GRU to project")
+        self.delta, self.method = delta, method
+        self.rng = np.random.default_rng(0) if rng is None else rng
+        self.seconds = 0.0
+        # What Lemma 6 starts from: W_hh after the last call and bounds on its singular values.
+        self._last: dict[str, tuple[Any, np.ndarray]] = {}
+
+    def __call__(self, trainer: training.Trainer | None = None) -> None:
+        """Project every ``W_hh`` in place and report."""
+        start = time.perf_counter()
+        for name, gru in self.grus.items():
+            with chainer.using_device(gru.device):
+                self._project(name, gru)
+        elapsed = time.perf_counter() - start
+        self.seconds += elapsed
+        chainer.report({"projection/time": elapsed})
+
+    def _project(self, name: str, gru: GRU) -> None:
+        w = gru.W_hh
+        bounds = None
+        if name in self._last:
+            before, sigma = self._last[name]
+            bounds = singular_value_bounds(sigma, float(np.linalg.norm((w - before).ravel())))
+        projected, info = project(
+            w, self.delta, self.method, bounds=bounds, rng=self.rng, return_info=True
+        )
+        if projected is not w:
+            gru.W_hh = projected
+        if self.method != "naive":
+            self._last[name] = w.copy(), info.bounds
+        chainer.report(
+            {
+                f"projection{name}/sigma_before": info.sigma_before,
+                f"projection{name}/sigma_after": info.sigma_after,
+                f"projection{name}/capped": info.capped,
+            }
+        )
+
+
+def gru_layers(model: chainer.Link) -> dict[str, GRU]:
+    """Every GRU of a model by its path (``/gru/0``; empty for a model that is a GRU)."""
+    layers = ((name, link) for name, link in model.namedlinks() if isinstance(link, GRU))
+    return {"" if name == "/" else name: link for name, link in layers}

@@ -1,0 +1,106 @@
+"""One long stream, cut into B parallel parts and read T steps at a time."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from chainer.dataset import Iterator
+
+from grustab.iterators.batch import SequenceBatch
+
+
+class StreamIterator(Iterator):
+    """Contiguous batches of a stream, as in the usual Penn Treebank set-up.
+
+    The sequences are joined end to end and the stream is cut into ``batch_size`` parts of equal
+    length, read side by side ``n_steps`` at a time; the state is carried from batch to batch and
+    reset at the start of each epoch.
+
+    Args:
+        sequences: Arrays that agree in all but the first axis: (N,) word numbers or (N, notes).
+        batch_size: Number of parts B.
+        n_steps: Steps a batch T.
+        repeat: ``True`` (training): go on for ever, and drop the up to ``T`` last steps of a part
+            that do not fill a batch, so that all batches have one shape. ``False`` (evaluation):
+            one pass in which every step counts; the tail is a shorter batch and a mask marks
+            the padding of the last part.
+        rng: Shuffle the sequences with it at each epoch; ``None`` keeps their order.
+
+    Raises:
+        ValueError: If the stream is too short for one batch.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequence[np.ndarray],
+        batch_size: int,
+        n_steps: int,
+        repeat: bool = True,
+        rng: np.random.Generator | None = None,
+    ) -> None:
+        self.sequences = list(sequences)
+        self.batch_size, self.n_steps = batch_size, n_steps
+        self.repeat, self.rng = repeat, rng
+        n = sum(len(s) for s in self.sequences) - 1  # the last one is only a target
+        self.length = n // batch_size if repeat else -(-n // batch_size)
+        self.batches = self.length // n_steps if repeat else -(-self.length // n_steps)
+        if self.batches < 1:
+            raise ValueError(
+                f"a stream of {n + 1} steps is too short for batches of "
+                f"{batch_size} x {n_steps} steps"
+            )
+        self.reset()
+
+    def reset(self) -> None:
+        """Start from the beginning of the first epoch."""
+        self.epoch = 0
+        self.is_new_epoch = False
+        self.position = 0  # batches read in this epoch
+        self.previous_epoch_detail = -1.0
+        self._cut()
+
+    def _cut(self) -> None:
+        order = range(len(self.sequences))
+        if self.rng is not None:
+            order = self.rng.permutation(len(self.sequences))
+        stream = np.concatenate([self.sequences[i] for i in order])
+        n, size = len(stream) - 1, self.batch_size * self.length
+        self._mask = None
+        if size > n:
+            padding = np.zeros((size - n, *stream.shape[1:]), dtype=stream.dtype)
+            stream = np.concatenate((stream, padding))
+            self._mask = (np.arange(size) < n).reshape(self.batch_size, -1).T.astype(np.float32)
+        parts = (self.batch_size, self.length, *stream.shape[1:])
+        self._xs = stream[:size].reshape(parts).swapaxes(0, 1)
+        self._ts = stream[1 : size + 1].reshape(parts).swapaxes(0, 1)
+
+    @property
+    def epoch_detail(self) -> float:
+        """Epochs done, with the fraction of the current one."""
+        return self.epoch + self.position / self.batches
+
+    def __next__(self) -> SequenceBatch:
+        """Next batch; an epoch's first one says that the state is to be reset."""
+        if not self.repeat and self.epoch:
+            raise StopIteration
+        self.previous_epoch_detail = self.epoch_detail
+        if self.is_new_epoch and self.rng is not None:
+            self._cut()
+        first = self.position == 0
+        steps = slice(self.position * self.n_steps, (self.position + 1) * self.n_steps)
+        mask = None if self._mask is None else self._mask[steps]
+        if mask is not None and mask.all():
+            mask = None
+        batch = SequenceBatch(_dense(self._xs[steps]), _dense(self._ts[steps]), mask, first)
+        self.position += 1
+        self.is_new_epoch = self.position == self.batches
+        if self.is_new_epoch:
+            self.epoch += 1
+            self.position = 0
+        return batch
+
+    next = __next__
+
+
+def _dense(part: np.ndarray) -> np.ndarray:
+    """Word numbers as they are, piano rolls (uint8) as float32, both contiguous."""
+    return np.ascontiguousarray(part, dtype=np.int32 if part.ndim == 2 else np.float32)

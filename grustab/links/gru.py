@@ -1,0 +1,124 @@
+"""One layer of the paper's GRU as a stateful Chainer link over whole sequences."""
+
+from typing import Any
+
+import chainer
+import numpy as np
+from chainer import Parameter, backend
+
+from grustab.functions.gru import gru_sequence
+
+
+def _named_matrix(parameter: str, block: int, doc: str) -> property:
+    """A property that reads and writes one of the three matrices stacked in a parameter."""
+
+    def rows(link: "GRU") -> Any:
+        n = link.out_size
+        return getattr(link, parameter).array[block * n : (block + 1) * n]
+
+    def write(link: "GRU", value: Any) -> None:
+        matrix = rows(link)
+        if np.shape(value) != matrix.shape:
+            raise ValueError(f"expected a matrix of shape {matrix.shape}, got {np.shape(value)}")
+        with chainer.using_device(link.device):
+            matrix[...] = link.device.send(value)
+
+    return property(rows, write, doc=doc)
+
+
+class GRU(chainer.Link):
+    """GRU layer, eqs. (1)-(4) of the supplement exactly; there are no biases.
+
+    ``hs = gru(xs)`` takes a whole sequence (T, B, in_size) and gives all states (T, B, out_size).
+    The state after the last step is carried to the next call; the gradient is not (truncated
+    back-propagation through time).
+
+    The six matrices are stored as two parameters, ``W_x`` (3n, m) and ``W_h`` (3n, n), so that
+    three products become one; ``gru.W_xz`` ... ``gru.W_hh`` are views into them that can be read
+    and assigned.
+
+    Args:
+        in_size: Length m of an input vector.
+        out_size: Length n of the state.
+        initial_std: Standard deviation of the normal distribution that every matrix but ``W_hh``
+            starts from; ``None`` means ``1 / sqrt(out_size)`` (main paper, unverified: variance
+            1/650 with 650 units).
+        rng: Generator of the initial weights; ``None`` makes one seeded with 0.
+        dtype: Floating dtype of weights and states.
+
+    Attributes:
+        W_x: Parameter (3n, m), ``W_xz``, ``W_xr``, ``W_xh`` stacked.
+        W_h: Parameter (3n, n), ``W_hz``, ``W_hr``, ``W_hh`` stacked.
+        h: State (B, n), an array, or ``None`` for zeros (the fixed point of Lemma 1).
+    """
+
+    W_xz = _named_matrix("W_x", 0, "Update gate, input: (n, m), eq. (1).")
+    W_xr = _named_matrix("W_x", 1, "Reset gate, input: (n, m), eq. (2).")
+    W_xh = _named_matrix("W_x", 2, "Candidate, input: (n, m), eq. (4).")
+    W_hz = _named_matrix("W_h", 0, "Update gate, recurrent: (n, n), eq. (1).")
+    W_hr = _named_matrix("W_h", 1, "Reset gate, recurrent: (n, n), eq. (2).")
+    W_hh = _named_matrix("W_h", 2, "Candidate, recurrent: (n, n), eq. (4); P_delta acts on it.")
+
+    def __init__(
+        self,
+        in_size: int,
+        out_size: int,
+        initial_std: float | None = None,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        super().__init__()
+        rng = np.random.default_rng(0) if rng is None else rng
+        std = out_size**-0.5 if initial_std is None else initial_std
+        w_x = rng.normal(0, std, (3 * out_size, in_size))
+        w_h = rng.normal(0, std, (3 * out_size, out_size))
+        # Main paper (unverified): the left singular vectors of a random matrix.
+        w_h[2 * out_size :] = np.linalg.svd(rng.normal(size=(out_size, out_size)))[0]
+        with self.init_scope():
+            self.W_x = Parameter(w_x.astype(dtype))
+            self.W_h = Parameter(w_h.astype(dtype))
+        self.in_size, self.out_size = in_size, out_size
+        self.h = None
+
+    def reset_state(self) -> None:
+        """Start the next call from ``h = 0``."""
+        self.h = None
+
+    def set_state(self, h: Any) -> None:
+        """Start the next call from ``h``, an array or Variable of shape (B, out_size).
+
+        Raises:
+            ValueError: If ``h`` is not a matrix with ``out_size`` columns.
+        """
+        h = h.array if isinstance(h, chainer.Variable) else h
+        if h.ndim != 2 or h.shape[1] != self.out_size:
+            raise ValueError(f"expected a state of shape (B, {self.out_size}), got {h.shape}")
+        self.h = self.device.send(h).astype(self.W_h.dtype)
+
+    def device_resident_accept(self, visitor: Any) -> None:
+        """Move the state along when the link moves to another device."""
+        super().device_resident_accept(visitor)
+        if self.h is not None:
+            self.h = visitor.visit_array(self.h)
+
+    def forward(self, xs: Any) -> chainer.Variable:
+        """Run over a sequence and keep the last state.
+
+        Args:
+            xs: Inputs (T, B, in_size), T >= 1, dtype as the weights.
+
+        Returns:
+            States (T, B, out_size).
+
+        Raises:
+            chainer.utils.type_check.InvalidType: If the shape does not fit the weights or the
+                carried state (another B: call :meth:`reset_state` first).
+        """
+        xs = chainer.as_variable(xs)
+        h = self.h
+        if h is None:
+            xp = backend.get_array_module(xs)
+            h = xp.zeros((xs.shape[1], self.out_size), dtype=self.W_h.dtype)
+        hs = gru_sequence(xs, h, self.W_x, self.W_h)
+        self.h = hs.array[-1].copy()  # a copy: a view would keep all T states alive
+        return hs

@@ -1,0 +1,186 @@
+"""P_delta: cap the singular values of a matrix at 2 - delta (Lemma 5)."""
+
+from typing import Any, NamedTuple
+
+import chainer
+import fbpca
+import numpy as np
+import scipy.linalg
+from chainer import backend
+from chainer.backends import cuda
+
+from grustab.errors import NonFiniteMatrixError
+
+METHODS = ("naive", "truncated")
+
+#: A projected matrix may exceed the cap by this much, relative, and never by more.
+TOLERANCE = 1e-5
+
+
+class ProjectionInfo(NamedTuple):
+    """What one projection found and did.
+
+    Attributes:
+        sigma_before: Largest singular value before, or the bound on it where Lemma 6 alone
+            showed that nothing exceeds the cap.
+        sigma_after: The same after: never above the cap, up to :data:`TOLERANCE`.
+        capped: How many singular values were set to the cap.
+        computed: How many singular triplets were computed, all attempts together.
+        bounds: Upper estimates of all singular values of the projected matrix, descending,
+            float64: with the next step's Frobenius norm added they are Lemma 6's bounds.
+    """
+
+    sigma_before: float
+    sigma_after: float
+    capped: int
+    computed: int
+    bounds: np.ndarray
+
+
+def project(
+    W: Any,
+    delta: float,
+    method: str = "naive",
+    *,
+    bounds: np.ndarray | None = None,
+    rng: np.random.Generator | None = None,
+    return_info: bool = False,
+) -> Any:
+    """The matrix nearest to ``W`` in Frobenius norm with no singular value above 2 - delta.
+
+    The singular value decomposition is done on the CPU, as in section D, wherever ``W`` is.
+
+    Args:
+        W: Matrix (n, n), float32 or float64, NumPy or CuPy; never changed.
+        delta: Safety margin in (0, 2); the cap is ``2 - delta``.
+        method: ``"naive"``: full SVD; ``"truncated"``: only as many singular values as Lemma 6
+            admits above the cap, by fbpca's randomized SVD. That one can miss some, so its
+            result is verified, and computed again with more work where it fails.
+        bounds: For ``truncated``: upper bounds on the singular values of ``W``, descending
+            (Lemma 6: the ones before the step plus the step's Frobenius norm). Without them
+            ``||W||_F^2 >= k sigma_k^2`` bounds how many can exceed the cap.
+        rng: For ``truncated``: generator of the random start; ``None`` makes one seeded with 0.
+        return_info: Also return a :class:`ProjectionInfo`.
+
+    Returns:
+        The projected matrix, same shape, dtype and device (``W`` itself where nothing exceeds
+        the cap); with ``return_info`` a pair of it and the info. Its largest singular value is
+        at most ``(2 - delta) * (1 + 1e-5)``.
+
+    Raises:
+        NonFiniteMatrixError: If ``W`` holds NaN or Inf.
+        ValueError: If ``W`` is not a matrix, or ``delta`` or ``method`` is not one of the above.
+    """
+    if not 0 < delta < 2:
+        raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
+    if W.ndim != 2:
+        raise ValueError(f"expected a matrix, got an array of shape {W.shape}")
+    a = cuda.to_cpu(W)
+    finite = np.isfinite(a)
+    if not finite.all():
+        raise NonFiniteMatrixError(a.size - int(finite.sum()), a.size)
+    if method == "naive":
+        projected, info = _naive(a, 2 - delta)
+    elif method == "truncated":
+        projected, info = _truncated(a, 2 - delta, bounds, rng)
+    else:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    if projected is a:
+        projected = W
+    elif backend.get_array_module(W) is not np:
+        projected = chainer.backend.get_device_from_array(W).send(projected)
+    return (projected, info) if return_info else projected
+
+
+def within_cap(W: np.ndarray, cap: float) -> bool:
+    """Whether ``sigma_1(W) <= cap * (1 + TOLERANCE)``, proved by a Cholesky decomposition.
+
+    ``cap'^2 I - W^T W`` is positive definite exactly when ``sigma_1(W) < cap'``. In float64 and
+    about a tenth of the cost of the singular values.
+    """
+    a = W.astype(np.float64)
+    # Nine tenths of the tolerance: the rest is for the rounding of this check itself.
+    gap = a.T @ a
+    gap *= -1
+    gap.flat[:: len(gap) + 1] += (cap * (1 + 0.9 * TOLERANCE)) ** 2
+    try:
+        scipy.linalg.cholesky(gap, overwrite_a=True, check_finite=False)
+    except np.linalg.LinAlgError:
+        return False
+    return True
+
+
+def _naive(a: np.ndarray, cap: float) -> tuple[np.ndarray, ProjectionInfo]:
+    """Full SVD in the dtype of ``a``, as the paper did it."""
+    u, sigma, vt = np.linalg.svd(a, full_matrices=False)
+    if sigma[0] > 4 * cap:
+        # W - U (Sigma - cap) V would lose the digits that matter: rebuild from float64.
+        u, sigma, vt = np.linalg.svd(a.astype(np.float64), full_matrices=False)
+        projected = ((u * np.minimum(sigma, cap)) @ vt).astype(a.dtype)
+    else:
+        projected = _subtract_excess(a, u, sigma, vt, cap)
+    capped = np.minimum(sigma, cap, dtype=np.float64)
+    info = ProjectionInfo(
+        float(sigma[0]), float(capped[0]), int((sigma > cap).sum()), len(sigma), capped
+    )
+    return projected, info
+
+
+def _truncated(
+    a: np.ndarray,
+    cap: float,
+    bounds: np.ndarray | None,
+    rng: np.random.Generator | None,
+) -> tuple[np.ndarray, ProjectionInfo]:
+    """Randomized SVD of as many values as can exceed the cap, verified."""
+    n = min(a.shape)
+    if bounds is None:
+        norm = np.linalg.norm(a.astype(np.float64))
+        bounds = norm / np.sqrt(np.arange(1, n + 1))
+    k = int((bounds > cap).sum())
+    if k == 0 and within_cap(a, cap):
+        return a, ProjectionInfo(float(bounds[0]), float(bounds[0]), 0, 0, bounds)
+
+    computed = 0
+    rng = np.random.default_rng(0) if rng is None else rng
+    a64 = a.astype(np.float64)  # fbpca multiplies by float64 anyway
+    k = max(k, 1)
+    n_iter = 2  # fbpca's default
+    # A pass costs about k / n of ... a full SVD some ten: past this the full SVD is cheaper.
+    while n_iter * (k + 2) <= n / 2:
+        u, sigma, vt = _fbpca(a64, k, n_iter, rng)
+        computed += k
+        projected = _subtract_excess(a, u, sigma, vt, cap)
+        if within_cap(projected, cap):
+            after = np.minimum(bounds, cap)
+            after[:k] = np.minimum(sigma, cap)
+            after[k:] = np.minimum(after[k:], sigma[-1])
+            capped = int((sigma > cap).sum())
+            top = float(sigma[0])
+            return projected, ProjectionInfo(top, min(top, cap), capped, computed, after)
+        n_iter *= 4
+    projected, info = _naive(a, cap)
+    return projected, info._replace(computed=computed + info.computed)
+
+
+def _subtract_excess(
+    a: np.ndarray, u: np.ndarray, sigma: np.ndarray, vt: np.ndarray, cap: float
+) -> np.ndarray:
+    """``W - U (Sigma - cap)_+ V``: touches only what exceeds the cap."""
+    k = int((sigma > cap).sum())
+    if k == 0:
+        return a
+    excess = (u[:, :k] * (sigma[:k] - sigma.dtype.type(cap))) @ vt[:k]
+    return (a - excess).astype(a.dtype, copy=False)
+
+
+def _fbpca(
+    a: np.ndarray, k: int, n_iter: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``fbpca.pca`` with its draws from ``rng`` instead of NumPy's global state."""
+    state = np.random.get_state()
+    np.random.seed(int(rng.integers(2**32)))
+    try:
+        return fbpca.pca(a, k, raw=True, n_iter=n_iter)
+    finally:
+        np.random.set_state(state)

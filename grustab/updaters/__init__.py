@@ -1,0 +1,5 @@
+"""Updaters."""
+
+from grustab.updaters.bptt_updater import BPTTUpdater
+
+__all__ = ["BPTTUpdater"]

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Redraw all tables and figures from the committed results; no training, no data.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+case ${1:-} in
+  -h | --help)
+    echo "Usage: scripts/figures.sh"
+    echo
+    echo "Redraws results/figures/*.png and results/*/table.md from the result files, in seconds."
+    exit 0 ;;
+  '') ;;
+  *) echo "error: unknown option $1, see scripts/figures.sh --help" >&2; exit 2 ;;
+esac
+
+"$root/scripts/setup.sh"
+cd "$root"
+python=${GRUSTAB_VENV:-$root/.venv}/bin/python
+"$python" -m experiments figures
+for config in configs/*.yaml; do
+  "$python" -m experiments table "$(basename "$config" .yaml)" > /dev/null
+done
+echo "written: results/*/table.md"

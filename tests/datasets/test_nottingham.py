@@ -1,0 +1,183 @@
+"""The two readers of the Nottingham tunes."""
+
+import os
+import pickle
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from grustab.datasets import load_nottingham
+from grustab.datasets.nottingham import read_mat, read_pickle
+from grustab.errors import DataError
+
+SPLITS = ("train", "valid", "test")
+
+
+def _rolls(rng, tunes):
+    return [(rng.random((rng.integers(1, 9), 88)) < 0.1).astype(np.uint8) for _ in range(tunes)]
+
+
+def _cell(rolls):
+    cell = np.empty((1, len(rolls)), object)
+    for k, roll in enumerate(rolls):
+        cell[0, k] = roll
+    return cell
+
+
+def _write_mat(path, splits):
+    savemat(path, {f"{split}data": _cell(rolls) for split, rolls in splits.items()})
+
+
+def _notes(splits, step=tuple):
+    return {
+        split: [[step((np.flatnonzero(row) + 21).tolist()) for row in roll] for roll in rolls]
+        for split, rolls in splits.items()
+    }
+
+
+@pytest.fixture
+def splits():
+    rng = np.random.default_rng(0)
+    return {split: _rolls(rng, tunes) for split, tunes in zip(SPLITS, (5, 1, 2), strict=True)}
+
+
+def _assert_holds(tunes, splits):
+    for split, rolls in tunes._asdict().items():
+        assert len(rolls) == len(splits[split])
+        for roll, expected in zip(rolls, splits[split], strict=True):
+            assert roll.dtype == np.uint8
+            assert roll.flags.c_contiguous
+            np.testing.assert_array_equal(roll, expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.int16])
+def test_mat(tmp_path, splits, dtype):
+    path = tmp_path / "tunes.mat"
+    _write_mat(path, {key: [roll.astype(dtype) for roll in value] for key, value in splits.items()})
+    _assert_holds(read_mat(path), splits)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("step", [tuple, list])
+def test_pickle_holds_the_same_tunes(tmp_path, splits, protocol, step):
+    path = tmp_path / "tunes.pickle"
+    path.write_bytes(pickle.dumps(_notes(splits, step), protocol))
+    _assert_holds(read_pickle(path), splits)
+
+
+def test_pickle_of_python_2(tmp_path):
+    # cPickle.dumps({"train": [[(60, 64), ()]], ...}, 0) of Python 2 writes such lines.
+    tune = b"(lp2\n(lp3\n(I60\nI64\ntp4\na(taa"
+    path = tmp_path / "tunes.pickle"
+    path.write_bytes(
+        b"(dp1\nS'train'\n" + tune + b"sS'valid'\n" + tune + b"sS'test'\n" + tune + b"s."
+    )
+    tunes = read_pickle(path)
+    roll = np.zeros((2, 88), np.uint8)
+    roll[0, [39, 43]] = 1
+    for rolls in tunes:
+        np.testing.assert_array_equal(rolls, [roll])
+
+
+_ROLL = np.zeros((3, 88), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((3, 87), np.uint8),
+        np.zeros((0, 88), np.uint8),
+        np.full((3, 88), 2, np.uint8),
+        np.full((3, 88), np.nan),
+        np.full((3, 88), 0.5),
+        np.full((3, 88), 1j),
+        "text",
+    ],
+)
+def test_mat_of_another_form(tmp_path, bad):
+    path = tmp_path / "tunes.mat"
+    _write_mat(path, {"train": [_ROLL], "valid": [_ROLL, bad], "test": [_ROLL]})
+    with pytest.raises(DataError, match=r"tunes\.mat: validdata, tune 1 is not a \(steps, 88\)"):
+        read_mat(path)
+
+
+def test_mat_without_a_split(tmp_path):
+    path = tmp_path / "tunes.mat"
+    _write_mat(path, {"train": [_ROLL], "valid": [_ROLL]})
+    with pytest.raises(DataError, match="testdata is not a cell"):
+        read_mat(path)
+
+
+def test_mat_damaged(tmp_path):
+    path = tmp_path / "tunes.mat"
+    _write_mat(path, {"train": [_ROLL], "valid": [_ROLL], "test": [_ROLL]})
+    whole = path.read_bytes()
+    damaged = [b"", b"text", whole[:200], whole[: len(whole) // 2]]
+    for content in damaged:
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"tunes\.mat"):
+            read_mat(path)
+
+
+def _with_train(train):
+    good = [[[60]]]
+    return {"train": train, "valid": good, "test": good}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1], "not a dict"),
+        ({"train": [[[60]]], "valid": [[[60]]]}, "not a dict"),
+        (_with_train([]), "train is not a filled list"),
+        (_with_train("abc"), "train is not a filled list"),
+        (_with_train([[[60]], []]), "train, tune 1 is not a filled list"),
+        (_with_train([[60]]), "train, tune 0, step 0 is not a list"),
+        (_with_train([[[60], [20]]]), "train, tune 0, step 1 holds 20 "),
+        (_with_train([[[109]]]), "holds 109 "),
+        (_with_train([[["60"]]]), "holds a str "),
+        (_with_train([[[60] * 89]]), "has 89 notes"),
+        (_with_train([[[60]]] * 10_001), "too long"),
+    ],
+)
+def test_pickle_of_another_form(tmp_path, content, message):
+    path = tmp_path / "tunes.pickle"
+    path.write_bytes(pickle.dumps(content, 2))
+    with pytest.raises(DataError, match=message):
+        read_pickle(path)
+
+
+def test_pickle_that_unfolds_without_end(tmp_path):
+    path = tmp_path / "tunes.pickle"
+    endless: list = []
+    endless.append(endless)
+    path.write_bytes(pickle.dumps(_with_train(endless), 2))
+    with pytest.raises(DataError, match="step 0 holds a list"):
+        read_pickle(path)
+    tune = [[60]] * 20_000
+    path.write_bytes(pickle.dumps(_with_train([tune] * 9_000), 2))
+    with pytest.raises(DataError, match="tune 50 is too long"):
+        read_pickle(path)
+
+
+def test_load_refuses_other_names():
+    with pytest.raises(ValueError, match=r"Nottingham\.pickle"):
+        load_nottingham(filename="../Nottingham.mat")
+
+
+def test_load_refuses_a_pickle_of_other_size(tmp_path, splits):
+    (tmp_path / "Nottingham.pickle").write_bytes(pickle.dumps(_notes(splits), 2))
+    with pytest.raises(DataError, match=r"the train tunes are 5 of .* where 694 of 176561"):
+        load_nottingham(tmp_path, "Nottingham.pickle")
+
+
+@pytest.mark.skipif(not os.environ.get("GRUSTAB_DATA"), reason="GRUSTAB_DATA is not set")
+def test_real_file(tmp_path):
+    tunes = load_nottingham()
+    assert [len(rolls) for rolls in tunes] == [694, 173, 170]
+    assert [sum(map(len, rolls)) for rolls in tunes] == [176_561, 45_513, 44_463]
+    # The pickle of the same tunes passes the check of sizes and gives the same arrays.
+    splits = tunes._asdict()
+    (tmp_path / "Nottingham.pickle").write_bytes(pickle.dumps(_notes(splits), 0))
+    _assert_holds(load_nottingham(tmp_path, "Nottingham.pickle"), splits)

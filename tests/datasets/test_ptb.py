@@ -1,0 +1,71 @@
+"""The Penn Treebank reader."""
+
+import os
+
+import numpy as np
+import pytest
+
+from grustab.datasets import load_ptb
+from grustab.datasets.ptb import read_corpus
+from grustab.errors import DataError
+
+
+def _files(folder, train, valid, test):
+    paths = []
+    for name, text in (("train", train), ("valid", valid), ("test", test)):
+        paths.append(folder / f"{name}.txt")
+        paths[-1].write_bytes(text if isinstance(text, bytes) else text.encode())
+    return paths
+
+
+def test_numbers_words_in_order_of_first_appearance(tmp_path):
+    corpus = read_corpus(*_files(tmp_path, " b a \n a c \n", "c b\n", "a\n"))
+    assert corpus.vocabulary == ["b", "a", "<eos>", "c"]
+    assert corpus.train.tolist() == [0, 1, 2, 1, 3, 2]
+    assert corpus.valid.tolist() == [3, 0, 2]
+    assert corpus.test.tolist() == [1, 2]
+    assert {stream.dtype for stream in corpus[:3]} == {np.dtype(np.int32)}
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"), [("a\n\na\n", 3), ("a\na", 2), ("a\r\na\r\n", 2), ("a", 1)]
+)
+def test_one_eos_a_line(tmp_path, text, ends):
+    corpus = read_corpus(*_files(tmp_path, text, "a\n", "a\n"))
+    assert (corpus.train == corpus.vocabulary.index("<eos>")).sum() == ends
+
+
+def test_unknown_word_names_file_line_and_word(tmp_path):
+    paths = _files(tmp_path, "a b\n", "a\n\nb zebra\n", "a\n")
+    with pytest.raises(DataError, match=r"valid\.txt, line 3: the word 'zebra'"):
+        read_corpus(*paths)
+
+
+@pytest.mark.parametrize("train", ["", " \n\n", b"caf\xe9\n"])
+def test_files_without_words_are_refused(tmp_path, train):
+    with pytest.raises(DataError, match=r"train\.txt"):
+        read_corpus(*_files(tmp_path, train, "a\n", "a\n"))
+
+
+def test_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(DataError, match=r"cannot read .*nowhere"):
+        read_corpus(tmp_path / "nowhere", tmp_path, tmp_path)
+
+
+def test_load_refuses_other_files(tmp_path):
+    (tmp_path / "ptb.train.txt").write_text("a b\n")
+    with pytest.raises(DataError, match=r"ptb\.train\.txt is not the known file"):
+        load_ptb(tmp_path)
+
+
+@pytest.mark.skipif(not os.environ.get("GRUSTAB_DATA"), reason="GRUSTAB_DATA is not set")
+def test_real_files():
+    corpus = load_ptb()
+    assert [len(stream) for stream in corpus[:3]] == [929_589, 73_760, 82_430]
+    assert len(corpus.vocabulary) == len(set(corpus.vocabulary)) == 10_000
+    assert corpus.vocabulary[:3] == ["aer", "banknote", "berlitz"]
+    for stream in corpus[:3]:
+        assert stream.min() >= 0
+        assert stream.max() < 10_000
+    eos = corpus.vocabulary.index("<eos>")
+    assert [int((stream == eos).sum()) for stream in corpus[:3]] == [42_068, 3_370, 3_761]
