@@ -1,0 +1,34 @@
+"""Packaging of grustab. Exact versions are in requirements.txt; these are the ranges."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="grustab",
+    version="0.1.0",
+    description=(
+        "Reproduction of 'Preventing Gradient Explosions in Gated Recurrent Units' (NIPS 2017)"
+    ),
+    license="MIT",
+    python_requires=">=3.11",
+    # experiments/ is left out on purpose: `python -m experiments` runs from the repository
+    # root and needs its configs, and the name is too general to put into site-packages.
+    packages=find_packages(include=["grustab", "grustab.*"]),
+    install_requires=[
+        "chainer>=7.8.1,<8",
+        "fbpca>=1.0,<2",
+        "matplotlib>=3.8",
+        "numpy>=1.26,<3",
+        "pydantic>=2.5,<3",
+        "ruamel.yaml>=0.18",
+        "scipy>=1.11.4",
+        "threadpoolctl>=3.2",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        # [ctk] brings the CUDA libraries as wheels, so that only the driver must be there.
+        # CuPy 14 has no cuDNN bindings; Chainer then takes its own kernels.
+        "cuda12x": ["cupy-cuda12x[ctk]>=14,<15"],
+        "cuda13x": ["cupy-cuda13x[ctk]>=14,<15"],
+        "dev": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.6"],
+    },
+)
