@@ -33,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `... | head`
         sys.stderr.close()
         return 0
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -138,8 +141,8 @@ def _list(options: argparse.Namespace) -> None:
     from experiments.listing import list_config
 
     for name in [options.config] if options.config else config_names():
-        config = load_config(name, options.set)
-        cells = config.select(options.cells)
+        config = load_config(name)
+        cells = [cell.override(options.set) for cell in config.select(options.cells)]
         if options.plan is not None:
             seeds = options.plan or range(config.runs)
             print("\n".join(f"{cell.name} {seed}" for seed in seeds for cell in cells))
@@ -151,7 +154,7 @@ def _run(options: argparse.Namespace) -> None:
     from experiments.config import load_config
     from experiments.run import run_cell
 
-    cell = load_config(options.config, options.set).cell(options.cell)
+    cell = load_config(options.config).cell(options.cell).override(options.set)
     run_cell(
         cell, options.seed, options.device, options.max_iterations, _out(options), options.force
     )
@@ -161,8 +164,9 @@ def _table(options: argparse.Namespace) -> None:
     from experiments.config import load_config
     from experiments.table import write_table
 
-    config = load_config(options.config, options.set)
-    write_table(config, config.select(options.cells), _out(options))
+    config = load_config(options.config)
+    cells = [cell.override(options.set) for cell in config.select(options.cells)]
+    write_table(config, cells, _out(options))
 
 
 def _figures(options: argparse.Namespace) -> None:

@@ -88,6 +88,20 @@ class Cell(NamedTuple):
     published: Published | None
     overrides: dict[str, Any]
 
+    def override(self, settings: Sequence[str]) -> "Cell":
+        """The cell with settings of the command line, ``key=value`` each, the value in YAML.
+
+        Raises:
+            ConfigError: If a key or a value is not valid, or the settings do not fit together.
+        """
+        if not settings:
+            return self
+        given = dict(_parse_override(item) for item in settings)
+        where = f"--set {' '.join(settings)}: cell {self.name!r} of {self.config}"
+        conditions = _validated(where, Conditions, {**self.conditions.model_dump(), **given})
+        sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
+        return self._replace(conditions=conditions, sources=sources, overrides=given)
+
 
 class Config(NamedTuple):
     """A config file, validated.
@@ -136,34 +150,26 @@ def config_names() -> list[str]:
     return sorted(path.stem for path in CONFIG_DIR.glob("*.yaml"))
 
 
-def load_config(name: str, overrides: Sequence[str] = ()) -> Config:
+def load_config(name: str) -> Config:
     """Read and validate a config.
 
     Args:
         name: Name of a config of the package (``table3_music``) or path of a ``.yaml`` file.
-        overrides: ``key=value`` settings, the value in YAML, that replace those of every cell.
 
     Raises:
         ConfigError: With one sentence that names the file, the key and what was expected.
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIG_DIR / f"{name}.yaml"
     if not path.is_file():
-        hint = _hint(name, config_names())
-        raise ConfigError(f"there is no config {name!r}{hint}")
-    text = _validated(path, _ConfigText, _parse(path))
+        raise ConfigError(f"there is no config {name!r}{_hint(name, config_names())}")
+    text = _validated(str(path), _ConfigText, _parse(path))
     base, base_sources = _merge_sources(path, text.conditions)
-    override = dict(_parse_override(item) for item in overrides)
     cells = {}
     for cell_name, cell in text.cells.items():
-        settings = {**base, **cell.set, **override}
-        sources = {
-            **base_sources,
-            **dict.fromkeys(cell.set, cell.source),
-            **dict.fromkeys(override, COMMAND_LINE),
-        }
-        where = f"cell {cell_name!r}" + (" with --set" if override else "")
-        conditions = _validated(path, Conditions, settings, where)
-        cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, override)
+        where = f"{path}: cell {cell_name!r}"
+        conditions = _validated(where, Conditions, {**base, **cell.set})
+        sources = {**base_sources, **dict.fromkeys(cell.set, cell.source)}
+        cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {})
     return Config(path.stem, text.title, text.notes, text.report, text.runs, cells)
 
 
@@ -208,14 +214,13 @@ def _parse_override(item: str) -> tuple[str, Any]:
         raise ConfigError(f"--set {item}: the value is not valid YAML") from None
 
 
-def _validated(path: Path, model: type[BaseModel], data: Any, where: str = "") -> Any:
-    """``model(**data)``, its first complaint as one sentence."""
+def _validated(where: str, model: type[BaseModel], data: Any) -> Any:
+    """``model`` of ``data``, its first complaint as one sentence that begins with ``where``."""
     try:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    prefix = f"{path}: " + (f"{where}: " if where else "")
     if first["type"] == "extra_forbidden":
         message = f"unknown key '{place}'{_hint(place, model.model_fields)}"
     elif first["type"] == "missing":
@@ -225,7 +230,7 @@ def _validated(path: Path, model: type[BaseModel], data: Any, where: str = "") -
     else:
         expected = first["msg"][0].lower() + first["msg"][1:]
         message = (f"key '{place}': " if place else "") + f"{expected}, got {first['input']!r}"
-    raise ConfigError(prefix + message)
+    raise ConfigError(f"{where}: {message}")
 
 
 def _hint(wrong: str, known: Any) -> str:

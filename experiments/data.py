@@ -6,6 +6,7 @@ import numpy as np
 
 from experiments.conditions import Conditions
 from grustab import datasets
+from grustab.errors import DataError
 from grustab.iterators import StreamIterator, TuneIterator
 
 
@@ -34,10 +35,16 @@ def load_data(conditions: Conditions, order: np.random.Generator) -> RunData:
         order: The run's generator of the order of tunes; words keep theirs.
 
     Raises:
-        grustab.errors.DataError: If a file is missing or damaged.
-        ValueError: If the data is too short for the batches asked for.
+        grustab.errors.DataError: If a file is missing or damaged, or the data is too short for
+            the batches asked for.
     """
-    c = conditions
+    try:
+        return _load(conditions, order)
+    except ValueError as error:
+        raise DataError(f"data set {conditions.dataset}: {error}") from None
+
+
+def _load(c: Conditions, order: np.random.Generator) -> RunData:
     if c.task == "language":
         corpus = datasets.load_ptb() if c.dataset == "ptb" else datasets.synthetic_corpus()
         train = StreamIterator([corpus.train], c.batch_size, c.bptt_steps)

@@ -29,4 +29,4 @@ def find_device(name: str) -> chainer.backend.Device:
     count = cuda.cupy.cuda.runtime.getDeviceCount()
     if int(name) >= count:
         raise DeviceError(f"--device {name}: there are {count} GPUs, numbered from 0")
-    return chainer.get_device(int(name))
+    return chainer.get_device(f"@cupy:{name}")

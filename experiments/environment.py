@@ -35,7 +35,7 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
 
 
 def git_state() -> dict[str, Any]:
-    """Commit of the source tree and whether files differ from it (results/ aside).
+    """Commit of the source tree, and whether a file that a run depends on differs from it.
 
     ``commit`` is ``None`` where the tree is no git checkout.
     """
@@ -45,7 +45,7 @@ def git_state() -> dict[str, Any]:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = git("status", "--porcelain", "--", ".", ":!results")
+        changed = git("status", "--porcelain", "--", "grustab", "experiments", "configs")
         return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
     except (OSError, subprocess.CalledProcessError):
         return {"commit": None, "dirty": None}

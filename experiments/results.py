@@ -39,6 +39,20 @@ def result_file(directory: Path, cell: Cell, seed: int) -> Path:
     return directory / run_path(cell, seed) / "result.json"
 
 
+def check_writable(path: Path) -> None:
+    """Find out before a long run, not after it, whether its result can be written.
+
+    Raises:
+        ResultError: If the folder of ``path`` cannot be made or does not take a file.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ResultError(f"{path}: cannot be written: {error.strerror}") from None
+
+
 def write_result(path: Path, result: dict[str, Any]) -> None:
     """Write a result file whole or not at all.
 

@@ -32,6 +32,7 @@ from experiments.results import (
     FINISHED,
     RUNS,
     SCHEMA,
+    check_writable,
     finite,
     read_result,
     result_file,
@@ -88,6 +89,8 @@ class Run:
                 self.trainer.extend(extension)
         add_schedule(c, self.trainer)
         self.trainer.extend(extensions.LogReport(trigger=(1, "epoch")))
+        # Now, because files may change while a long run goes on.
+        self.environment = describe_environment(device)
         self.started = datetime.datetime.now(datetime.UTC)
 
     def _stop(self, trainer: training.Trainer) -> bool:
@@ -168,7 +171,7 @@ class Run:
             "conditions_sha256": c.digest(),
             "command": " ".join(["python -m experiments", *map(shlex.quote, sys.argv[1:])]),
             "started": self.started.isoformat(timespec="seconds"),
-            "environment": describe_environment(self.device),
+            "environment": self.environment,
             "curves": curves,
         }
 
@@ -231,6 +234,7 @@ def run_cell(
     if existing and existing["status"] in FINISHED and not force:
         print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
         return path
+    check_writable(path)
     announce(cell, seed, device_name, max_iterations, path)
     # A batch system's SIGTERM is an interruption like Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

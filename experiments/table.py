@@ -15,10 +15,13 @@ NOT_RUN = "not run"
 
 
 def write_table(config: Config, cells: list[Cell], out: Path) -> None:
-    """Print the chosen cells' table, and write the table of all cells.
+    """Print the chosen cells' table, and write one.
+
+    The written table is of all cells; where the cells have overrides, it is of the chosen ones
+    and has a file of its own.
 
     Args:
-        config: The config; one with overrides gets a file of its own.
+        config: The config.
         cells: Which cells to print.
         out: Folder of the results and of the file.
 
@@ -26,9 +29,11 @@ def write_table(config: Config, cells: list[Cell], out: Path) -> None:
         grustab.errors.GrustabError: If a result file is damaged, or the table cannot be written.
     """
     print(format_table(config, cells, out))
-    path = out / config.name / f"table{_suffix(cells[0].overrides)}.md"
-    write_text(path, format_table(config, list(config.cells.values()), out))
-    print(f"\nwritten: {shown(path)}")
+    overrides = cells[0].overrides
+    written = cells if overrides else list(config.cells.values())
+    path = out / config.name / f"table{_suffix(overrides)}.md"
+    write_text(path, format_table(config, written, out))
+    print(f"written: {shown(path)}")
 
 
 def format_table(config: Config, cells: list[Cell], out: Path) -> str:

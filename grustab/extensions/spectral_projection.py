@@ -79,7 +79,7 @@ class SpectralProjection(training.Extension):
         bounds = None
         if name in self._last:
             before, sigma = self._last[name]
-            bounds = singular_value_bounds(sigma, float(np.linalg.norm((w - before).ravel())))
+            bounds = singular_value_bounds(sigma, float(gru.xp.linalg.norm(w - before)))
         projected, info = project(
             w, self.delta, self.method, bounds=bounds, rng=self.rng, return_info=True
         )
