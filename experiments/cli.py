@@ -131,7 +131,7 @@ def _positive(text: str) -> int:
 
 
 def _out(options: argparse.Namespace) -> Path:
-    from experiments.results import RESULTS
+    from experiments.paths import RESULTS
 
     return options.out or RESULTS
 

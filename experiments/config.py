@@ -4,16 +4,15 @@ import difflib
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from experiments.conditions import Conditions
+from experiments.paths import CONFIGS, shown
 from grustab.errors import GrustabError
-
-CONFIG_DIR = Path(__file__).resolve().parent.parent / "configs"
 
 #: Where a setting or number comes from; never mixed.
 STATED = "stated"  # in the paper's supplement
@@ -66,7 +65,10 @@ class _ConfigText(BaseModel):
     report: Literal["validation", "seconds_per_iteration"] = "validation"
     runs: int = Field(ge=1)
     conditions: dict[Source, dict[str, Any]]
-    cells: dict[str, _CellText] = Field(min_length=1)
+    # Names become folders of results/.
+    cells: dict[Annotated[str, Field(pattern=r"^\w[\w.+-]*(/\w[\w.+-]*)*$")], _CellText] = Field(
+        min_length=1
+    )
 
 
 class Cell(NamedTuple):
@@ -147,7 +149,7 @@ class Config(NamedTuple):
 
 def config_names() -> list[str]:
     """Names of all configs of the package."""
-    return sorted(path.stem for path in CONFIG_DIR.glob("*.yaml"))
+    return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
 
 def load_config(name: str) -> Config:
@@ -159,14 +161,14 @@ def load_config(name: str) -> Config:
     Raises:
         ConfigError: With one sentence that names the file, the key and what was expected.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIG_DIR / f"{name}.yaml"
+    path = Path(name) if name.endswith((".yaml", ".yml")) else CONFIGS / f"{name}.yaml"
     if not path.is_file():
         raise ConfigError(f"there is no config {name!r}{_hint(name, config_names())}")
-    text = _validated(str(path), _ConfigText, _parse(path))
+    text = _validated(shown(path), _ConfigText, _parse(path))
     base, base_sources = _merge_sources(path, text.conditions)
     cells = {}
     for cell_name, cell in text.cells.items():
-        where = f"{path}: cell {cell_name!r}"
+        where = f"{shown(path)}: cell {cell_name!r}"
         conditions = _validated(where, Conditions, {**base, **cell.set})
         sources = {**base_sources, **dict.fromkeys(cell.set, cell.source)}
         cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {})
@@ -180,9 +182,11 @@ def _parse(path: Path) -> Any:
         problem = getattr(error, "problem", None) or str(error)
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML: {' '.join(problem.split())}") from None
+        raise ConfigError(
+            f"{shown(path)}{line}: not valid YAML: {' '.join(problem.split())}"
+        ) from None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ConfigError(f"{shown(path)}: cannot be read: {error.strerror}") from None
 
 
 def _merge_sources(
@@ -195,7 +199,7 @@ def _merge_sources(
         for key, value in group.items():
             if key in sources:
                 raise ConfigError(
-                    f"{path}: key '{key}' stands under both '{sources[key]}' and '{source}', "
+                    f"{shown(path)}: key '{key}' stands under both '{sources[key]}' and '{source}', "
                     "expected it under one"
                 )
             settings[key], sources[key] = value, source

@@ -10,7 +10,8 @@ from typing import Any
 import chainer
 import threadpoolctl
 
-ROOT = Path(__file__).resolve().parent.parent
+from experiments.paths import ROOT
+
 PACKAGES = ("chainer", "numpy", "scipy", "fbpca", "cupy", "cupy-cuda12x", "cupy-cuda13x")
 
 

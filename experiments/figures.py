@@ -11,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.config import Config, config_names, load_config
-from experiments.messages import perplexity, shown
+from experiments.messages import perplexity
+from experiments.paths import shown
 from experiments.results import FINISHED, ResultError, find_results
 from experiments.success import succeeded
 
@@ -67,7 +68,7 @@ def _save(figure: Figure, out: Path, name: str) -> None:
         # No version of matplotlib inside: equal results give an equal file.
         figure.savefig(path, metadata={"Software": None}, bbox_inches="tight")
     except OSError as error:
-        raise ResultError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ResultError(f"{shown(path)}: cannot be written: {error.strerror}") from None
     finally:
         plt.close(figure)
     print(f"drawn: {shown(path)}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from experiments.config import Cell
 from experiments.cost import estimate_seconds, human_time, iterations_an_epoch, product_rate
+from experiments.paths import shown
 from experiments.success import succeeded
 
 
@@ -65,11 +66,3 @@ def score(conditions: dict[str, Any], loss: float) -> str:
 def perplexity(loss: float) -> float:
     """``exp(loss)``, infinite where a float has no room for it."""
     return math.exp(loss) if loss < 700 else math.inf
-
-
-def shown(path: Path) -> str:
-    """A path relative to the current folder where that is shorter."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)

@@ -20,7 +20,7 @@ class EpochBar(training.Extension):
         # Into a log file, a line every half minute is enough.
         interval = 0.2 if sys.stderr.isatty() else 30
         layout = (
-            "{percentage:3.0f}% |{bar:24}| epoch {n:.2f}/{total:g} "
+            "{percentage:3.0f}% |{bar:24}| epoch {n:.2f} of {total:.4g} "
             "[{elapsed}, {remaining} left{postfix}]"
         )
         self.bar = tqdm(total=epochs, bar_format=layout, mininterval=interval, leave=True)

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import Cell
-from experiments.environment import ROOT
+from experiments.paths import shown
 from grustab.errors import GrustabError
 
 SCHEMA = 1
-RESULTS = ROOT / "results"
-RUNS = ROOT / "runs"
 FINISHED = ("completed", "diverged")
 REQUIRED = (
     "schema config cell seed status conditions conditions_sha256 iterations epochs best curves "
@@ -50,7 +48,7 @@ def check_writable(path: Path) -> None:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
-        raise ResultError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ResultError(f"{shown(path)}: cannot be written: {error.strerror}") from None
 
 
 def write_result(path: Path, result: dict[str, Any]) -> None:
@@ -83,7 +81,7 @@ def write_text(path: Path, text: str) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise ResultError(f"{path}: cannot be written: {error.strerror}") from None
+        raise ResultError(f"{shown(path)}: cannot be written: {error.strerror}") from None
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -95,14 +93,18 @@ def read_result(path: Path) -> dict[str, Any]:
     try:
         result = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ResultError(f"{path}: cannot be read: {error.strerror}") from None
+        raise ResultError(f"{shown(path)}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise ResultError(f"{path}: not valid JSON ({error}); delete it or run again") from None
+        raise ResultError(
+            f"{shown(path)}: not valid JSON ({error}); delete it or run again"
+        ) from None
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:
         raise ResultError(f'{path}: expected a result with "schema": {SCHEMA}')
     missing = [key for key in REQUIRED if key not in result]
     if missing:
-        raise ResultError(f"{path}: key '{missing[0]}' is missing; delete the file or run again")
+        raise ResultError(
+            f"{shown(path)}: key '{missing[0]}' is missing; delete the file or run again"
+        )
     return result
 
 

@@ -18,7 +18,7 @@ from experiments.config import Cell
 from experiments.data import RunData, load_data
 from experiments.device import find_device
 from experiments.environment import describe_environment
-from experiments.messages import announce, shown, summary
+from experiments.messages import announce, summary
 from experiments.models import LanguageModel, MusicModel, SequenceModel
 from experiments.optimization import (
     add_schedule,
@@ -26,11 +26,11 @@ from experiments.optimization import (
     make_projection,
     make_stop_trigger,
 )
+from experiments.paths import RUNS, shown
 from experiments.progress import EpochBar
 from experiments.recorder import EpochRecorder, IterationRecorder
 from experiments.results import (
     FINISHED,
-    RUNS,
     SCHEMA,
     check_writable,
     finite,

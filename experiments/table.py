@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import STATED, Cell, Config
-from experiments.messages import perplexity, shown
+from experiments.messages import perplexity
+from experiments.paths import shown
 from experiments.results import FINISHED, find_results, write_text
 from experiments.success import RULE, succeeded
 

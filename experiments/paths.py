@@ -1,0 +1,16 @@
+"""Folders of the repository, and paths as a person wants to read them."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIGS = ROOT / "configs"
+RESULTS = ROOT / "results"
+RUNS = ROOT / "runs"
+
+
+def shown(path: Path) -> str:
+    """A path relative to the current folder, where it lies below that."""
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
