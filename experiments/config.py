@@ -199,8 +199,8 @@ def _merge_sources(
         for key, value in group.items():
             if key in sources:
                 raise ConfigError(
-                    f"{shown(path)}: key '{key}' stands under both '{sources[key]}' and '{source}', "
-                    "expected it under one"
+                    f"{shown(path)}: key '{key}' stands under both '{sources[key]}' and "
+                    f"'{source}', expected it under one"
                 )
             settings[key], sources[key] = value, source
     return settings, sources

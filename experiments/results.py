@@ -95,16 +95,12 @@ def read_result(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise ResultError(f"{shown(path)}: cannot be read: {error.strerror}") from None
     except ValueError as error:
-        raise ResultError(
-            f"{shown(path)}: not valid JSON ({error}); delete it or run again"
-        ) from None
+        raise ResultError(f"{shown(path)}: not valid JSON ({error}); delete the file") from None
     if not isinstance(result, dict) or result.get("schema") != SCHEMA:
-        raise ResultError(f'{path}: expected a result with "schema": {SCHEMA}')
+        raise ResultError(f'{shown(path)}: expected a result with "schema": {SCHEMA}')
     missing = [key for key in REQUIRED if key not in result]
     if missing:
-        raise ResultError(
-            f"{shown(path)}: key '{missing[0]}' is missing; delete the file or run again"
-        )
+        raise ResultError(f"{shown(path)}: key '{missing[0]}' is missing; delete the file")
     return result
 
 

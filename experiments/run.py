@@ -230,8 +230,8 @@ def run_cell(
     device = find_device(device_name)
     device.use()
     path = result_file(out, cell, seed)
-    existing = read_result(path) if path.exists() else None
-    if existing and existing["status"] in FINISHED and not force:
+    existing = read_result(path) if path.exists() and not force else None
+    if existing and existing["status"] in FINISHED:
         print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
         return path
     check_writable(path)
@@ -240,7 +240,7 @@ def run_cell(
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     run = Run(cell, seed, device, max_iterations)
     result = run.train()
-    if existing and existing["status"] == "interrupted" and not force:
+    if existing:
         if result["status"] == "interrupted" and result["iterations"] < existing["iterations"]:
             path = RUNS / run_path(cell, seed) / "result.json"
             print(f"a longer partial result stays in place; this one goes to {shown(path)}")
