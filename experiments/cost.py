@@ -11,6 +11,8 @@ from experiments.conditions import Conditions
 #: Nottingham as whole tunes depends on the order: the mean over shuffled epochs.
 EPOCH = {
     ("ptb", "stream"): (46_479 // 35, 10_000),
+    ("synthetic", "stream"): (85, 50),
+    ("synthetic", "tunes"): (6, 88),
     ("nottingham", "stream"): (8_828 // 35, 88),
     ("nottingham", "tunes"): (700, 88),
 }

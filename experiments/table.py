@@ -83,7 +83,7 @@ def _score_rows(
             partial = max(results[cell.name], key=lambda r: r["iterations"])
             ours, test = _partial(partial)
         rate = f"{100 * len(good) / len(finished):.0f} %" if finished else ""
-        printed = ["none in the supplement", "", ""]
+        printed = ["", "", ""]
         if published:
             share = published.success_rate
             printed = [published.printed, published.test or "", f"{share:g} %" if share else ""]
@@ -94,11 +94,11 @@ def _score_rows(
 def _without_empty_columns(
     header: list[str], rows: list[list[str]]
 ) -> tuple[list[str], list[list[str]]]:
-    """Leave out columns of published numbers that this table does not have."""
+    """Leave out the columns of published numbers where there are none."""
     kept = [
         i
         for i, title in enumerate(header)
-        if not title.startswith("published, ") or any(row[i] for row in rows)
+        if not title.startswith(("published", "difference")) or any(row[i] for row in rows)
     ]
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
@@ -113,7 +113,6 @@ def _time_rows(
         "iterations",
         "n",
         "ratio to clipping",
-        "published",
     ]
     means = {}
     for cell in cells:
@@ -132,7 +131,7 @@ def _time_rows(
     for cell in cells:
         times = means.get(cell.name)
         if not times:
-            rows.append([cell.name, NOT_RUN, "", "", "0", "", "none in the supplement"])
+            rows.append([cell.name, NOT_RUN, "", "", "0", ""])
             continue
         total = statistics.fmean(sum(t) for t in times)
         rows.append(
@@ -143,7 +142,6 @@ def _time_rows(
                 " + ".join(str(r["iterations"]) for r in results[cell.name]),
                 str(len(times)),
                 f"{total / reference:.2f}" if reference else "",
-                "none in the supplement",
             ]
         )
     return header, rows
@@ -192,6 +190,8 @@ def _notes(
     if tables:
         numbers = ", ".join(map(str, sorted(tables)))
         notes.append(f"Published: the supplement's Table {numbers}, as printed.")
+    else:
+        notes.append("The supplement prints no number to compare with.")
     for cell in cells:
         if cell.published and cell.published.note:
             notes.append(f"{cell.name}, published {cell.published.printed}: {cell.published.note}.")
