@@ -94,12 +94,14 @@ def _score_rows(
 def _without_empty_columns(
     header: list[str], rows: list[list[str]]
 ) -> tuple[list[str], list[list[str]]]:
-    """Leave out the columns of published numbers where there are none."""
+    """Leave out the columns of published numbers where the supplement has none."""
     kept = [
         i
         for i, title in enumerate(header)
-        if not title.startswith(("published", "difference")) or any(row[i] for row in rows)
+        if not title.startswith("published") or any(row[i] for row in rows)
     ]
+    if not any(header[i].startswith("published") for i in kept):
+        kept.remove(header.index("difference"))
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
