@@ -33,6 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `... | head`
         sys.stderr.close()
         return 0
+    except MemoryError:
+        print(
+            "error: there is not enough memory for a model or batch of this size", file=sys.stderr
+        )
+        return 2
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
@@ -55,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--plan",
         nargs="?",
-        const="",
+        const=[],
         type=_seeds,
         metavar="SEEDS",
         help="print only 'cell seed' lines, in the order to run them; SEEDS such as 0-9 or 0,2; "
@@ -64,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("run", _run, "Run one cell with one seed and write its result.json.")
     sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
-    sub.add_argument("--cell", required=True, metavar="CELL", help="name of the cell, see list")
+    sub.add_argument(
+        "--cell", required=True, metavar="CELL", help="such as sgd/projection_0.2; see list"
+    )
     sub.add_argument("--seed", type=_natural, default=0, metavar="S", help="default: 0")
     sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
     _add_set(sub)
@@ -95,7 +102,8 @@ def _add_set(sub: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="key=value",
-        help="replace settings of the config; such runs are kept apart",
+        help="replace settings of the config, such as epochs=2; the results are stored under a "
+        "name of their own and never compared with the published numbers",
     )
 
 
@@ -109,20 +117,23 @@ def _add_out(sub: argparse.ArgumentParser, text: str) -> None:
 
 def _seeds(text: str) -> list[int]:
     seeds: list[int] = []
-    for part in filter(None, text.split(",")):
+    for part in text.split(","):
         first, dash, last = part.partition("-")
-        seeds += range(_natural(first), _natural(last if dash else first) + 1)
+        low, high = _natural(first), _natural(last if dash else first)
+        if not low <= high < low + 1000:
+            raise argparse.ArgumentTypeError(f"expected up to 1000 seeds such as 0-9, got {part!r}")
+        seeds += range(low, high + 1)
     return seeds
 
 
 def _natural(text: str) -> int:
-    if not text.isdigit() or int(text) >= 2**32:
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**32:
         raise argparse.ArgumentTypeError(f"expected an integer from 0 to 2^32 - 1, got {text!r}")
     return int(text)
 
 
 def _positive(text: str) -> int:
-    if not text.isdigit() or not int(text):
+    if not (text.isascii() and text.isdigit()) or not int(text):
         raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
     return int(text)
 
@@ -137,11 +148,16 @@ def _out(options: argparse.Namespace) -> Path:
 
 
 def _list(options: argparse.Namespace) -> None:
-    from experiments.config import config_names, load_config
+    from experiments.config import ConfigError, config_names, load_config
     from experiments.listing import list_config
 
-    for name in [options.config] if options.config else config_names():
-        config = load_config(name)
+    if options.config:
+        configs = [load_config(options.config)]
+    else:
+        configs = [c for c in map(load_config, config_names()) if c.matching(options.cells)]
+        if not configs:
+            raise ConfigError(f"no config has a cell {options.cells!r}")
+    for config in configs:
         cells = [cell.override(options.set) for cell in config.select(options.cells)]
         if options.plan is not None:
             seeds = options.plan or range(config.runs)
@@ -164,9 +180,7 @@ def _table(options: argparse.Namespace) -> None:
     from experiments.config import load_config
     from experiments.table import write_table
 
-    config = load_config(options.config)
-    cells = [cell.override(options.set) for cell in config.select(options.cells)]
-    write_table(config, cells, _out(options))
+    write_table(load_config(options.config), options.cells, options.set, _out(options))
 
 
 def _figures(options: argparse.Namespace) -> None:

@@ -87,6 +87,11 @@ class Conditions(BaseModel):
             raise ValueError(f"threshold belongs to clipping, not to method '{self.method}'")
         if self.schedule != "constant" and None in (self.decay_divisor, self.decay_after):
             raise ValueError(f"schedule '{self.schedule}' needs decay_divisor and decay_after")
+        if (self.min_learning_rate or 0) > self.learning_rate:
+            raise ValueError(
+                f"learning_rate {self.learning_rate:g} lies below min_learning_rate "
+                f"{self.min_learning_rate:g}, so training would end before it begins"
+            )
         if self.task == "language" and self.batching != "stream":
             raise ValueError("task 'language' needs batching 'stream'")
         if self.dataset != "synthetic" and (self.dataset == "ptb") != (self.task == "language"):
@@ -94,6 +99,6 @@ class Conditions(BaseModel):
         return self
 
     def digest(self) -> str:
-        """SHA-256 of all conditions: equal exactly where two runs ask for the same thing."""
+        """SHA-256 of all conditions: what tells runs under different conditions apart."""
         text = json.dumps(self.model_dump(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

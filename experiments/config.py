@@ -134,13 +134,17 @@ class Config(NamedTuple):
             raise ConfigError(f"config {self.name} has no cell {name!r}{_hint(name, self.cells)}")
         return self.cells[name]
 
+    def matching(self, pattern: str) -> list[Cell]:
+        """Cells whose name matches a shell pattern such as ``sgd/*``, maybe none."""
+        return [cell for name, cell in self.cells.items() if fnmatchcase(name, pattern)]
+
     def select(self, pattern: str) -> list[Cell]:
-        """Cells whose name matches a shell pattern such as ``sgd/*``.
+        """Cells whose name matches a shell pattern such as ``sgd/*``, at least one.
 
         Raises:
             ConfigError: If none does.
         """
-        cells = [cell for name, cell in self.cells.items() if fnmatchcase(name, pattern)]
+        cells = self.matching(pattern)
         if not cells:
             hint = _hint(pattern, self.cells)
             raise ConfigError(f"config {self.name} has no cell {pattern!r}{hint}")
@@ -178,7 +182,7 @@ def load_config(name: str) -> Config:
 def _parse(path: Path) -> Any:
     try:
         return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, ValueError, RecursionError) as error:
         problem = getattr(error, "problem", None) or str(error)
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -209,12 +213,14 @@ def _merge_sources(
 def _parse_override(item: str) -> tuple[str, Any]:
     key, equals, value = item.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--set {item}: expected key=value, for example epochs=2")
+        raise ConfigError(
+            f"--set {item}: expected key=value such as epochs=2 (CONFIG goes before --set)"
+        )
     if key not in Conditions.model_fields:
         raise ConfigError(f"--set {item}: unknown key{_hint(key, Conditions.model_fields)}")
     try:
         return key, YAML(typ="safe", pure=True).load(value)
-    except YAMLError:
+    except (YAMLError, ValueError, RecursionError):
         raise ConfigError(f"--set {item}: the value is not valid YAML") from None
 
 
@@ -224,17 +230,34 @@ def _validated(where: str, model: type[BaseModel], data: Any) -> Any:
         return model.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        message = f"unknown key '{place}'{_hint(place, model.model_fields)}"
-    elif first["type"] == "missing":
-        message = f"key '{place}' is missing"
-    elif first["type"] == "value_error":
-        message = str(first["ctx"]["error"])
-    else:
-        expected = first["msg"][0].lower() + first["msg"][1:]
-        message = (f"key '{place}': " if place else "") + f"{expected}, got {first['input']!r}"
-    raise ConfigError(f"{where}: {message}")
+    raise ConfigError(f"{where}: {_complaint(first, model)}")
+
+
+def _complaint(error: Any, model: type[BaseModel]) -> str:
+    *path, last = error["loc"] or ("",)
+    if last == "[key]":
+        place = ".".join(map(str, path[:-1]))
+        return f"key '{place}': {path[-1]!r} cannot stand there, {_names(path[:-1])}"
+    place = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        # The keys of the model that the unknown one stands in.
+        inner = {1: _CellText, 2: Published}.get(len(path) - 1, model)
+        return f"unknown key '{place}'{_hint(str(last), inner.model_fields)}"
+    if error["type"] == "missing":
+        return f"key '{place}' is missing"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "model_type":
+        keys = ", ".join(name for name, f in model.model_fields.items() if f.is_required())
+        return (f"key '{place}': " if place else "") + f"expected a mapping with the keys {keys}"
+    expected = error["msg"][0].lower() + error["msg"][1:]
+    return (f"key '{place}': " if place else "") + f"{expected}, got {error['input']!r}"
+
+
+def _names(path: list[Any]) -> str:
+    if path == ["cells"]:
+        return "a cell's name is made of letters, digits, _ . + - and /"
+    return f"expected one of: {STATED}, {UNVERIFIED}, {ASSUMPTION}"
 
 
 def _hint(wrong: str, known: Any) -> str:

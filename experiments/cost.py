@@ -62,9 +62,11 @@ def product_rate() -> float:
 
 
 def human_time(seconds: float | None) -> str:
-    """``45 s``, ``12 min``, ``7.5 h``, or ``unknown``."""
+    """Such as ``45 s``, ``12 min``, ``7.5 h``, or ``unknown``."""
     if seconds is None:
         return "unknown"
+    if seconds < 1:
+        return "under a second"
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

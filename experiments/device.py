@@ -18,7 +18,7 @@ def find_device(name: str) -> chainer.backend.Device:
     """
     if name == "cpu":
         return chainer.get_device("@numpy")
-    if not name.isdigit():
+    if not (name.isascii() and name.isdigit()):
         raise DeviceError(f"--device {name}: expected cpu, or the number of a GPU such as 0")
     # cuda.available says True for an installed CuPy without a GPU.
     if not (cuda.available and cuda.cupy.cuda.is_available()):

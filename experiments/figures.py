@@ -7,13 +7,14 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.config import Config, config_names, load_config
 from experiments.messages import perplexity
 from experiments.paths import shown
-from experiments.results import FINISHED, ResultError, find_results
+from experiments.results import FINISHED, ResultError, all_results, find_results
 from experiments.success import succeeded
 
 Result = dict[str, Any]
@@ -51,7 +52,12 @@ def draw_figures(out: Path) -> None:
             results = {cell: find_results(out, c) for cell, c in config.cells.items()}
             results = {cell: runs for cell, runs in results.items() if runs}
             if not results:
-                print(f"{name}: no result yet, no figure")
+                other = (
+                    "only results with --set, which are not drawn"
+                    if any(all_results(out, name))
+                    else "no result yet"
+                )
+                print(f"{name}: {other}")
                 continue
             _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
             for group, figure in draw_dynamics(config, results).items():
@@ -110,7 +116,7 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
         axis.legend(fontsize=8)
     for axis in list(axes.flat)[len(groups) :]:
         axis.set_visible(False)
-    axes.flat[0].set_yscale("log")
+    _log_scale(axes.flat[0])
     axes.flat[0].set_ylabel(_value_name(config))
     figure.suptitle(f"{config.title}\ndotted: a constant unigram predictor", fontsize=9)
     figure.tight_layout()
@@ -141,7 +147,7 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
         axes[0, 0].set_ylabel("gradient norm, unclipped")
         axes[1, 0].set_ylabel("spectral radius")
         for axis in axes.flat:
-            axis.set_yscale("log")
+            _log_scale(axis)
         counts = " and ".join(str(len(results[cell])) for cell in pair)
         figure.suptitle(
             f"{config.title} ({counts} runs)\ngradient norm: mean and, shaded, maximum of a "
@@ -194,6 +200,13 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
     axis.set_title(config.title, fontsize=9)
     figure.tight_layout()
     return figure
+
+
+def _log_scale(axis: Axes) -> None:
+    """Logarithmic, if the axis shows anything that has a logarithm."""
+    values = [float(v) for line in axis.lines for v in np.ravel(line.get_ydata())]
+    if any(v > 0 and np.isfinite(v) for v in values):
+        axis.set_yscale("log")
 
 
 def _groups(results: dict[str, list[Result]]) -> dict[str, list[str]]:

@@ -16,13 +16,13 @@ def list_config(config: Config, cells: list[Cell], out: Path) -> str:
         out: Folder of the results.
     """
     rate = product_rate()
-    rows = [("cell", "published", "done", "a run here, at most")]
+    rows = [("cell", "published", "done", "one run on this CPU, at most")]
     for cell in cells:
         results = find_results(out, cell)
         finished = sum(result["status"] in FINISHED for result in results)
         partial = len(results) - finished
         done = f"{finished} of {config.runs}" + (f", {partial} partial" if partial else "")
-        printed = cell.published.printed if cell.published else "-"
+        printed = cell.published.printed if cell.published else "none"
         cost = human_time(estimate_seconds(cell.conditions, rate))
         rows.append((cell.name, printed, done, cost))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

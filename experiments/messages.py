@@ -16,18 +16,20 @@ def announce(
     """Say what a run will do and what it will cost."""
     c = cell.conditions
     protection = {"delta": c.delta, "threshold": c.threshold}
-    given = ", ".join(f"{key} {value:g}" for key, value in protection.items() if value is not None)
+    given = "".join(f" {key} {value:g}" for key, value in protection.items() if value is not None)
     length = iterations_an_epoch(c)
-    size = f"{c.epochs} epochs at most" + (f" of about {length} iterations" if length else "")
+    size = f"at most {_number(c.epochs, 'epoch')}"
+    if length:
+        size += f", each of about {_number(length, 'iteration')}"
     if max_iterations:
-        size += f", stopped after {max_iterations} iterations"
+        size += f"; will stop after {_number(max_iterations, 'iteration')}"
     seconds = estimate_seconds(c, product_rate()) if device_name == "cpu" else None
     if seconds and max_iterations:
         seconds *= min(1, max_iterations / (c.epochs * length))
     print(
         f"{cell.config} {cell.name}, seed {seed}, on {device_name}\n"
         f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "
-        f"{c.learning_rate:g}, {c.method} {given}\n"
+        f"{c.learning_rate:g}, {c.method}{given}\n"
         f"  {size}; rough estimate: {human_time(seconds)}\n"
         f"  result: {shown(path)}",
         flush=True,
@@ -36,9 +38,12 @@ def announce(
 
 def summary(result: dict[str, Any]) -> str:
     """One paragraph on how a run ended."""
+    limit = result["stopped_by"] if result["stopped_by"].startswith("--") else None
     lines = [
-        f"{result['status']} by {result['stopped_by']} after {result['iterations']} iterations "
-        f"(epoch {result['epochs']:.2f}), {human_time(result['seconds']['total'])}"
+        result["status"]
+        + (f" by {limit}" if limit else "")
+        + f" after {_number(result['iterations'], 'iteration')} (epoch {result['epochs']:.2f}), "
+        + human_time(result["seconds"]["total"])
     ]
     if result["divergence"]:
         lines.append(f"  {result['divergence']['message']}")
@@ -56,8 +61,14 @@ def summary(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def score(conditions: dict[str, Any], loss: float) -> str:
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def score(conditions: dict[str, Any], loss: float | None) -> str:
     """The loss as the paper gives it: perplexity for language, nats a step for music."""
+    if loss is None:
+        return "not finite"
     if conditions["task"] == "language":
         return f"perplexity {perplexity(loss):.4g}"
     return f"loss {loss:.4g}"

@@ -6,24 +6,30 @@ from chainer import training
 from tqdm import tqdm
 
 
-class EpochBar(training.Extension):
-    """Epochs done of those planned, the losses, and the time left, on standard error.
+class TrainingBar(training.Extension):
+    """What is done of what is planned, the losses, and the time left, on standard error.
 
     Args:
-        epochs: How many the run may take.
+        epochs: How many epochs the run may take.
+        iterations: How many iterations, where that is its limit; the bar then counts these.
     """
 
     trigger = (1, "iteration")
     priority = training.PRIORITY_READER
 
-    def __init__(self, epochs: float) -> None:
+    def __init__(self, epochs: int, iterations: int | None = None) -> None:
         # Into a log file, a line every half minute is enough.
         interval = 0.2 if sys.stderr.isatty() else 30
+        count = "epoch {n:.2f} of {total}" if iterations is None else "iteration {n} of {total}"
         layout = (
-            "{percentage:3.0f}% |{bar:24}| epoch {n:.2f} of {total:.4g} "
-            "[{elapsed}, {remaining} left{postfix}]"
+            "{percentage:3.0f}% |{bar:24}| " + count + " [{elapsed}, {remaining} left{postfix}]"
         )
-        self.bar = tqdm(total=epochs, bar_format=layout, mininterval=interval, leave=True)
+        self.counts_epochs = iterations is None
+        self.bar = tqdm(
+            total=epochs if iterations is None else iterations,
+            bar_format=layout,
+            mininterval=interval,
+        )
         self.shown: dict[str, str] = {}
 
     def __call__(self, trainer: training.Trainer) -> None:
@@ -32,7 +38,9 @@ class EpochBar(training.Extension):
             if key in trainer.observation:
                 self.shown[name] = f"{float(trainer.observation[key]):.3f}"
         self.bar.set_postfix(self.shown, refresh=False)
-        self.bar.update(min(trainer.updater.epoch_detail, self.bar.total) - self.bar.n)
+        updater = trainer.updater
+        done = updater.epoch_detail if self.counts_epochs else updater.iteration
+        self.bar.update(min(done, self.bar.total) - self.bar.n)
 
     def finalize(self) -> None:
         """Leave the line as it is."""

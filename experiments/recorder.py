@@ -12,6 +12,11 @@ from experiments.results import finite
 from grustab.errors import DivergenceError
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
 
+WINDOW_KEYS = (
+    "iteration loss gradient_norm gradient_norm_max gradient_mean_abs "
+    "sigma_1 spectral_radius capped"
+).split()
+
 
 class IterationRecorder(training.Extension):
     """Mean and maximum of what iterations report, one point a window.
@@ -34,7 +39,7 @@ class IterationRecorder(training.Extension):
 
     def __init__(self, monitor: SpectrumMonitor, interval: int) -> None:
         self.monitor, self.interval = monitor, interval
-        self.curves: dict[str, list[Any]] = defaultdict(list)
+        self.curves: dict[str, list[Any]] = {key: [] for key in WINDOW_KEYS}
         self._window: dict[str, list[float]] = defaultdict(list)
         self._gradient_sums = [0.0, 0.0]
         self._gradient_counts = [0, 0]
@@ -118,6 +123,8 @@ class EpochRecorder(training.Extension):
     def __call__(self, trainer: training.Trainer) -> None:
         """Evaluate and record."""
         loss = self.validation()[VALIDATION_LOSS]
+        best = self.best is None or loss < self.best["validation_loss"]
+        test_loss = self.test()["test/main/loss"] if best and math.isfinite(loss) else None
         optimizer = trainer.updater.get_optimizer("main")
         point = {
             "epoch": finite(trainer.updater.epoch_detail),
@@ -130,13 +137,9 @@ class EpochRecorder(training.Extension):
             self.curves[key].append(value)
         if not math.isfinite(loss):
             raise DivergenceError("validation loss", loss)
-        if self.best is None or loss < self.best["validation_loss"]:
-            self.best = {
-                "epoch": point["epoch"],
-                "iteration": point["iteration"],
-                "validation_loss": loss,
-                "test_loss": self.test()["test/main/loss"],
-            }
+        if best:
+            keys = ("epoch", "iteration", "validation_loss")
+            self.best = {key: point[key] for key in keys} | {"test_loss": finite(test_loss)}
 
     def up_to_date(self, trainer: training.Trainer) -> bool:
         """Whether the weights as they are have been evaluated."""

@@ -8,16 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from experiments.config import Cell
 from experiments.paths import shown
+from experiments.result_schema import ResultFile
 from grustab.errors import GrustabError
 
-SCHEMA = 1
 FINISHED = ("completed", "diverged")
-REQUIRED = (
-    "schema config cell seed status conditions conditions_sha256 iterations epochs best curves "
-    "unigram_validation_loss seconds"
-).split()
 
 
 class ResultError(GrustabError):
@@ -78,9 +76,11 @@ def write_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
+        if not isinstance(error, OSError):
+            raise
         raise ResultError(f"{shown(path)}: cannot be written: {error.strerror}") from None
 
 
@@ -94,13 +94,20 @@ def read_result(path: Path) -> dict[str, Any]:
         result = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ResultError(f"{shown(path)}: cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise ResultError(f"{shown(path)}: not valid JSON ({error}); delete the file") from None
-    if not isinstance(result, dict) or result.get("schema") != SCHEMA:
-        raise ResultError(f'{shown(path)}: expected a result with "schema": {SCHEMA}')
-    missing = [key for key in REQUIRED if key not in result]
-    if missing:
-        raise ResultError(f"{shown(path)}: key '{missing[0]}' is missing; delete the file")
+    except (ValueError, RecursionError) as error:
+        raise ResultError(
+            f"{shown(path)}: not valid JSON ({error}), delete the file and run again"
+        ) from None
+    try:
+        ResultFile.model_validate(result)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        expected = first["msg"][0].lower() + first["msg"][1:]
+        raise ResultError(
+            f"{shown(path)}: not a result of this version (key '{place}': {expected}), "
+            "delete the file and run again"
+        ) from None
     return result
 
 

@@ -27,11 +27,11 @@ from experiments.optimization import (
     make_stop_trigger,
 )
 from experiments.paths import RUNS, shown
-from experiments.progress import EpochBar
+from experiments.progress import TrainingBar
 from experiments.recorder import EpochRecorder, IterationRecorder
+from experiments.result_schema import SCHEMA
 from experiments.results import (
     FINISHED,
-    SCHEMA,
     check_writable,
     finite,
     read_result,
@@ -108,7 +108,7 @@ class Run:
         Returns:
             The contents of ``result.json``.
         """
-        self.trainer.extend(EpochBar(self._planned_epochs()))
+        self.trainer.extend(TrainingBar(self.cell.conditions.epochs, self.max_iterations))
         start = time.perf_counter()
         status, divergence = "interrupted", None
         try:
@@ -121,7 +121,7 @@ class Run:
                     self.epochs(self.trainer)
         except (DivergenceError, NonFiniteMatrixError) as error:
             status = "diverged"
-            self.stopped_by = "divergence"
+            self.stopped_by = "a value that is not finite"
             divergence = {
                 "iteration": self.updater.iteration,
                 "quantity": getattr(error, "quantity", "W_hh"),
@@ -133,12 +133,11 @@ class Run:
             self.iterations.close(self.trainer)
         return self._result(status, divergence, time.perf_counter() - start)
 
-    def _planned_epochs(self) -> float:
-        epochs = self.cell.conditions.epochs
-        length = getattr(self.data.train, "batches", None)
-        if self.max_iterations and length:
-            return min(epochs, self.max_iterations / length)
-        return epochs
+    def _epochs_done(self, divergence: dict[str, Any] | None) -> float:
+        # The iterator has moved on past a batch whose loss or gradient was not finite.
+        if divergence and divergence["quantity"] in ("loss", "gradient"):
+            return self.updater.previous_epoch_detail
+        return self.updater.epoch_detail
 
     def _result(
         self, status: str, divergence: dict[str, Any] | None, total: float
@@ -154,7 +153,7 @@ class Run:
             "stopped_by": self.stopped_by,
             "divergence": divergence,
             "iterations": self.updater.iteration,
-            "epochs": finite(self.updater.epoch_detail),
+            "epochs": finite(self._epochs_done(divergence)),
             "best": self.epochs.best,
             "unigram_validation_loss": self.data.unigram_loss,
             "gradient_mean": self.iterations.gradient_means(),

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import math
 import statistics
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.config import STATED, Cell, Config
+from experiments.config import STATED, Cell, Config, ConfigError
 from experiments.messages import perplexity
 from experiments.paths import shown
 from experiments.results import FINISHED, find_results, write_text
@@ -15,25 +18,28 @@ from experiments.success import RULE, succeeded
 NOT_RUN = "not run"
 
 
-def write_table(config: Config, cells: list[Cell], out: Path) -> None:
-    """Print the chosen cells' table, and write one.
-
-    The written table is of all cells; where the cells have overrides, it is of the chosen ones
-    and has a file of its own.
+def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path) -> None:
+    """Print the table of the chosen cells, and write the table of all.
 
     Args:
         config: The config.
-        cells: Which cells to print.
+        pattern: Shell pattern of the cells to print.
+        settings: ``key=value`` settings of the command line; their table has a file of its own,
+            of the cells that they fit.
         out: Folder of the results and of the file.
 
     Raises:
-        grustab.errors.GrustabError: If a result file is damaged, or the table cannot be written.
+        grustab.errors.GrustabError: If a setting or a result file is not valid, or the table
+            cannot be written.
     """
-    print(format_table(config, cells, out))
-    overrides = cells[0].overrides
-    written = cells if overrides else list(config.cells.values())
-    path = out / config.name / f"table{_suffix(overrides)}.md"
-    write_text(path, format_table(config, written, out))
+    chosen = [cell.override(settings) for cell in config.select(pattern)]
+    print(format_table(config, chosen, out))
+    everything = []
+    for cell in config.cells.values():
+        with suppress(ConfigError):
+            everything.append(cell.override(settings))
+    path = out / config.name / f"table{_suffix(chosen[0].overrides)}.md"
+    write_text(path, format_table(config, everything, out))
     print(f"written: {shown(path)}")
 
 
@@ -160,6 +166,8 @@ def _iteration_time(result: dict[str, Any]) -> tuple[float, float]:
 
 def _score(result: dict[str, Any], key: str) -> float:
     loss = result["best"][key]
+    if loss is None:
+        return math.nan
     return perplexity(loss) if result["conditions"]["task"] == "language" else loss
 
 
@@ -194,9 +202,11 @@ def _notes(
         notes.append(f"Published: the supplement's Table {numbers}, as printed.")
     else:
         notes.append("The supplement prints no number to compare with.")
+    remarks: dict[str, None] = {}
     for cell in cells:
         if cell.published and cell.published.note:
-            notes.append(f"{cell.name}, published {cell.published.printed}: {cell.published.note}.")
+            remarks[f"Published {cell.published.printed}: {cell.published.note}."] = None
+    notes += remarks
     if timing:
         notes.append(
             "Ours: mean over the iterations of each run, whole or partial; the runs did not "
@@ -205,11 +215,12 @@ def _notes(
     else:
         notes.append(
             "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
-            "± sample standard deviation over successful runs. n counts all that ended by their "
-            "own rule or diverged, success is their share."
+            "± sample standard deviation over successful runs. n: all runs that ended by their "
+            "own rule or diverged; success: the share of them that succeeded."
         )
         notes.append(RULE[0].upper() + RULE[1:] + ".")
-        notes.append("Partial: stopped before its own rule ended it; not compared.")
+        if any(r["status"] == "interrupted" for rs in results.values() for r in rs):
+            notes.append("Partial: stopped before its own rule ended it; not compared.")
     overrides = cells[0].overrides
     if overrides:
         given = ", ".join(f"{key}={value}" for key, value in overrides.items())
@@ -219,7 +230,7 @@ def _notes(
         keys = [key for key, origin in cells[0].sources.items() if origin == source]
         keys = [k for k in keys if all(c.sources.get(k) == source for c in cells)]
         keys = [k for k in keys if len({str(getattr(c.conditions, k)) for c in cells}) == 1]
-        listed = ", ".join(f"{key} {settings[key]}" for key in keys)
+        listed = ", ".join(f"{key} {_plain(settings[key])}" for key in keys)
         if listed:
             notes.append(f"Conditions that are {source}: {listed}.")
     dirty = sum(bool(r["environment"]["git"]["dirty"]) for rs in results.values() for r in rs)
@@ -227,6 +238,11 @@ def _notes(
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
     notes.append(f"Repeat: `scripts/reproduce.sh {config.name}`{_set_flags(overrides)}.")
     return notes
+
+
+def _plain(value: Any) -> str:
+    """A setting as the configs write it."""
+    return json.dumps(value).replace('"', "")
 
 
 def _set_flags(overrides: dict[str, Any]) -> str:

@@ -21,13 +21,14 @@ class ProjectionInfo(NamedTuple):
     """What one projection found and did.
 
     Attributes:
-        sigma_before: Largest singular value before, or the bound on it where Lemma 6 alone
-            showed that nothing exceeds the cap.
+        sigma_before: Largest singular value before; from ``truncated``, where nothing exceeds the
+            cap, an upper bound on it.
         sigma_after: The same after: never above the cap, up to :data:`TOLERANCE`.
         capped: How many singular values were set to the cap.
         computed: How many singular triplets were computed, all attempts together.
-        bounds: Upper estimates of all singular values of the projected matrix, descending,
-            float64: with the next step's Frobenius norm added they are Lemma 6's bounds.
+        bounds: Upper bounds on all singular values of the projected matrix, descending, float64;
+            from ``naive`` the values themselves. With the next step's Frobenius norm added they
+            are Lemma 6's bounds for that step.
     """
 
     sigma_before: float
@@ -69,12 +70,15 @@ def project(
 
     Raises:
         NonFiniteMatrixError: If ``W`` holds NaN or Inf.
-        ValueError: If ``W`` is not a matrix, or ``delta`` or ``method`` is not one of the above.
+        ValueError: If ``W`` is not a floating-point matrix, or ``delta`` or ``method`` is not one
+            of the above.
     """
     if not 0 < delta < 2:
         raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
-    if W.ndim != 2:
-        raise ValueError(f"expected a matrix, got an array of shape {W.shape}")
+    if W.ndim != 2 or W.size == 0 or W.dtype.kind != "f":
+        raise ValueError(
+            f"expected a floating-point matrix, got an array of shape {W.shape} and type {W.dtype}"
+        )
     a = cuda.to_cpu(W)
     finite = np.isfinite(a)
     if not finite.all():
@@ -146,18 +150,17 @@ def _truncated(
     a64 = a.astype(np.float64)  # fbpca multiplies by float64 anyway
     k = max(k, 1)
     n_iter = 2  # fbpca's default
-    # A pass costs about k / n of ... a full SVD some ten: past this the full SVD is cheaper.
+    # Past this many products with k + 2 vectors the full SVD is cheaper.
     while n_iter * (k + 2) <= n / 2:
         u, sigma, vt = _fbpca(a64, k, n_iter, rng)
         computed += k
         projected = _subtract_excess(a, u, sigma, vt, cap)
         if within_cap(projected, cap):
-            after = np.minimum(bounds, cap)
-            after[:k] = np.minimum(sigma, cap)
-            after[k:] = np.minimum(after[k:], sigma[-1])
+            # fbpca's values lie below the true ones: no bounds for the next step.
+            after = np.minimum(bounds, cap * (1 + TOLERANCE))
             capped = int((sigma > cap).sum())
-            top = float(sigma[0])
-            return projected, ProjectionInfo(top, min(top, cap), capped, computed, after)
+            before = float(sigma[0]) if capped else float(after[0])
+            return projected, ProjectionInfo(before, min(before, cap), capped, computed, after)
         n_iter *= 4
     projected, info = _naive(a, cap)
     return projected, info._replace(computed=computed + info.computed)

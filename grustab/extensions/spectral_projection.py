@@ -61,7 +61,7 @@ class SpectralProjection(training.Extension):
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
         self.seconds = 0.0
-        # What Lemma 6 starts from: W_hh after the last call and bounds on its singular values.
+        # What Lemma 6 starts from: W_hh after the last call, and bounds on its singular values.
         self._last: dict[str, tuple[Any, np.ndarray]] = {}
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:

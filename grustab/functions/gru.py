@@ -37,11 +37,9 @@ class GRUSequence(function_node.FunctionNode):
         type_check._argname(in_types, ("x", "h0", "W_x", "W_h"))
         x, h0, w_x, w_h = in_types
         type_check.expect(
-            x.dtype.kind == "f",
-            x.ndim == 3,
-            h0.ndim == 2,
-            w_x.ndim == 2,
-            w_h.ndim == 2,
+            x.dtype.kind == "f", x.ndim == 3, h0.ndim == 2, w_x.ndim == 2, w_h.ndim == 2
+        )
+        type_check.expect(
             x.shape[0] > 0,
             h0.dtype == x.dtype,
             w_x.dtype == x.dtype,

@@ -4,7 +4,7 @@ from typing import Any
 
 import chainer
 import numpy as np
-from chainer import Parameter, backend
+from chainer import Parameter
 
 from grustab.functions.gru import gru_sequence
 
@@ -117,8 +117,8 @@ class GRU(chainer.Link):
         xs = chainer.as_variable(xs)
         h = self.h
         if h is None:
-            xp = backend.get_array_module(xs)
-            h = xp.zeros((xs.shape[1], self.out_size), dtype=self.W_h.dtype)
+            batch = xs.shape[1] if xs.ndim == 3 else 0  # anything else is refused below
+            h = self.xp.zeros((batch, self.out_size), dtype=self.W_h.dtype)
         hs = gru_sequence(xs, h, self.W_x, self.W_h)
         self.h = hs.array[-1].copy()  # a copy: a view would keep all T states alive
         return hs

@@ -1,0 +1,236 @@
+"""A tiny config, small made-up data and hand-made results, shared by the tests."""
+
+import json
+import signal
+
+import numpy as np
+import pytest
+
+import grustab.datasets
+from grustab.datasets import synthetic_corpus, synthetic_tunes
+
+TINY = {
+    "task": "language",
+    "dataset": "synthetic",
+    "batching": "stream",
+    "batch_size": 10,
+    "eval_batch_size": 10,
+    "bptt_steps": 10,
+    "units": 8,
+    "layers": 1,
+    "input_scale": 1.0,
+    "output_bias": True,
+    "dropout": 0.0,
+    "dropout_after": [],
+    "loss": "sum_over_steps",
+    "optimizer": "sgd",
+    "learning_rate": 0.5,
+    "adam_beta1": 0.9,
+    "adam_beta2": 0.999,
+    "rmsprop_beta": 0.99,
+    "epsilon": 1e-8,
+    "schedule": "constant",
+    "epochs": 2,
+    "projection": "naive",
+    "monitor_interval": 5,
+}
+MUSIC = {"task": "music", "batching": "tunes", "batch_size": 2, "eval_batch_size": 2}
+
+
+@pytest.fixture
+def tiny_text():
+    """A valid config as plain data; keyword arguments change its conditions."""
+
+    def make(**changes):
+        return {
+            "title": "Tiny: for the tests",
+            "runs": 2,
+            "conditions": {"assumption": {**TINY, **changes}},
+            "cells": {
+                "sgd/clipping_5": {
+                    "set": {"method": "clipping", "threshold": 5},
+                    "source": "assumption",
+                    "published": None,
+                },
+                "sgd/projection_0.2": {
+                    "set": {"method": "projection", "delta": 0.2},
+                    "source": "assumption",
+                    "published": None,
+                },
+                "sgd/none": {
+                    "set": {"method": "none"},
+                    "source": "assumption",
+                    "published": None,
+                },
+            },
+        }
+
+    return make
+
+
+@pytest.fixture
+def write_config(tmp_path):
+    """Write a config (data or text) to ``tiny.yaml`` and give its path."""
+
+    def write(config, name="tiny.yaml"):
+        path = tmp_path / name
+        if isinstance(config, bytes):
+            path.write_bytes(config)
+        else:
+            # JSON is YAML.
+            path.write_text(config if isinstance(config, str) else json.dumps(config))
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def tiny(tiny_text, write_config):
+    """Path of a tiny config; keyword arguments change its conditions."""
+    return lambda **changes: write_config(tiny_text(**changes))
+
+
+@pytest.fixture
+def tiny_music(tiny):
+    """Path of a tiny config of music; keyword arguments change its conditions."""
+    return lambda **changes: tiny(**{**MUSIC, **changes})
+
+
+@pytest.fixture(autouse=True)
+def keep_out_of_the_checkout(tmp_path, monkeypatch):
+    """Neither results/ nor runs/ of the checkout is read or written; signals stay as they were."""
+    monkeypatch.setattr("experiments.paths.RESULTS", tmp_path / "results")
+    monkeypatch.setattr("experiments.run.RUNS", tmp_path / "runs")
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def small_data(monkeypatch):
+    """Made-up data of a few batches an epoch: 14 of text, as the tiny config cuts it."""
+    corpus, tunes = synthetic_corpus(n_tokens=1500), synthetic_tunes(n_tunes=4)
+    monkeypatch.setattr(grustab.datasets, "synthetic_corpus", lambda: corpus)
+    monkeypatch.setattr(grustab.datasets, "synthetic_tunes", lambda: tunes)
+    return corpus, tunes
+
+
+@pytest.fixture
+def call(capsys):
+    """Run a command: ``call("table", "demo")`` gives (exit code, stdout, stderr)."""
+    from experiments.cli import main
+
+    def run(*words):
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def refused(call):
+    """The one sentence that a command is refused with: exit code 2, nothing else on stderr."""
+
+    def run(*words):
+        code, _, err = call(*words)
+        assert code == 2
+        assert err.startswith("error: ")
+        assert err.endswith("\n")
+        assert err.count("\n") == 1, err
+        sentence = err.removeprefix("error: ").rstrip("\n")
+        assert len(sentence) < 600, f"too long to be read: {len(sentence)} characters"
+        assert "Traceback" not in sentence
+        return sentence
+
+    return run
+
+
+@pytest.fixture
+def make_result():
+    """A complete ``result.json`` of a cell as if it had been run."""
+
+    def make(
+        cell, seed=0, validation=(5.0, 4.0), test=None, status="completed", unigram=6.0, **changes
+    ):
+        """``validation``: losses of the epochs, ``None`` where one is not finite."""
+        c = cell.conditions
+        n = len(validation)
+        finite = [v for v in validation if v is not None]
+        best = None
+        if finite:
+            epoch = validation.index(min(finite)) + 1
+            best = {
+                "epoch": float(epoch),
+                "iteration": 10 * epoch,
+                "validation_loss": min(finite),
+                "test_loss": min(finite) + 0.1 if test is None else test,
+            }
+        steps = np.arange(1, n + 1)
+        result = {
+            "schema": 1,
+            "config": cell.config,
+            "cell": cell.name,
+            "seed": seed,
+            "status": status,
+            "stopped_by": "its own rule",
+            "divergence": None,
+            "iterations": 10 * n,
+            "epochs": float(n),
+            "best": best,
+            "unigram_validation_loss": unigram,
+            "gradient_mean": {"norm": 1.5, "mean_abs": 0.003},
+            "certificate": {
+                "cap": None if c.delta is None else 2 - c.delta,
+                "largest_sigma_1": 1.5,
+                "checks": n,
+            },
+            "seconds": {
+                "training": 1.0 * n,
+                "projection": 0.25 * n,
+                "evaluation": 0.5 * n,
+                "total": 2.0 * n,
+            },
+            "overrides": cell.overrides,
+            "conditions": c.model_dump(),
+            "sources": cell.sources,
+            "conditions_sha256": c.digest(),
+            "command": "python -m experiments run",
+            "started": "2026-01-01T00:00:00+00:00",
+            "environment": {"git": {"commit": "0" * 40, "dirty": False}},
+            "curves": {
+                "iterations": {
+                    "iteration": (10 * steps).tolist(),
+                    "loss": [5.0 - 0.1 * i for i in range(n)],
+                    "gradient_norm": [1.0 + i for i in range(n)],
+                    "gradient_norm_max": [2.0 + i for i in range(n)],
+                    "gradient_mean_abs": [0.003] * n,
+                    "sigma_1": [[1.5] * c.layers] * n,
+                    "spectral_radius": [[0.8] * c.layers] * n,
+                    "capped": [[0.0] * c.layers] * n,
+                },
+                "epochs": {
+                    "epoch": steps.astype(float).tolist(),
+                    "iteration": (10 * steps).tolist(),
+                    "validation_loss": list(validation),
+                    "learning_rate": [c.learning_rate] * n,
+                    "seconds": (2.0 * steps).tolist(),
+                },
+            },
+        }
+        return {**result, **changes}
+
+    return make
+
+
+@pytest.fixture
+def store(tmp_path, make_result):
+    """Make a result of a cell, write it where it belongs, and give its path."""
+    from experiments.results import result_file, write_result
+
+    def put(cell, seed=0, **changes):
+        path = result_file(tmp_path / "results", cell, seed)
+        write_result(path, make_result(cell, seed, **changes))
+        return path
+
+    return put

@@ -1,0 +1,237 @@
+"""The command line itself."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments.cli import main
+from experiments.config import config_names, load_config
+from experiments.paths import ROOT
+
+COMMANDS = ["list", "run", "table", "figures"]
+
+
+def _python(*words, **options):
+    options = {"capture_output": True, "text": True, "cwd": ROOT, **options}
+    return subprocess.run([sys.executable, *words], **options)
+
+
+@pytest.fixture
+def usage_error(capsys):
+    """What argparse says last about words that it refuses."""
+
+    def run(*words):
+        with pytest.raises(SystemExit) as stop:
+            main(list(words))
+        assert stop.value.code == 2
+        return capsys.readouterr().err.splitlines()[-1]
+
+    return run
+
+
+@pytest.mark.parametrize("words", [[], *([command] for command in COMMANDS)], ids=str)
+def test_help_is_there(capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        main([*words, "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(" ".join(["usage: python -m experiments", *words]))
+    assert "--out" in text or not words
+    assert all(command in text for command in COMMANDS) or words
+
+
+def test_help_and_mistakes_load_neither_chainer_nor_a_plotting_library():
+    program = """
+import sys
+from experiments.cli import main
+for words in (["run", "--help"], ["figures", "--help"], ["run"], ["nonsense"]):
+    try:
+        main(words)
+    except SystemExit:
+        pass
+print([m for m in ("chainer", "matplotlib", "pydantic") if m in sys.modules])
+"""
+    start = time.perf_counter()
+    done = _python("-c", program)
+    assert done.stdout.splitlines()[-1] == "[]", done.stdout
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize("command", ["list", "table"])
+def test_listing_and_tables_load_no_chainer(command, tmp_path):
+    program = "import sys; from experiments.cli import main; main(sys.argv[1:]); "
+    program += "print('chainer' in sys.modules)"
+    done = _python("-c", program, command, "demo", "--out", str(tmp_path))
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_it_runs_as_a_module():
+    done = _python("-m", "experiments", "list", "demo", "--plan", "0")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "sgd/clipping_20 0\nsgd/projection_0.2 0\n"
+
+
+@pytest.mark.parametrize("module", ["run", "data", "models", "table", "figures", "listing"])
+def test_every_module_can_be_imported_first(module):
+    done = _python("-c", f"import experiments.{module}")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_reader_that_stops_early_is_no_mistake():
+    # Standard output closed before anything is written, as `... | head` may do.
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "list", "--plan"],
+        cwd=ROOT,
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    os.close(write)
+    assert done.stderr == ""
+    assert done.returncode in (0, 141)
+
+
+# list
+
+
+@pytest.mark.parametrize("config", config_names())
+def test_list_names_every_cell_with_its_published_number(call, tmp_path, config):
+    code, text, err = call("list", config, "--out", tmp_path)
+    assert (code, err) == (0, "")
+    title, header, *lines = text.rstrip("\n").splitlines()
+    loaded = load_config(config)
+    assert title == f"{config}: {loaded.title}"
+    assert header.split() == "cell published done one run on this CPU, at most".split()
+    assert len(lines) == len(loaded.cells)
+    for line, cell in zip(lines, loaded.cells.values()):
+        words = line.split()
+        assert words[0] == cell.name
+        assert words[1] == (cell.published.printed if cell.published else "none")
+        assert f"0 of {loaded.runs}" in line
+        assert "unknown" not in line
+
+
+def test_list_alone_lists_every_config(call, tmp_path):
+    code, text, _ = call("list", "--out", tmp_path)
+    assert code == 0
+    titles = [line.partition(":")[0] for line in text.splitlines() if line[:1].strip()]
+    assert titles == config_names()
+
+
+def test_list_takes_some_cells(call, tmp_path):
+    _, text, _ = call("list", "table1_language", "--cells", "sgd_*/clip*", "--out", tmp_path)
+    assert len(text.strip().splitlines()) == 2 + 3
+
+
+def test_list_alone_with_cells_skips_configs_without_them(call, tmp_path):
+    code, text, err = call("list", "--cells", "adam_1e-3/*", "--out", tmp_path)
+    assert (code, err) == (0, "")
+    assert "table1_language" in text
+    assert "table3_music" in text
+
+
+def test_list_creates_nothing(call, tmp_path):
+    call("list", "--out", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+# --plan
+
+
+CELLS = ("sgd/clipping_20", "sgd/projection_0.2")
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [
+        ("0", [0]),
+        ("7", [7]),
+        ("0-2", [0, 1, 2]),
+        ("0,3", [0, 3]),
+        ("0-1,5", [0, 1, 5]),
+        ("3-3", [3]),
+        ("5,1", [5, 1]),
+        ("4294967295", [2**32 - 1]),
+        (None, [0, 1, 2]),
+    ],
+)
+def test_plan_goes_seed_by_seed_through_the_cells(call, seeds, expected):
+    code, text, _ = call("list", "demo", "--plan", *([seeds] if seeds else []))
+    assert code == 0
+    assert text.splitlines() == [f"{cell} {seed}" for seed in expected for cell in CELLS]
+
+
+@pytest.mark.parametrize(
+    "seeds",
+    ["x", "-1", "1-x", "1-", "-", "0.5", "1 2", "2-0", "4294967296", "0x1", "²", ",", "1,,2"],
+)
+def test_bad_seeds_are_refused(usage_error, seeds):
+    line = usage_error("list", "demo", f"--plan={seeds}")
+    assert line.startswith("python -m experiments list: error: argument --plan: ")
+    assert "expected" in line
+
+
+def test_plan_takes_some_cells(call):
+    _, text, _ = call("list", "demo", "--cells", "*/clip*", "--plan", "1")
+    assert text == "sgd/clipping_20 1\n"
+
+
+def test_plan_refuses_overrides_that_do_not_fit(refused):
+    assert "epochs" in refused("list", "demo", "--plan", "0", "--set", "epochs=0")
+
+
+# Options
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ([], "COMMAND"),
+        (["paint"], "paint"),
+        (["run"], "CONFIG"),
+        (["run", "demo"], "--cell"),
+        (["table"], "CONFIG"),
+        (["run", "demo", "--cell", "a", "--seed", "-1"], "--seed"),
+        (["run", "demo", "--cell", "a", "--seed", "x"], "--seed"),
+        (["run", "demo", "--cell", "a", "--seed", "1.0"], "--seed"),
+        (["run", "demo", "--cell", "a", "--seed", str(2**32)], "--seed"),
+        (["run", "demo", "--cell", "a", "--max-iterations", "0"], "--max-iterations"),
+        (["run", "demo", "--cell", "a", "--max-iterations", "-5"], "--max-iterations"),
+        (["run", "demo", "--cell", "a", "--max-iterations", "1e3"], "--max-iterations"),
+        (["figures", "demo"], "demo"),
+    ],
+    ids=str,
+)
+def test_bad_words_are_refused_by_name(usage_error, words, names):
+    assert names in usage_error(*words)
+
+
+def test_overrides_may_stand_in_one_set_or_in_several(call, tmp_path):
+    one = call("table", "demo", "--out", tmp_path, "--set", "epochs=2", "units=4")
+    two = call("table", "demo", "--out", tmp_path, "--set", "epochs=2", "--set", "units=4")
+    assert one == two
+    assert one[0] == 0
+
+
+def test_a_config_may_be_a_file(call, tiny, tmp_path):
+    path = tiny()
+    code, text, _ = call("list", path, "--out", tmp_path / "results")
+    assert code == 0
+    assert text.startswith("tiny: Tiny: for the tests")
+
+
+@pytest.mark.parametrize("command", ["table", "list"])
+def test_a_full_or_missing_disk_is_one_sentence(refused, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    if command == "table":
+        assert "file/demo/table.md: cannot be written: " in refused(
+            "table", "demo", "--out", "file"
+        )
+    else:
+        assert main(["list", "demo", "--out", "file"]) == 0

@@ -1,0 +1,153 @@
+"""Figures from result files alone."""
+
+import json
+import warnings
+
+import pytest
+
+from experiments.config import config_names, load_config
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def draw(call, out):
+    """Draw all figures: what was said, and the files by name."""
+
+    def go():
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)
+            code, text, err = call("figures", "--out", out)
+        assert (code, err) == (0, "")
+        return text, {path.name: path.read_bytes() for path in (out / "figures").glob("*")}
+
+    return go
+
+
+def _cell(config, name):
+    return load_config(config).cell(name)
+
+
+def test_without_results_it_says_so_and_draws_nothing(draw, out):
+    text, files = draw()
+    assert files == {}
+    assert text.splitlines() == [f"{name}: no result yet" for name in config_names()]
+    assert not out.exists()
+
+
+def test_a_table_gets_learning_curves_dynamics_and_a_comparison(draw, store):
+    for name in ("sgd_1.1/projection_0.2", "sgd_1.1/clipping_5", "adam_1e-3/clipping_5"):
+        store(_cell("table1_language", name), unigram=6.5)
+    text, files = draw()
+    assert set(files) == {
+        "table1_language_learning_curves.png",
+        "table1_language_dynamics_sgd_1.1.png",
+        "table1_language_published.png",
+    }
+    assert all(data.startswith(PNG) and len(data) > 5000 for data in files.values())
+    assert sum(line.startswith("drawn: ") for line in text.splitlines()) == 3
+    assert "table1_language: no result yet" not in text
+    assert "demo: no result yet" in text
+
+
+def test_the_demo_gets_no_comparison(draw, store):
+    for name in ("sgd/clipping_20", "sgd/projection_0.2"):
+        for seed in range(3):
+            store(_cell("demo", name), seed)
+    _, files = draw()
+    assert set(files) == {"demo_learning_curves.png", "demo_dynamics_sgd.png"}
+
+
+def test_no_dynamics_without_both_methods(draw, store):
+    store(_cell("demo", "sgd/clipping_20"))
+    assert set(draw()[1]) == {"demo_learning_curves.png"}
+
+
+def test_equal_results_give_equal_files(draw, store):
+    for name in ("sgd/clipping_15", "sgd/projection_0.2"):
+        store(_cell("table3_music", name), validation=(4.0, 3.5), unigram=9.0)
+    first, second = draw()[1], draw()[1]
+    assert len(first) == 3
+    assert first == second
+
+
+def test_other_results_give_other_files(draw, store):
+    cell = _cell("table3_music", "sgd/clipping_15")
+    store(cell, validation=(4.0, 3.5), unigram=9.0)
+    first = draw()[1]
+    store(cell, validation=(4.0, 3.4), unigram=9.0)
+    second = draw()[1]
+    assert all(first[name] != second[name] for name in first)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "diverged", "validation": (5.0, None)},
+        {"status": "diverged", "validation": ()},
+        {"status": "diverged", "validation": (None,)},
+        {"status": "interrupted", "validation": (5.0,)},
+        {"status": "interrupted", "validation": ()},
+        {"validation": (1e5, 1e4)},
+        {"validation": (20.0,)},
+    ],
+    ids=str,
+)
+def test_every_kind_of_result_is_drawn(draw, store, changes):
+    for name in ("sgd/clipping_20", "sgd/projection_0.2"):
+        store(_cell("demo", name), **changes)
+    assert set(draw()[1]) == {"demo_learning_curves.png", "demo_dynamics_sgd.png"}
+
+
+@pytest.mark.parametrize("window", ["none", "not finite"])
+def test_a_run_that_recorded_no_finite_window_is_drawn(draw, store, window):
+    for name in ("sgd/clipping_20", "sgd/projection_0.2"):
+        path = store(_cell("demo", name), validation=(5.0,), status="interrupted")
+        result = json.loads(path.read_text())
+        if window == "none":
+            result["curves"]["iterations"] = {key: [] for key in result["curves"]["iterations"]}
+        else:
+            curves = result["curves"]["iterations"]
+            for key in ("loss", "gradient_norm", "gradient_norm_max"):
+                curves[key] = [None]
+            curves["sigma_1"] = curves["spectral_radius"] = [[None]]
+        path.write_text(json.dumps(result))
+    assert "demo_dynamics_sgd.png" in draw()[1]
+
+
+# Tables 1 and 3 have a figure for each optimizer, which takes seconds.
+@pytest.mark.parametrize(
+    "config", ["demo", "timing", "main_music", "table2_language_lr0.1", "table4_elementwise"]
+)
+def test_a_full_set_of_results_is_drawn(draw, store, config):
+    for cell in load_config(config).cells.values():
+        store(cell, unigram=6.0)
+    _, files = draw()
+    assert f"{config}_learning_curves.png" in files
+    published = any(cell.published for cell in load_config(config).cells.values())
+    assert (f"{config}_published.png" in files) == published
+
+
+def test_only_results_with_overrides_are_not_called_none(draw, store):
+    store(_cell("demo", "sgd/clipping_20").override(["epochs=2"]))
+    text, files = draw()
+    assert files == {}
+    assert "demo: no result yet" not in text
+
+
+def test_a_real_run_is_drawn(draw, call, out, small_data):
+    for cell in ("sgd/clipping_20", "sgd/projection_0.2"):
+        words = ("run", "demo", "--cell", cell, "--out", out, "--max-iterations", "2")
+        assert call(*words)[0] == 0
+    assert set(draw()[1]) == {"demo_learning_curves.png", "demo_dynamics_sgd.png"}
+
+
+def test_a_file_in_the_place_of_the_folder_is_one_sentence(refused, store, out):
+    store(_cell("demo", "sgd/clipping_20"))
+    (out / "figures").write_text("")
+    assert "cannot be written" in refused("figures", "--out", out)

@@ -1,0 +1,523 @@
+"""Result files and the tables made from them."""
+
+import json
+import math
+import os
+import statistics
+
+import pytest
+
+from experiments import results
+from experiments.config import load_config
+from experiments.result_schema import ResultFile
+from experiments.results import (
+    ResultError,
+    find_results,
+    finite,
+    read_result,
+    result_file,
+    write_result,
+    write_text,
+)
+from experiments.success import succeeded
+
+
+@pytest.fixture
+def demo():
+    return load_config("demo").cell("sgd/clipping_20")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def table(call, out):
+    """Print a table: its rows by cell (dicts by column), all of its lines, and its notes."""
+
+    def make(config, *words):
+        code, text, err = call("table", config, "--out", out, *words)
+        assert (code, err) == (0, "")
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        header, rule, *rows = [[part.strip() for part in line.split("|")[1:-1]] for line in lines]
+        assert set("".join(rule)) == {"-"}
+        assert {len(row) for row in rows} == {len(header)}
+        assert len({len(line) for line in lines}) == 1  # aligned
+        notes = [line for line in text.splitlines() if line.startswith("- ")]
+        return {row[0]: dict(zip(header, row)) for row in rows}, text, notes
+
+    return make
+
+
+def _cell(config, name, *settings):
+    return load_config(config).cell(name).override(settings)
+
+
+# Writing
+
+
+def test_a_written_result_reads_back_as_it_was(out, demo, make_result):
+    result = make_result(demo, notes="ärger ± 中")
+    path = result_file(out, demo, 0)
+    write_result(path, result)
+    assert read_result(path) == json.loads(json.dumps(result))
+    assert [p.name for p in path.parent.iterdir()] == ["result.json"]
+    assert path.read_text("utf-8").endswith("}\n")
+
+
+def test_a_curve_stands_on_one_line(out, demo, make_result):
+    path = result_file(out, demo, 0)
+    write_result(path, make_result(demo, validation=(5.0, 4.0, 3.0)))
+    assert '"validation_loss": [5.0, 4.0, 3.0]' in path.read_text()
+
+
+@pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(
+    out, demo, make_result, monkeypatch, step
+):
+    path = result_file(out, demo, 0)
+    write_result(path, make_result(demo))
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(results.os, step, full)
+    with pytest.raises(ResultError, match=r"result\.json: cannot be written: No space left"):
+        write_result(path, make_result(demo, iterations=99))
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["result.json"]
+
+
+def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(
+    out, demo, make_result, monkeypatch
+):
+    path = result_file(out, demo, 0)
+    write_result(path, make_result(demo))
+    before = path.read_bytes()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(results.os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_result(path, make_result(demo, iterations=99))
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_not_a_number_never_gets_into_a_file(out, demo, make_result, value):
+    path = result_file(out, demo, 0)
+    with pytest.raises(ValueError, match="JSON"):
+        write_result(path, make_result(demo, epochs=value))
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (1 / 3, 0.3333333),
+        (123456789.0, 123456800.0),
+        (0, 0.0),
+        (None, None),
+        (math.nan, None),
+        (math.inf, None),
+        (-math.inf, None),
+        (1e-300, 1e-300),
+    ],
+)
+def test_numbers_have_seven_digits_and_others_become_null(value, expected):
+    assert finite(value) == expected
+
+
+def test_a_text_can_be_read_by_all(out):
+    write_text(out / "a" / "b.md", "x")
+    assert (out / "a" / "b.md").stat().st_mode & 0o777 == 0o644
+
+
+def test_a_file_in_the_place_of_a_folder_is_one_sentence(out, refused):
+    out.write_text("")
+    assert "cannot be written" in refused("table", "demo", "--out", out)
+
+
+# Reading
+
+
+DAMAGE = {
+    "empty": "",
+    "truncated": None,
+    "list": "[1, 2]",
+    "number": "1",
+    "null": "null",
+    "binary": b"\x00\xff\xfe",
+    "no schema": {"schema": ...},
+    "wrong schema": {"schema": 2},
+    "schema as text": {"schema": "1"},
+}
+
+
+def _damage(path, damage):
+    if damage is None:
+        path.write_text(path.read_text()[:-300])
+    elif isinstance(damage, dict):
+        result = {**json.loads(path.read_text()), **damage}
+        path.write_text(json.dumps({k: v for k, v in result.items() if v is not ...}))
+    elif isinstance(damage, bytes):
+        path.write_bytes(damage)
+    else:
+        path.write_text(damage)
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+@pytest.mark.parametrize("command", [("list", "demo"), ("table", "demo"), ("figures",)])
+def test_a_damaged_result_is_one_sentence_that_names_it(store, demo, refused, out, damage, command):
+    path = store(demo)
+    _damage(path, damage)
+    sentence = refused(*command, "--out", out)
+    assert str(path) in sentence
+    assert path.exists()
+
+
+REQUIRED = [field.alias or name for name, field in ResultFile.model_fields.items()]
+
+
+@pytest.mark.parametrize("key", REQUIRED)
+def test_a_missing_key_is_named(store, demo, refused, out, key):
+    _damage(path := store(demo), {key: ...})
+    sentence = refused("table", "demo", "--out", out)
+    assert str(path) in sentence
+    assert key in sentence
+
+
+EDITED = {
+    "best": [5, {}, [], {"epoch": 1.0}, "none"],
+    "curves": [{}, [], {"epochs": {}}, None, {"epochs": {"validation_loss": 3}}],
+    "status": ["finished", 3, None],
+    "seed": ["one", None],
+    "iterations": ["many", None, -1],
+    "epochs": ["all", None],
+    "seconds": [{}, None, 3],
+    "conditions": [{}, None, []],
+    "unigram_validation_loss": [None, "low"],
+    "environment": [..., {}, None],
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [(key, value) for key, values in EDITED.items() for value in values]
+)
+@pytest.mark.parametrize("command", ["table", "list", "figures"])
+def test_an_edited_result_is_read_or_refused_in_one_sentence(
+    store, demo, call, out, command, key, value
+):
+    stores = [store(demo, seed) for seed in (0, 1)]
+    _damage(stores[0], {key: value})
+    words = [command] if command == "figures" else [command, "demo"]
+    code, _, err = call(*words, "--out", out)
+    if code == 2:
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        assert str(stores[0]) in err
+    else:
+        assert code == 0
+
+
+def test_a_folder_in_the_place_of_a_result_is_one_sentence(demo, refused, out):
+    result_file(out, demo, 0).mkdir(parents=True)
+    assert "cannot be read" in refused("table", "demo", "--out", out)
+
+
+def test_results_are_found_by_conditions_and_sorted_by_seed(store, demo, out):
+    for seed in (10, 2, 0):
+        store(demo, seed)
+    store(demo.override(["epochs=7"]), 1)
+    assert [result["seed"] for result in find_results(out, demo)] == [0, 2, 10]
+    assert [r["seed"] for r in find_results(out, demo.override(["epochs=7"]))] == [1]
+
+
+def test_a_result_whose_digest_only_begins_alike_is_not_found(store, demo, out):
+    path = store(demo)
+    digest = demo.conditions.digest()
+    _damage(path, {"conditions_sha256": digest[:8] + "0" * 56})
+    assert find_results(out, demo) == []
+
+
+# Success
+
+
+@pytest.mark.parametrize(
+    ("status", "validation", "expected"),
+    [
+        ("completed", (7.0, 5.0), True),
+        ("completed", (5.0, 7.0), True),
+        ("completed", (7.0, 6.5), False),
+        ("completed", (6.0,), False),
+        ("completed", (5.99,), True),
+        ("completed", (None, 5.0), True),
+        ("diverged", (5.0, None), False),
+        ("diverged", (5.0,), False),
+        ("diverged", (), False),
+        ("interrupted", (5.0,), None),
+        ("interrupted", (), None),
+    ],
+)
+def test_success_is_finite_to_the_end_and_below_a_unigram_predictor(
+    demo, make_result, status, validation, expected
+):
+    assert succeeded(make_result(demo, validation=validation, status=status)) is expected
+
+
+# Tables
+
+
+LANGUAGE = ("table2_language_lr0.1", "sgd_0.1/projection_0.2")
+MUSIC = ("table3_music", "sgd/projection_0.2")
+
+
+def test_nothing_run_is_said_so_beside_every_published_number(table):
+    rows, _, _ = table(LANGUAGE[0])
+    assert len(rows) == 9
+    for row in rows.values():
+        assert row["ours, validation perplexity"] == "not run"
+        assert (row["ours, test"], row["n"], row["success"]) == ("", "0", "")
+        assert row["difference"] == ""
+    assert rows[LANGUAGE[1]]["published, validation"] == "138.1±0.8"
+    assert rows["sgd_0.1/clipping_5"]["published, success"] == "50 %"
+
+
+def test_language_is_a_mean_of_perplexities_with_the_sample_deviation(store, table):
+    losses = [4.9, 4.95, 5.05]
+    cell = _cell(*LANGUAGE)
+    for seed, loss in enumerate(losses):
+        store(cell, seed, validation=(7.0, loss, 6.0), test=loss + 0.2, unigram=6.5)
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    values, tests = ([math.exp(x + more) for x in losses] for more in (0, 0.2))
+    mean, deviation = statistics.fmean(values), statistics.stdev(values)
+    assert row["ours, validation perplexity"] == f"{mean:.4g} ± {deviation:.2g}"
+    assert row["ours, test"] == f"{statistics.fmean(tests):.4g} ± {statistics.stdev(tests):.2g}"
+    assert (row["n"], row["success"]) == ("3", "100 %")
+    assert row["difference"] == f"{mean / 138.1 - 1:+.1%}"
+
+
+def test_music_is_a_mean_of_losses(store, table):
+    cell = _cell(*MUSIC)
+    for seed, loss in enumerate((3.5, 3.6)):
+        store(cell, seed, validation=(4.0, loss), unigram=9.0)
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert row["ours, validation loss (nats a step)"] == "3.55 ± 0.071"
+    assert row["published, validation"] == "3.42"
+    assert row["difference"] == "+3.8%"
+
+
+def test_one_run_has_no_deviation(store, table):
+    store(_cell(*MUSIC), validation=(3.42,), unigram=9.0)
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert row["ours, validation loss (nats a step)"] == "3.42"
+    assert row["difference"] == "+0.0%"
+
+
+def test_runs_without_success_count_but_not_in_the_mean(store, table):
+    cell = _cell(*MUSIC)
+    store(cell, 0, validation=(3.5,), unigram=9.0)
+    store(cell, 1, validation=(3.0, None), status="diverged", unigram=9.0)
+    store(cell, 2, validation=(9.5,), unigram=9.0)
+    store(cell, 3, validation=(2.0,), status="interrupted", unigram=9.0)
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert row["ours, validation loss (nats a step)"] == "3.5"
+    assert (row["n"], row["success"]) == ("3", "33 %")
+
+
+def test_no_success_at_all_says_how_each_run_failed(store, table):
+    cell = _cell(*MUSIC)
+    store(cell, 0, validation=(3.0, None), status="diverged", unigram=9.0)
+    store(cell, 1, validation=(9.5,), unigram=9.0)
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert row["ours, validation loss (nats a step)"] == (
+        "no success: diverged at iteration 20, best 9.5, worse than a unigram predictor"
+    )
+    assert (row["n"], row["success"], row["difference"]) == ("2", "0 %", "")
+
+
+def test_a_partial_run_is_shown_and_not_compared(store, table):
+    cell = _cell(*LANGUAGE)
+    store(cell, validation=(6.0, 5.5), test=5.6, status="interrupted", epochs=2.5)
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    assert row["ours, validation perplexity"] == (
+        f"partial, epoch 2.5 of 60 at most: {math.exp(5.5):.4g}"
+    )
+    assert row["ours, test"] == f"{math.exp(5.6):.4g}"
+    assert (row["n"], row["success"], row["difference"]) == ("0", "", "")
+
+
+def test_of_partial_runs_the_longest_is_shown(store, table):
+    cell = _cell(*LANGUAGE)
+    store(cell, 0, validation=(6.0, 5.5), status="interrupted")
+    store(cell, 1, validation=(5.0,), status="interrupted")
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    assert row["ours, validation perplexity"].startswith("partial, epoch 2 of 60")
+
+
+def test_a_partial_run_before_its_first_evaluation_is_shown(store, table):
+    store(_cell(*LANGUAGE), validation=(), status="interrupted", epochs=0.25)
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    assert row["ours, validation perplexity"] == "partial, epoch 0.25 of 60 at most"
+
+
+def test_runs_with_overrides_are_never_compared_nor_mixed_with_others(store, table, out):
+    plain, other = _cell(*LANGUAGE), _cell(*LANGUAGE, "epochs=2", "dropout_after=[gru]")
+    store(plain, validation=(5.0,), unigram=6.5)
+    store(other, validation=(5.5,), unigram=6.5)
+    rows, text, _ = table(LANGUAGE[0], "--set", "epochs=2", "dropout_after=[gru]")
+    row = rows[LANGUAGE[1]]
+    assert row["ours, validation perplexity"] == f"{math.exp(5.5):.4g}"
+    assert row["difference"] == ""
+    assert row["published, validation"] == "138.1±0.8"
+    assert "Not the config's conditions: epochs=2" in text
+    assert "--set epochs=2" in text
+    assert table(LANGUAGE[0])[0][LANGUAGE[1]]["difference"] != ""
+    assert len(list((out / LANGUAGE[0]).glob("table*.md"))) == 2
+    assert (out / LANGUAGE[0] / "table.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "cell"),
+    [
+        ("table1_language", "adam_1e-2/clipping_5"),
+        ("table4_elementwise", "sgd_1.1/elementwise_0.0015"),
+    ],
+)
+def test_no_difference_to_a_print_that_is_no_number(store, table, config, cell):
+    store(_cell(config, cell), validation=(5.0,), unigram=6.5)
+    rows, _, notes = table(config)
+    published = load_config(config).cell(cell).published
+    assert rows[cell]["published, validation"] == published.printed
+    assert rows[cell]["difference"] == ""
+    assert any(published.note in note for note in notes)
+
+
+def test_the_test_entries_of_table_4_are_shown(table):
+    rows, _, _ = table("table4_elementwise")
+    assert [row["published, test"] for row in rows.values()] == [
+        "276.0±1.7",
+        "331.3",
+        "312.9",
+        "334.8",
+    ]
+
+
+@pytest.mark.parametrize("config", ["main_language", "main_music", "demo", "timing"])
+def test_where_nothing_is_published_it_is_said_and_no_column_left_for_it(table, config):
+    rows, text, _ = table(config)
+    columns = list(next(iter(rows.values())))
+    assert [c for c in columns if c.startswith("published") or c == "difference"] == []
+    assert "The supplement prints no number to compare with." in text
+
+
+def test_a_table_of_some_cells_prints_them_and_writes_all(table, out):
+    rows, text, _ = table("table1_language", "--cells", "sgd_1.1/*")
+    assert list(rows) == ["sgd_1.1/projection_0.2", "sgd_1.1/clipping_5"]
+    written = (out / "table1_language" / "table.md").read_text()
+    assert written.count("\n| ") == 20
+    assert "written: " in text
+
+
+def test_the_written_table_is_the_printed_one(table, out):
+    _, text, _ = table("demo")
+    written = (out / "demo" / "table.md").read_text()
+    assert text.startswith(written)
+
+
+def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
+    store(demo, environment={"git": {"commit": None, "dirty": True}})
+    _, text, notes = table("demo")
+    for words in (
+        "sample standard deviation",
+        "our assumption",
+        "unigram predictor",
+        "Conditions that are assumption: ",
+        "1 of these results came from a tree with uncommitted changes",
+        "Repeat: `scripts/reproduce.sh demo`",
+    ):
+        assert words in text
+    assert all(note.endswith((".", "**")) for note in notes)
+    assert text.startswith("## Demo")
+
+
+@pytest.mark.parametrize("config", ["table1_language", "table3_music", "table4_elementwise"])
+def test_the_notes_name_unverified_and_assumed_conditions(table, config):
+    _, text, _ = table(config)
+    assert "Conditions that are main paper (unverified): " in text
+    assert "input_scale 0.01" in text
+    assert "Conditions that are assumption: " in text
+    assert "loss sum_over_steps" in text
+
+
+def test_an_infinite_perplexity_is_shown_as_such(store, table):
+    store(_cell(*LANGUAGE), validation=(1e5,), unigram=6.5)
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    assert "inf" in row["ours, validation perplexity"]
+    assert row["success"] == "0 %"
+
+
+# Timing
+
+
+def test_timing_gives_seconds_an_iteration_and_the_ratio_to_clipping(store, table):
+    seconds = {
+        "sgd_1.1/projection_naive": (3.0, 1.0),
+        "sgd_1.1/projection_truncated": (2.0, 1.0),
+        "sgd_1.1/clipping_5": (2.0, 0.0),
+    }
+    for name, (training, projection) in seconds.items():
+        store(
+            _cell("timing", name),
+            status="interrupted",
+            iterations=10,
+            seconds={
+                "training": training,
+                "projection": projection,
+                "evaluation": 1.0,
+                "total": 9.0,
+            },
+        )
+    rows, text, _ = table("timing")
+    naive, truncated = (rows[f"sgd_1.1/projection_{name}"] for name in ("naive", "truncated"))
+    assert (naive["seconds an iteration"], naive["of it projection"]) == ("0.4", "25.0%")
+    assert naive["ratio to clipping"] == "2.00"
+    assert truncated["ratio to clipping"] == "1.50"
+    assert rows["sgd_1.1/clipping_5"]["of it projection"] == "0.0%"
+    assert rows["sgd_1.1/none"]["seconds an iteration"] == "not run"
+    assert "n" in rows["sgd_1.1/none"]
+    assert "perplexity" not in text
+
+
+def test_timing_without_clipping_has_no_ratio(store, table):
+    store(_cell("timing", "sgd_1.1/none"), status="interrupted")
+    rows, _, _ = table("timing")
+    assert rows["sgd_1.1/none"]["ratio to clipping"] == ""
+
+
+def test_timing_leaves_out_a_run_without_iterations(store, table):
+    store(_cell("timing", "sgd_1.1/none"), validation=(), status="interrupted")
+    rows, _, _ = table("timing")
+    assert rows["sgd_1.1/none"]["seconds an iteration"] == "not run"
+
+
+# list
+
+
+def test_list_counts_finished_and_partial_runs(store, demo, call, out):
+    for seed, status in enumerate(("completed", "diverged", "interrupted")):
+        store(demo, seed, status=status)
+    code, text, _ = call("list", "demo", "--out", out)
+    assert code == 0
+    assert "2 of 3, 1 partial" in text
+    assert "0 of 3" in text
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_result_that_may_not_be_read_is_one_sentence(store, demo, refused, out):
+    store(demo).chmod(0)
+    assert "cannot be read" in refused("table", "demo", "--out", out)

@@ -1,0 +1,266 @@
+"""Schedule, monitors, evaluation and the generators of a run."""
+
+import math
+from types import SimpleNamespace
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+from chainer import optimizers
+from chainer.optimizer_hooks import GradientClipping, GradientHardClipping
+
+from experiments.models import LanguageModel, MusicModel
+from grustab.errors import DivergenceError
+from grustab.extensions import PlateauDecay, SequenceEvaluator, SpectrumMonitor
+from grustab.generators import Generators
+from grustab.iterators import StreamIterator, TuneIterator
+from grustab.links import GRU
+from grustab.optimizer_hooks import GradientMonitor
+
+
+def observed(call, *args):
+    observation = {}
+    with chainer.Reporter().scope(observation):
+        call(*args)
+    return observation
+
+
+def plateau(values, **options):
+    """The learning rates after each of the observed values."""
+    optimizer = optimizers.SGD(lr=1.0)
+    optimizer.alpha = 1.0
+    updater = SimpleNamespace(get_optimizer=lambda name: optimizer)
+    decay = PlateauDecay(2.0, 3, **options)
+    rates = []
+    for value in values:
+        decay(SimpleNamespace(observation={"validation/main/loss": value}, updater=updater))
+        rates.append(getattr(optimizer, decay.attr))
+    return rates, decay
+
+
+@pytest.mark.parametrize(
+    ("values", "rates"),
+    [
+        ([5, 4, 3, 2, 1], [1, 1, 1, 1, 1]),
+        ([5, 5, 5, 5, 5], [1, 1, 1, 0.5, 0.5]),
+        ([5, 6, 7, 8, 9, 9, 9, 9], [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]),
+        ([5, 6, 6, 4, 6, 6, 6], [1, 1, 1, 1, 1, 1, 0.5]),
+        ([5, 6, 6, 6, 4, 5, 5, 5], [1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25]),
+        ([5, math.nan, math.inf, math.nan], [1, 1, 1, 0.5]),
+    ],
+)
+@pytest.mark.parametrize("attr", ["lr", "alpha"])
+def test_plateau_decay_divides_after_patience_checks_without_a_new_best(values, rates, attr):
+    measured, decay = plateau(values, attr=attr)
+    assert measured == rates
+    assert decay.best == np.nanmin(values)
+
+
+def test_spectrum_monitor_reports_what_numpy_computes():
+    model = chainer.Chain(a=GRU(3, 6, rng=np.random.default_rng(1)), b=GRU(3, 5))
+    model.a.W_hh = np.random.default_rng(0).normal(size=(6, 6))
+    before = model.a.W_hh.copy()
+    observation = observed(SpectrumMonitor(model))
+    assert len(observation) == 4
+    for name, gru in (("a", model.a), ("b", model.b)):
+        w = gru.W_hh.astype(np.float64)
+        eigenvalues = np.linalg.eigvals(w / 4 + np.eye(len(w)) / 2)
+        # The Jacobian is taken in float32.
+        assert observation[f"spectrum/{name}/spectral_radius"] == pytest.approx(
+            np.abs(eigenvalues).max(), rel=1e-5
+        )
+        assert observation[f"spectrum/{name}/sigma_1"] == pytest.approx(np.linalg.norm(w, 2))
+    np.testing.assert_array_equal(model.a.W_hh, before)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_spectrum_monitor_reports_nan_for_weights_that_are_not_finite(bad):
+    model = chainer.Chain(a=GRU(3, 6), b=GRU(3, 5))
+    model.a.W_hh[2, 3] = bad
+    observation = observed(SpectrumMonitor(model))
+    assert math.isnan(observation["spectrum/a/sigma_1"])
+    assert math.isnan(observation["spectrum/a/spectral_radius"])
+    assert observation["spectrum/b/sigma_1"] == pytest.approx(1, rel=1e-5)
+
+
+def language(dropout=0.0):
+    return LanguageModel(6, 8, 2, 1.0, 0.5, dropout, ("input", "gru"), True, Generators(0))
+
+
+def music():
+    return MusicModel(5, 8, 2, 1.0, 0.5, 0.0, (), True, Generators(0))
+
+
+def words(n, seed=0):
+    return np.random.default_rng(seed).integers(0, 6, n).astype(np.int32)
+
+
+def tunes():
+    rng = np.random.default_rng(0)
+    return [(rng.random((n, 5)) < 0.4).astype(np.uint8) for n in (9, 2, 17, 6, 12, 3, 8)]
+
+
+def negative_log_likelihood(model, xs, ts):
+    """Summed over all of one sequence from h = 0, by numpy from the model's scores."""
+    model.reset_state()
+    with chainer.no_backprop_mode(), chainer.using_config("train", False):
+        y = model.scores(xs).array.astype(np.float64)
+    if ts.ndim == 2:
+        p = np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)
+        return -np.log(p[np.arange(ts.size), ts.ravel()]).sum()
+    p, t = 1 / (1 + np.exp(-y)), ts.reshape(y.shape)
+    return -(t * np.log(p) + (1 - t) * np.log(1 - p)).sum()
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 20])
+@pytest.mark.parametrize("n_steps", [1, 4, 35])
+def test_evaluation_of_tunes_does_not_depend_on_the_batches(n_steps, batch_size):
+    model = music()
+    rolls = [tune[:, None].astype(np.float32) for tune in tunes()]
+    total = sum(negative_log_likelihood(model, roll[:-1], roll[1:]) for roll in rolls)
+    expected = total / sum(len(roll) - 1 for roll in rolls)
+    iterator = TuneIterator(tunes(), batch_size, n_steps, repeat=False)
+    result = SequenceEvaluator(iterator, model)()
+    assert result == {"validation/main/loss": pytest.approx(expected, rel=1e-5)}
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 4])
+@pytest.mark.parametrize("n_steps", [1, 7, 100])
+def test_evaluation_of_a_stream_counts_every_step_of_every_part_once(n_steps, batch_size):
+    model, stream = language(), words(60)
+    length = -(-59 // batch_size)
+    total = 0
+    for start in range(0, 59, length):
+        end = min(start + length, 59)
+        x, t = stream[start:end, None], stream[start + 1 : end + 1, None]
+        total += negative_log_likelihood(model, x, t)
+    iterator = StreamIterator([stream], batch_size, n_steps, repeat=False)
+    result = SequenceEvaluator(iterator, model, name="test")()
+    assert result == {"test/main/loss": pytest.approx(total / 59, rel=1e-5)}
+
+
+def test_evaluation_leaves_training_as_it_was():
+    model = language(dropout=0.5)
+    xs = words(12).reshape(6, 2)
+    model.cleargrads()
+    model(xs, xs).backward()
+    states = [gru.h.copy() for gru in model.gru]
+    parameters = [(p.array.copy(), p.grad.copy()) for p in model.params()]
+    draws = model.dropout_rng.bit_generator.state
+    evaluator = SequenceEvaluator(StreamIterator([words(60)], 4, 5, repeat=False), model)
+    first = evaluator()
+    seconds = evaluator.seconds
+    assert evaluator() == first
+    assert evaluator.seconds > seconds > 0
+    for gru, h in zip(model.gru, states, strict=True):
+        np.testing.assert_array_equal(gru.h, h)
+    for p, (array, grad) in zip(model.params(), parameters, strict=True):
+        np.testing.assert_array_equal(p.array, array)
+        np.testing.assert_array_equal(p.grad, grad)
+    assert model.dropout_rng.bit_generator.state == draws
+    assert chainer.config.train
+
+
+def optimizer_with(grads, *hooks):
+    """SGD whose next update meets these gradients."""
+    target = chainer.Chain()
+    with target.init_scope():
+        for i, grad in enumerate(grads):
+            setattr(target, f"p{i}", chainer.Parameter(np.zeros_like(grad)))
+    optimizer = optimizers.SGD(lr=1.0).setup(target)
+    for hook in hooks:
+        optimizer.add_hook(hook)
+    for i, grad in enumerate(grads):
+        getattr(target, f"p{i}").grad = grad
+    return optimizer
+
+
+def random_grads(scale=1.0):
+    rng = np.random.default_rng(0)
+    return [(scale * rng.normal(size=s)).astype(np.float32) for s in ((4, 3), (7,), (2, 2, 2))]
+
+
+def test_gradient_monitor_reports_what_numpy_computes():
+    grads = random_grads()
+    flat = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
+    observation = observed(optimizer_with(grads, GradientMonitor()).update)
+    assert observation == {
+        "gradient/norm": pytest.approx(np.linalg.norm(flat), rel=1e-6),
+        "gradient/mean_abs": pytest.approx(np.abs(flat).mean(), rel=1e-6),
+    }
+
+
+def test_gradient_monitor_looks_at_the_elements_every_so_many_steps():
+    optimizer = optimizer_with(random_grads(), GradientMonitor(elements_interval=3))
+    looks = ["gradient/mean_abs" in observed(optimizer.update) for _ in range(7)]
+    assert looks == [True, False, False, True, False, False, True]
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("scale", [1e19, 1e25, 1e37])
+def test_gradient_monitor_survives_squares_too_large_for_float32(scale):
+    grads = random_grads(scale)
+    observation = observed(optimizer_with(grads, GradientMonitor()).update)
+    flat = np.concatenate([g.ravel() for g in grads]).astype(np.float64)
+    assert observation["gradient/norm"] == pytest.approx(np.linalg.norm(flat), rel=1e-6)
+    assert observation["gradient/mean_abs"] == pytest.approx(np.abs(flat).mean(), rel=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_gradient_monitor_stops_a_gradient_that_is_not_finite(bad):
+    grads = random_grads()
+    grads[1][3] = bad
+    optimizer = optimizer_with(grads, GradientMonitor(), GradientClipping(5))
+    with pytest.raises(DivergenceError, match="gradient") as caught:
+        optimizer.update()
+    assert caught.value.quantity == "gradient"
+    assert not math.isfinite(caught.value.value)
+    assert all((p.array == 0).all() for p in optimizer.target.params())
+
+
+@pytest.mark.parametrize("clipping", [GradientClipping(0.5), GradientHardClipping(-0.01, 0.01)])
+def test_gradient_monitor_before_clipping_sees_the_whole_gradient(clipping):
+    grads = random_grads()
+    norm = np.linalg.norm(np.concatenate([g.ravel() for g in grads]))
+    optimizer = optimizer_with(grads, GradientMonitor(), clipping)
+    assert observed(optimizer.update)["gradient/norm"] == pytest.approx(norm, rel=1e-6)
+    moved = np.concatenate([p.array.ravel() for p in optimizer.target.params()])
+    assert np.linalg.norm(moved) < 0.51
+
+
+def test_gradient_monitor_measures_the_gradient_of_a_model():
+    model = language()
+    optimizer = optimizers.SGD(0.1).setup(model)
+    optimizer.add_hook(GradientMonitor())
+    xs = words(12).reshape(6, 2)
+    observation = observed(lambda: optimizer.update(lambda: F.sum(model(xs, xs))))
+    square = sum((p.grad.astype(np.float64) ** 2).sum() for p in model.params())
+    assert observation["gradient/norm"] == pytest.approx(math.sqrt(square), rel=1e-5)
+
+
+STREAMS = ("weights", "order", "projection", "dropout")
+
+
+def test_generators_of_one_seed_repeat_and_differ_from_each_other_and_other_seeds():
+    np.random.seed(0)
+    state = np.random.get_state()[1].copy()
+    a, b, c = Generators(3), Generators(3), Generators(4)
+    draws = {name: tuple(getattr(a, name).random(5)) for name in STREAMS}
+    assert draws == {name: tuple(getattr(b, name).random(5)) for name in STREAMS}
+    others = {tuple(getattr(c, name).random(5)) for name in STREAMS}
+    assert len(others.union(draws.values())) == 8
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize("used", STREAMS)
+def test_drawing_from_one_generator_leaves_the_others_as_they_were(used):
+    a, b = Generators(3), Generators(3)
+    getattr(a, used).random(1000)
+    for name in set(STREAMS) - {used}:
+        assert getattr(a, name).random() == getattr(b, name).random()
+
+
+def test_models_of_one_seed_start_alike_whatever_the_dropout():
+    for p, q in zip(language(0.0).params(), language(0.5).params(), strict=True):
+        np.testing.assert_array_equal(p.array, q.array)
