@@ -1,5 +1,6 @@
 """A tiny config, small made-up data and hand-made results, shared by the tests."""
 
+import itertools
 import json
 import signal
 
@@ -8,6 +9,7 @@ import pytest
 
 import grustab.datasets
 from grustab.datasets import synthetic_corpus, synthetic_tunes
+from grustab.updaters import BPTTUpdater
 
 TINY = {
     "task": "language",
@@ -234,3 +236,55 @@ def store(tmp_path, make_result):
         return path
 
     return put
+
+
+@pytest.fixture
+def run(call, tmp_path):
+    """Run a cell of a config: ``run(config, cell, *options)`` gives result, stdout and stderr."""
+
+    def go(config, cell="sgd/projection_0.2", *options, code=0):
+        got, out, err = call("run", config, "--cell", cell, "--out", tmp_path / "results", *options)
+        assert got == code, err
+        assert "Traceback" not in err
+        (path,) = [
+            tmp_path / line.strip().removeprefix("result: ")
+            for line in out.splitlines()
+            if line.strip().startswith("result: ")
+        ] or [None]
+        return json.loads(path.read_text()) if path and path.exists() else None, out, err
+
+    return go
+
+
+@pytest.fixture
+def results(tmp_path):
+    """All result files, by path."""
+    return lambda: sorted((tmp_path / "results").rglob("result.json"))
+
+
+@pytest.fixture
+def never_run(monkeypatch):
+    """No run may be started."""
+
+    def refuse(*_):
+        raise AssertionError("a run was started")
+
+    monkeypatch.setattr("experiments.run.Run", refuse)
+
+
+@pytest.fixture
+def interrupt_at(monkeypatch):
+    """Press Ctrl-C during an update."""
+
+    def at(iteration):
+        update = BPTTUpdater.update_core
+        count = itertools.count(1)
+
+        def update_core(self):
+            if next(count) == iteration:
+                raise KeyboardInterrupt
+            update(self)
+
+        monkeypatch.setattr(BPTTUpdater, "update_core", update_core)
+
+    return at

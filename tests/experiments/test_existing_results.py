@@ -1,0 +1,84 @@
+"""A run where results are there already."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+
+def test_a_finished_result_is_not_run_again(tiny, run, results, never_run, store, tmp_path):
+    from experiments.config import load_config
+
+    config = tiny()
+    path = store(load_config(config).cell("sgd/none"))
+    before = path.read_bytes()
+    _, out, _ = run(config, "sgd/none")
+    assert "done already" in out
+    assert path.read_bytes() == before
+    assert results() == [path]
+
+
+@pytest.mark.parametrize("status", ["completed", "diverged"])
+def test_force_runs_a_finished_result_again(tiny, run, store, status):
+    from experiments.config import load_config
+
+    config = tiny(epochs=1)
+    path = store(load_config(config).cell("sgd/none"), status=status)
+    run(config, "sgd/none", "--force")
+    assert json.loads(path.read_text())["iterations"] == 14
+
+
+@pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 7}'])
+def test_a_damaged_result_is_reported_and_force_replaces_it(tiny, run, call, store, damage):
+    from experiments.config import load_config
+
+    config = tiny(epochs=1)
+    path = store(load_config(config).cell("sgd/none"))
+    path.write_text(damage)
+    words = ("run", config, "--cell", "sgd/none", "--out", path.parents[4])
+    code, _, err = call(*words)
+    assert code == 2
+    assert "result.json" in err
+    assert path.read_text() == damage
+    assert call(*words, "--force")[0] == 0
+    assert json.loads(path.read_text())["status"] == "completed"
+
+
+def test_other_overrides_or_seeds_are_other_results(tiny, run, results):
+    config = tiny(epochs=1)
+    run(config, "sgd/none")
+    run(config, "sgd/none", "--seed", "1")
+    run(config, "sgd/none", "--set", "learning_rate=0.25")
+    assert len(results()) == 3
+    overrides = [json.loads(path.read_text())["overrides"] for path in results()]
+    assert sorted(map(str, overrides)) == ["{'learning_rate': 0.25}", "{}", "{}"]
+
+
+def test_a_longer_partial_result_replaces_a_shorter_one(tiny, run, results):
+    config = tiny()
+    run(config, "sgd/none", "--max-iterations", "3")
+    run(config, "sgd/none", "--max-iterations", "6")
+    (path,) = results()
+    assert json.loads(path.read_text())["iterations"] == 6
+    run(config, "sgd/none")
+    assert json.loads(path.read_text())["status"] == "completed"
+
+
+def test_a_shorter_partial_result_goes_elsewhere(tiny, run, results, tmp_path):
+    config = tiny()
+    run(config, "sgd/none", "--max-iterations", "6")
+    _, out, _ = run(config, "sgd/none", "--max-iterations", "3")
+    (path,) = results()
+    assert json.loads(path.read_text())["iterations"] == 6
+    (aside,) = (tmp_path / "runs").rglob("result.json")
+    assert json.loads(aside.read_text())["iterations"] == 3
+    assert "a longer partial result stays in place" in out
+
+
+def test_a_partial_result_gives_way_to_divergence(tiny, run, results):
+    config = tiny(learning_rate=1e300)
+    run(config, "sgd/none", "--max-iterations", "1")
+    run(config, "sgd/none")
+    (path,) = results()
+    assert json.loads(path.read_text())["status"] == "diverged"

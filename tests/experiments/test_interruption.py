@@ -1,0 +1,96 @@
+"""Ctrl-C and SIGTERM: nothing is lost, nothing half-written."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from experiments.paths import ROOT
+from grustab.extensions import SequenceEvaluator
+from tests.experiments.checks import check_complete
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+
+@pytest.mark.parametrize("iteration", [2, 15, 20])
+def test_an_interruption_writes_what_there_is_and_exits_130(tiny, run, interrupt_at, iteration):
+    interrupt_at(iteration)
+    result, out, err = run(tiny(), "sgd/projection_0.2", code=130)
+    check_complete(result)
+    assert result["status"] == "interrupted"
+    assert result["iterations"] == iteration - 1
+    assert len(result["curves"]["epochs"]["epoch"]) == (iteration - 1) // 14
+    assert "interrupted" in out + err
+
+
+def test_an_interruption_in_the_first_iteration_leaves_a_whole_result(tiny, run, interrupt_at):
+    interrupt_at(1)
+    result, _, _ = run(tiny(), "sgd/projection_0.2", code=130)
+    assert (result["status"], result["iterations"], result["best"]) == ("interrupted", 0, None)
+    check_complete(result)
+
+
+def test_an_interruption_during_an_evaluation_keeps_the_epochs_before(tiny, run, monkeypatch):
+    evaluate = SequenceEvaluator.evaluate
+    count = itertools.count(1)
+
+    def interrupted(self):
+        if next(count) == 4:  # twice an epoch while it improves: the test data of the second
+            raise KeyboardInterrupt
+        return evaluate(self)
+
+    monkeypatch.setattr(SequenceEvaluator, "evaluate", interrupted)
+    result, _, _ = run(tiny(epochs=3), code=130)
+    assert result["status"] == "interrupted"
+    check_complete(result)  # among others, that the best epoch is the best of the curve
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import grustab.datasets
+import experiments.run
+from experiments.cli import main
+made = grustab.datasets.synthetic_corpus(n_tokens=1500)
+grustab.datasets.synthetic_corpus = lambda: made
+experiments.run.RUNS = Path(sys.argv.pop(1))
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_real_signal_leaves_a_partial_result(tiny, results, tmp_path, name):
+    out = tmp_path / "results"
+    command = [sys.executable, "-c", PROGRAM, tmp_path / "runs", "run", tiny(epochs=10**6)]
+    process = subprocess.Popen(
+        [*map(str, command), "--cell", "sgd/projection_0.2", "--out", str(out)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not list((tmp_path / "runs").rglob("log")):  # written after the first epoch
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, name))
+        stdout, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert stderr.splitlines()[-1] == "interrupted"
+    (path,) = results()
+    result = json.loads(path.read_text())
+    check_complete(result)
+    assert result["status"] == "interrupted"
+    assert result["iterations"] >= 14
+    assert f"after {result['iterations']} iterations" in stdout

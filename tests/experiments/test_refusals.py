@@ -1,0 +1,122 @@
+"""What a run refuses, and what it says."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+import grustab.datasets
+from experiments.paths import ROOT
+from tests.experiments.checks import EXPLODES, check_complete
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+
+def test_a_results_folder_that_is_a_file_is_refused_before_training(
+    tiny, refused, never_run, tmp_path
+):
+    (tmp_path / "results").write_text("")
+    sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    assert "results" in sentence
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_results_folder_is_refused_before_training(tiny, refused, never_run, tmp_path):
+    (tmp_path / "results").mkdir(mode=0o500)
+    refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+
+
+def test_a_folder_for_logs_that_is_a_file_is_one_sentence(tiny, call, tmp_path):
+    (tmp_path / "runs").write_text("")
+    code, _, err = call("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    assert code == 2
+    (line,) = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert "runs" in line
+    assert "None" not in line
+
+
+@pytest.mark.parametrize("device", ["foo", "gpu", "-1", "0x", "", "cuda:0", "²", "1.0"])
+def test_an_unknown_device_is_refused(tiny, refused, never_run, device):
+    sentence = refused("run", tiny(), "--cell", "sgd/none", f"--device={device}")
+    assert f"--device {device}: expected cpu, or the number of a GPU" in sentence
+
+
+@pytest.mark.parametrize("device", ["0", "99"])
+def test_a_gpu_that_is_not_there_is_refused(tiny, refused, never_run, device):
+    from chainer.backends import cuda
+
+    if device == "0" and cuda.available and cuda.cupy.cuda.is_available():
+        pytest.skip("there is a GPU")
+    sentence = refused("run", tiny(), "--cell", "sgd/none", "--device", device)
+    assert f"--device {device}: " in sentence
+
+
+@pytest.mark.gpu
+def test_a_run_on_a_gpu_is_complete(tiny, run):
+    pytest.importorskip("cupy")
+    result, _, _ = run(tiny(), "sgd/projection_0.2", "--device", "0")
+    check_complete(result)
+    assert result["environment"]["device"] != "cpu"
+
+
+@pytest.mark.parametrize(
+    "settings", [("batch_size=5000",), ("bptt_steps=5000",), ("batch_size=100", "bptt_steps=100")]
+)
+def test_data_too_short_for_the_batches_is_one_sentence(tiny, call, tmp_path, settings):
+    words = ("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    code, _, err = call(*words, "--set", *settings)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert "too short" in err
+
+
+def test_missing_data_is_one_sentence(tiny, refused, tmp_path, monkeypatch):
+    from grustab.errors import DataError
+
+    def missing():
+        raise DataError("cannot read ptb.train.txt")
+
+    monkeypatch.setattr(grustab.datasets, "load_ptb", missing)
+    words = ("run", tiny(dataset="ptb"), "--cell", "sgd/none", "--out", tmp_path / "results")
+    assert refused(*words) == "cannot read ptb.train.txt"
+
+
+def test_the_announcement_says_what_will_run_and_where_to(tiny, run, results):
+    _, out, _ = run(tiny(), "sgd/clipping_5", "--seed", "7")
+    assert "tiny sgd/clipping_5, seed 7, on cpu" in out
+    assert "1 x 8 units" in out
+    assert "clipping threshold 5" in out
+    assert "at most 2 epochs" in out
+    assert "best validation perplexity" in out
+    assert "a unigram predictor: perplexity" in out
+
+
+@pytest.mark.parametrize("cell", ["sgd/clipping_5", "sgd/none", "sgd/projection_0.2"])
+def test_no_line_ends_in_a_blank(tiny, run, cell):
+    _, out, _ = run(tiny(), cell)
+    assert [line for line in out.splitlines() if line != line.rstrip()] == []
+
+
+def test_one_iteration_is_no_plural(tiny, run):
+    _, out, _ = run(tiny(), "sgd/none", "--max-iterations", "1")
+    assert "1 iterations" not in out
+
+
+@pytest.mark.parametrize(
+    ("options", "awkward"),
+    [(("--set", EXPLODES), "diverged by divergence"), ((), "interrupted by an interruption")],
+)
+def test_the_end_of_a_run_is_not_told_twice(tiny, run, interrupt_at, options, awkward):
+    if not options:
+        interrupt_at(3)
+    _, out, _ = run(tiny(), "sgd/none", *options, code=0 if options else 130)
+    assert awkward not in out
+
+
+def test_the_package_of_experiments_can_be_imported_on_its_own():
+    done = subprocess.run(
+        [sys.executable, "-c", "import experiments.run"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr.splitlines()[-1]
