@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from experiments.config import Config, config_names, load_config
 from experiments.messages import perplexity
@@ -113,6 +114,7 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
         axis.axhline(unigram, color="#888888", linewidth=1, linestyle=":")
         axis.set_title(group.replace("_", " "))
         axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.legend(fontsize=8)
     for axis in list(axes.flat)[len(groups) :]:
         axis.set_visible(False)
@@ -150,7 +152,7 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
             _log_scale(axis)
         counts = " and ".join(str(len(results[cell])) for cell in pair)
         figure.suptitle(
-            f"{config.title} ({counts} runs)\ngradient norm: mean and, shaded, maximum of a "
+            f"{config.title} (runs: {counts})\ngradient norm: mean and, shaded, maximum of a "
             "window; spectral radius: of the Jacobian at the fixed point, stable below the dots",
             fontsize=9,
         )
@@ -203,10 +205,16 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
 
 
 def _log_scale(axis: Axes) -> None:
-    """Logarithmic, if the axis shows anything that has a logarithm."""
-    values = [float(v) for line in axis.lines for v in np.ravel(line.get_ydata())]
-    if any(v > 0 and np.isfinite(v) for v in values):
-        axis.set_yscale("log")
+    """Logarithmic, if the axis shows anything that has a logarithm; numbers written out."""
+    values = np.concatenate([np.ravel(line.get_ydata()).astype(float) for line in axis.lines])
+    values = values[np.isfinite(values) & (values > 0)]
+    if not len(values):
+        return
+    axis.set_yscale("log")
+    if values.max() < 20 * values.min():
+        axis.yaxis.set_major_locator(LogLocator(subs=[1, 1.5, 2, 3, 4, 5, 6, 8]))
+        axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_locator(NullLocator())
 
 
 def _groups(results: dict[str, list[Result]]) -> dict[str, list[str]]:

@@ -84,7 +84,7 @@ def _score_rows(
             if comparable:
                 difference = f"{statistics.fmean(validation) / published.value - 1:+.1%}"
         elif finished:
-            ours = "no success: " + ", ".join(_failure(r) for r in finished)
+            ours = "no success: " + _failures(finished)
         elif results[cell.name]:
             partial = max(results[cell.name], key=lambda r: r["iterations"])
             ours, test = _partial(partial)
@@ -176,10 +176,16 @@ def _mean_and_deviation(values: list[float]) -> str:
     return f"{mean} ± {statistics.stdev(values):.2g}" if len(values) > 1 else mean
 
 
-def _failure(result: dict[str, Any]) -> str:
-    if result["status"] == "diverged":
-        return f"diverged at iteration {result['iterations']}"
-    return f"best {_score(result, 'validation_loss'):.4g}, worse than a unigram predictor"
+def _failures(results: list[dict[str, Any]]) -> str:
+    """How each of these runs failed."""
+    diverged = [str(r["iterations"]) for r in results if r["status"] == "diverged"]
+    worse = [f"{_score(r, 'validation_loss'):.4g}" for r in results if r["status"] == "completed"]
+    reasons = []
+    if diverged:
+        reasons.append(f"diverged at iteration {', '.join(diverged)}")
+    if worse:
+        reasons.append(f"no better than a unigram predictor ({', '.join(worse)})")
+    return "; ".join(reasons)
 
 
 def _partial(result: dict[str, Any]) -> tuple[str, str]:

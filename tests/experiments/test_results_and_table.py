@@ -335,7 +335,7 @@ def test_no_success_at_all_says_how_each_run_failed(store, table):
     store(cell, 1, validation=(9.5,), unigram=9.0)
     row = table(MUSIC[0])[0][MUSIC[1]]
     assert row["ours, validation loss (nats a step)"] == (
-        "no success: diverged at iteration 20, best 9.5, worse than a unigram predictor"
+        "no success: diverged at iteration 20; no better than a unigram predictor (9.5)"
     )
     assert (row["n"], row["success"], row["difference"]) == ("2", "0 %", "")
 
