@@ -1,5 +1,6 @@
 """``figures``: draw everything from result files alone."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 from experiments.config import Config, config_names, load_config
 from experiments.messages import perplexity
 from experiments.paths import shown
-from experiments.results import FINISHED, ResultError, all_results, find_results
+from experiments.results import FINISHED, all_results, find_results, write_file
 from experiments.success import succeeded
 
 Result = dict[str, Any]
@@ -70,14 +71,11 @@ def draw_figures(out: Path) -> None:
 
 def _save(figure: Figure, out: Path, name: str) -> None:
     path = out / "figures" / f"{name}.png"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # No version of matplotlib inside: equal results give an equal file.
-        figure.savefig(path, metadata={"Software": None}, bbox_inches="tight")
-    except OSError as error:
-        raise ResultError(f"{shown(path)}: cannot be written: {error.strerror}") from None
-    finally:
-        plt.close(figure)
+    content = io.BytesIO()
+    # No version of matplotlib inside: equal results give an equal file.
+    figure.savefig(content, format="png", metadata={"Software": None}, bbox_inches="tight")
+    plt.close(figure)
+    write_file(path, content.getvalue())
     print(f"drawn: {shown(path)}")
 
 

@@ -55,11 +55,11 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
     Raises:
         ResultError: If the folder or the disk does not take it.
     """
-    write_text(path, _format(result) + "\n")
+    write_file(path, (_format(result) + "\n").encode())
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all.
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
 
     Raises:
         ResultError: If the folder or the disk does not take it.
@@ -67,11 +67,9 @@ def write_text(path: Path, text: str) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, prefix=".", delete=False, encoding="utf-8"
-        ) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
             temporary = file.name
-            file.write(text)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)

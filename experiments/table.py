@@ -12,7 +12,7 @@ from typing import Any
 from experiments.config import STATED, Cell, Config, ConfigError
 from experiments.messages import perplexity
 from experiments.paths import shown
-from experiments.results import FINISHED, find_results, write_text
+from experiments.results import FINISHED, find_results, write_file
 from experiments.success import RULE, succeeded
 
 NOT_RUN = "not run"
@@ -39,7 +39,7 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
         with suppress(ConfigError):
             everything.append(cell.override(settings))
     path = out / config.name / f"table{_suffix(chosen[0].overrides)}.md"
-    write_text(path, format_table(config, everything, out))
+    write_file(path, format_table(config, everything, out).encode())
     print(f"written: {shown(path)}")
 
 

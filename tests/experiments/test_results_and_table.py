@@ -16,8 +16,8 @@ from experiments.results import (
     finite,
     read_result,
     result_file,
+    write_file,
     write_result,
-    write_text,
 )
 from experiments.success import succeeded
 
@@ -133,7 +133,7 @@ def test_numbers_have_seven_digits_and_others_become_null(value, expected):
 
 
 def test_a_text_can_be_read_by_all(out):
-    write_text(out / "a" / "b.md", "x")
+    write_file(out / "a" / "b.md", b"x")
     assert (out / "a" / "b.md").stat().st_mode & 0o777 == 0o644
 
 
