@@ -442,8 +442,14 @@ def script(tmp_path):
         (root / name).chmod(0o755)
 
     def run(*arguments):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRUSTAB_")}
         return subprocess.run(
-            ["bash", copy, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=10
+            ["bash", copy, *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=10,
         )
 
     return run
