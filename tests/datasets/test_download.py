@@ -430,8 +430,9 @@ def test_addresses_are_pinned():
 
 
 @pytest.fixture
-def script(tmp_path):
+def script(tmp_path, monkeypatch):
     """A copy of the script in a place with a space, with stand-ins for set-up and Python."""
+    monkeypatch.delenv("GRUSTAB_VENV", raising=False)
     root = tmp_path / "the project"
     (root / "scripts").mkdir(parents=True)
     (root / ".venv" / "bin").mkdir(parents=True)
@@ -442,14 +443,8 @@ def script(tmp_path):
         (root / name).chmod(0o755)
 
     def run(*arguments):
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GRUSTAB_")}
         return subprocess.run(
-            ["bash", copy, *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=10,
+            ["bash", copy, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=10
         )
 
     return run
