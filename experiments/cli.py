@@ -1,6 +1,7 @@
 """Command line: list, run, table, figures."""
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0, 2 for input that cannot be used, 130 after an interruption.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that has no δ
     options = _parser().parse_args(arguments)
     try:
         return options.command(options) or 0
@@ -31,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `... | head`
-        sys.stderr.close()
-        return 0
+        sys.stdout = None  # or the interpreter complains when it flushes it at its end
+        return 1 if options.command is _run else 0
     except MemoryError:
         print(
             "error: there is not enough memory for a model or batch of this size", file=sys.stderr

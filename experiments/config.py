@@ -98,9 +98,12 @@ class Cell(NamedTuple):
         """
         if not settings:
             return self
+        now = self.conditions.model_dump()
         given = dict(_parse_override(item) for item in settings)
+        if all(now[key] == value for key, value in given.items()):
+            return self
         where = f"--set {' '.join(settings)}: cell {self.name!r} of {self.config}"
-        conditions = _validated(where, Conditions, {**self.conditions.model_dump(), **given})
+        conditions = _validated(where, Conditions, {**now, **given})
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         return self._replace(conditions=conditions, sources=sources, overrides=given)
 

@@ -71,11 +71,12 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
 
 def _word_loss(corpus: datasets.Corpus, n_words: int) -> float:
     counts = np.bincount(corpus.train, minlength=n_words) + 1.0
-    return float(-np.log(counts / counts.sum())[corpus.valid].mean())
+    return float(-np.log(counts / counts.sum())[corpus.valid[1:]].mean())
 
 
 def _note_loss(tunes: datasets.Tunes) -> float:
-    train, valid = np.concatenate(tunes.train), np.concatenate(tunes.valid)
+    train = np.concatenate(tunes.train)
+    valid = np.concatenate([tune[1:] for tune in tunes.valid])  # a first step is never predicted
     p = (train.sum(axis=0) + 1.0) / (len(train) + 2.0)
     q = valid.mean(axis=0)
     return float(-(q * np.log(p) + (1 - q) * np.log(1 - p)).sum())

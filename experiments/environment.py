@@ -40,10 +40,15 @@ def git_state() -> dict[str, Any]:
 
     ``commit`` is ``None`` where the tree is no git checkout.
     """
+    # GIT_DIR and the like would lead to another repository.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(ROOT), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=True, env=environment
+        )
+        return result.stdout.strip()
 
     try:
         changed = git("status", "--porcelain", "--", "grustab", "experiments", "configs")

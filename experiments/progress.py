@@ -1,8 +1,10 @@
 """A progress bar with the time left."""
 
 import sys
+from contextlib import suppress
 
 from chainer import training
+from chainer.training import extensions
 from tqdm import tqdm
 
 
@@ -19,7 +21,7 @@ class TrainingBar(training.Extension):
 
     def __init__(self, epochs: int, iterations: int | None = None) -> None:
         # Into a log file, a line every half minute is enough.
-        interval = 0.2 if sys.stderr.isatty() else 30
+        interval = 0.2 if sys.stderr and sys.stderr.isatty() else 30
         count = "epoch {n:.2f} of {total}" if iterations is None else "iteration {n} of {total}"
         layout = (
             "{percentage:3.0f}% |{bar:24}| " + count + " [{elapsed}, {remaining} left{postfix}]"
@@ -29,6 +31,7 @@ class TrainingBar(training.Extension):
             total=epochs if iterations is None else iterations,
             bar_format=layout,
             mininterval=interval,
+            disable=sys.stderr is None,
         )
         self.shown: dict[str, str] = {}
 
@@ -40,8 +43,21 @@ class TrainingBar(training.Extension):
         self.bar.set_postfix(self.shown, refresh=False)
         updater = trainer.updater
         done = updater.epoch_detail if self.counts_epochs else updater.iteration
-        self.bar.update(min(done, self.bar.total) - self.bar.n)
+        try:
+            self.bar.update(min(done, self.bar.total) - self.bar.n)
+        except OSError:  # nobody reads any more: no reason to end a run
+            self.bar.disable = True
 
     def finalize(self) -> None:
         """Leave the line as it is."""
-        self.bar.close()
+        with suppress(OSError):
+            self.bar.close()
+
+
+class EpochLog(extensions.LogReport):
+    """Chainer's log of each epoch, without which a run goes on if the disk does not take it."""
+
+    def __call__(self, trainer: training.Trainer) -> None:
+        """Write the log."""
+        with suppress(OSError):
+            super().__call__(trainer)

@@ -3,8 +3,10 @@
 import json
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,43 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
         ResultError: If the folder or the disk does not take it.
     """
     write_file(path, (_format(result) + "\n").encode())
+
+
+def keep_result(path: Path, aside: Path, result: dict[str, Any]) -> Path:
+    """Write a result to its place, or to another one rather than lose it.
+
+    A partial result never replaces a finished one or a longer partial one; and where the disk
+    does not take it, it goes aside, or to the folder for temporary files.
+
+    Args:
+        path: Its place.
+        aside: Where it goes instead.
+        result: Contents of the file.
+
+    Returns:
+        Where it was written.
+
+    Raises:
+        ResultError: If it cannot be written anywhere.
+    """
+    last = Path(tempfile.gettempdir()) / f"grustab-{os.getpid()}-result.json"
+    places = [path, aside, last]
+    if result["status"] == "interrupted" and path.exists():
+        with suppress(ResultError):
+            there = read_result(path)
+            if there["status"] in FINISHED or there["iterations"] > result["iterations"]:
+                print(f"{shown(path)} holds more and stays as it is")
+                places.remove(path)
+    for place in places:
+        try:
+            write_result(place, result)
+        except ResultError as error:
+            print(f"error: {error}", file=sys.stderr)
+            continue
+        if place != path:
+            print(f"this result is kept in {shown(place)}")
+        return place
+    raise ResultError("the result could not be kept anywhere")
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -137,4 +176,4 @@ def _format(value: Any, indent: int = 0) -> str:
         pad = " " * (indent + 1)
         items = (f"{pad}{json.dumps(k)}: {_format(v, indent + 1)}" for k, v in value.items())
         return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
-    return json.dumps(value, allow_nan=False, ensure_ascii=False)
+    return json.dumps(value, allow_nan=False)

@@ -2,22 +2,22 @@
 
 import datetime
 import shlex
-import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import chainer
 import numpy as np
 from chainer import training
-from chainer.training import extensions
 
 from experiments.conditions import Conditions
 from experiments.config import Cell
 from experiments.data import RunData, load_data
 from experiments.device import find_device
 from experiments.environment import describe_environment
+from experiments.interruption import interruptible
 from experiments.messages import announce, summary
 from experiments.models import LanguageModel, MusicModel, SequenceModel
 from experiments.optimization import (
@@ -27,17 +27,17 @@ from experiments.optimization import (
     make_stop_trigger,
 )
 from experiments.paths import RUNS, shown
-from experiments.progress import TrainingBar
+from experiments.progress import EpochLog, TrainingBar
 from experiments.recorder import EpochRecorder, IterationRecorder
 from experiments.result_schema import SCHEMA
 from experiments.results import (
     FINISHED,
     check_writable,
     finite,
+    keep_result,
     read_result,
     result_file,
     run_path,
-    write_result,
 )
 from grustab.errors import DivergenceError, NonFiniteMatrixError
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
@@ -58,6 +58,7 @@ class Run:
         trainer: The Chainer trainer with all extensions.
         model: The model.
         data: The iterators.
+        failure: What ended training where nothing was to end it.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class Run:
         self.rule = make_stop_trigger(c, optimizer)
         self.max_iterations = max_iterations
         self.stopped_by = "an interruption"
+        self.failure: Exception | None = None
         self.trainer = training.Trainer(
             self.updater, self._stop, out=str(RUNS / run_path(cell, seed))
         )
@@ -88,7 +90,7 @@ class Run:
             if extension is not None:
                 self.trainer.extend(extension)
         add_schedule(c, self.trainer)
-        self.trainer.extend(extensions.LogReport(trigger=(1, "epoch")))
+        self.trainer.extend(EpochLog(trigger=(1, "epoch")))
         # Now, because files may change while a long run goes on.
         self.environment = describe_environment(device)
         self.started = datetime.datetime.now(datetime.UTC)
@@ -128,8 +130,11 @@ class Run:
                 "message": str(error),
             }
         except KeyboardInterrupt:
-            pass
-        with np.errstate(over="ignore", invalid="ignore"):
+            self.stopped_by = "an interruption"
+        except Exception as error:  # whatever it is, the epochs before it are not to be lost
+            self.stopped_by = f"{type(error).__name__}: {error}"
+            self.failure = error
+        with suppress(Exception), np.errstate(over="ignore", invalid="ignore"):
             self.iterations.close(self.trainer)
         return self._result(status, divergence, time.perf_counter() - start)
 
@@ -143,7 +148,10 @@ class Run:
         self, status: str, divergence: dict[str, Any] | None, total: float
     ) -> dict[str, Any]:
         cell, c = self.cell, self.cell.conditions
-        curves = {"iterations": dict(self.iterations.curves), "epochs": self.epochs.curves}
+        curves = {
+            "iterations": _whole_points(self.iterations.curves),
+            "epochs": _whole_points(self.epochs.curves),
+        }
         return {
             "schema": SCHEMA,
             "config": cell.config,
@@ -173,6 +181,12 @@ class Run:
             "environment": self.environment,
             "curves": curves,
         }
+
+
+def _whole_points(curves: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Without a last point of which an interruption left only a part."""
+    length = min(map(len, curves.values()))
+    return {key: values[:length] for key, values in curves.items()}
 
 
 def make_model(c: Conditions, data: RunData, generators: Generators) -> SequenceModel:
@@ -229,22 +243,19 @@ def run_cell(
     device = find_device(device_name)
     device.use()
     path = result_file(out, cell, seed)
-    existing = read_result(path) if path.exists() and not force else None
-    if existing and existing["status"] in FINISHED:
+    if path.exists() and not force and read_result(path)["status"] in FINISHED:
         print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
         return path
     check_writable(path)
     announce(cell, seed, device_name, max_iterations, path)
-    # A batch system's SIGTERM is an interruption like Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    run = Run(cell, seed, device, max_iterations)
-    result = run.train()
-    if existing:
-        if result["status"] == "interrupted" and result["iterations"] < existing["iterations"]:
-            path = RUNS / run_path(cell, seed) / "result.json"
-            print(f"a longer partial result stays in place; this one goes to {shown(path)}")
-    write_result(path, result)
+    with interruptible():
+        run = Run(cell, seed, device, max_iterations)
+        result = run.train()
+        aside = RUNS / run_path(cell, seed) / "result.json"
+        path = keep_result(path, aside, result)
     print(summary(result), flush=True)
+    if run.failure:
+        raise run.failure
     if run.stopped_by == "an interruption":
         raise KeyboardInterrupt
     return path

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import shlex
 import statistics
 from collections.abc import Sequence
 from contextlib import suppress
@@ -38,7 +39,7 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
     for cell in config.cells.values():
         with suppress(ConfigError):
             everything.append(cell.override(settings))
-    path = out / config.name / f"table{_suffix(chosen[0].overrides)}.md"
+    path = out / config.name / f"table{_suffix(_overrides(chosen))}.md"
     write_file(path, format_table(config, everything, out).encode())
     print(f"written: {shown(path)}")
 
@@ -227,7 +228,7 @@ def _notes(
         notes.append(RULE[0].upper() + RULE[1:] + ".")
         if any(r["status"] == "interrupted" for rs in results.values() for r in rs):
             notes.append("Partial: stopped before its own rule ended it; not compared.")
-    overrides = cells[0].overrides
+    overrides = _overrides(cells)
     if overrides:
         given = ", ".join(f"{key}={value}" for key, value in overrides.items())
         notes.insert(0, f"**Not the config's conditions: {given}.** No difference is given.")
@@ -251,10 +252,15 @@ def _plain(value: Any) -> str:
     return json.dumps(value).replace('"', "")
 
 
+def _overrides(cells: list[Cell]) -> dict[str, Any]:
+    return {key: value for cell in cells for key, value in cell.overrides.items()}
+
+
 def _set_flags(overrides: dict[str, Any]) -> str:
     if not overrides:
         return ""
-    return " with `" + " ".join(f"--set {k}={json.dumps(v)}" for k, v in overrides.items()) + "`"
+    flags = (f"--set {shlex.quote(f'{key}={_plain(value)}')}" for key, value in overrides.items())
+    return f" with `{' '.join(flags)}`"
 
 
 def _suffix(overrides: dict[str, Any]) -> str:

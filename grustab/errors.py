@@ -33,7 +33,7 @@ class DivergenceError(GrustabError):
     """Training left the finite numbers: a result of the run, not a mistake of the person.
 
     Attributes:
-        quantity: What was not finite, ``"loss"``, ``"gradient"`` or ``"W_hh"``.
+        quantity: What was not finite, ``"loss"``, ``"gradient"`` or ``"validation loss"``.
         value: Its value, ``nan`` or ``inf``.
     """
 

@@ -70,14 +70,14 @@ def project(
 
     Raises:
         NonFiniteMatrixError: If ``W`` holds NaN or Inf.
-        ValueError: If ``W`` is not a floating-point matrix, or ``delta`` or ``method`` is not one
-            of the above.
+        ValueError: If ``W`` is not a float32 or float64 matrix, or ``delta`` or ``method`` is not
+            one of the above.
     """
     if not 0 < delta < 2:
         raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
-    if W.ndim != 2 or W.size == 0 or W.dtype.kind != "f":
+    if W.ndim != 2 or W.size == 0 or W.dtype.char not in "fd":
         raise ValueError(
-            f"expected a floating-point matrix, got an array of shape {W.shape} and type {W.dtype}"
+            f"expected a float32 or float64 matrix, got shape {W.shape} and type {W.dtype}"
         )
     a = cuda.to_cpu(W)
     finite = np.isfinite(a)

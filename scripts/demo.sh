@@ -14,7 +14,7 @@ figures. Runs that are done already are not run again: stop it and start it agai
 TEXT
 }
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 out=$root/runs/demo
 while [ $# -gt 0 ]; do
   case $1 in

@@ -2,7 +2,7 @@
 # Redraw all tables and figures from the committed results; no training, no data.
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 case ${1:-} in
   -h | --help)
     echo "Usage: scripts/figures.sh"
@@ -13,9 +13,13 @@ case ${1:-} in
   *) echo "error: unknown option $1, see scripts/figures.sh --help" >&2; exit 2 ;;
 esac
 
-"$root/scripts/setup.sh"
-cd "$root"
-python=${GRUSTAB_VENV:-$root/.venv}/bin/python
+# A relative folder is the caller's; setup.sh reads it in the same way.
+venv=${GRUSTAB_VENV:-$root/.venv}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+GRUSTAB_VENV=$venv "$root/scripts/setup.sh"
+unset PYTHONHOME PYTHONPATH PYTHONSAFEPATH
+python=$venv/bin/python
+cd -- "$root"
 "$python" -m experiments figures
 for config in configs/*.yaml; do
   "$python" -m experiments table "$(basename "$config" .yaml)" > /dev/null

@@ -26,7 +26,7 @@ TEXT
 
 fail() { echo "error: $1" >&2; exit 2; }
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 table='' cells='*' seeds='' out=$root/results figures='' dry_run=''
 settings=() running=()
 while [ $# -gt 0 ]; do
@@ -54,9 +54,13 @@ case ${GRUSTAB_DATA:-} in
   *) export GRUSTAB_DATA=$PWD/$GRUSTAB_DATA ;; # relative to where the user is
 esac
 
-"$root/scripts/setup.sh"
-python=${GRUSTAB_VENV:-$root/.venv}/bin/python
-cd "$root"
+# A relative folder is the caller's; setup.sh reads it in the same way.
+venv=${GRUSTAB_VENV:-$root/.venv}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+GRUSTAB_VENV=$venv "$root/scripts/setup.sh"
+unset PYTHONHOME PYTHONPATH PYTHONSAFEPATH
+python=$venv/bin/python
+cd -- "$root"
 
 if [ -n "$dry_run" ]; then
   exec "$python" -m experiments list "$table" --cells "$cells" --out "$out" ${settings[@]+"${settings[@]}"}

@@ -188,6 +188,10 @@ if [ -e "$doing" ]; then
     say "an earlier set-up of $venv did not finish; starting over."
     state=broken
 elif [ -f "$stamp" ]; then
+    other=$(sed -n 's/^root //p' "$stamp")
+    if [ "$other" != "$root" ] && [ -f "$other/scripts/setup.sh" ]; then
+        die "$venv belongs to another checkout, $other: set GRUSTAB_VENV to another folder."
+    fi
     # In place where only the pins or the GPU extra changed. CUDA 12's and 13's CuPy must not meet.
     state=ours
     case $(venv_gpu) in '' | "${gpu:-$(venv_gpu)}") ;; *) state=broken ;; esac

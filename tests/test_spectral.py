@@ -215,7 +215,7 @@ def test_delta_outside_its_range_is_refused(delta):
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3, 3)], ids=str)
 def test_anything_but_a_matrix_is_refused(shape):
-    with pytest.raises(ValueError, match="expected a floating-point matrix"):
+    with pytest.raises(ValueError, match="expected a float32 or float64 matrix"):
         project(np.ones(shape), DELTA)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import chainer
 import numpy as np
 from chainer import Parameter
+from chainer.initializers import Constant
 
 from grustab.functions.gru import gru_sequence
 
@@ -75,8 +76,9 @@ class GRU(chainer.Link):
         # Main paper (unverified): the left singular vectors of a random matrix.
         w_h[2 * out_size :] = np.linalg.svd(rng.normal(size=(out_size, out_size)))[0]
         with self.init_scope():
-            self.W_x = Parameter(w_x.astype(dtype))
-            self.W_h = Parameter(w_h.astype(dtype))
+            # As initializers, so that Chainer can copy and repeat the link.
+            self.W_x = Parameter(Constant(w_x, dtype), w_x.shape)
+            self.W_h = Parameter(Constant(w_h, dtype), w_h.shape)
         self.in_size, self.out_size = in_size, out_size
         self.h = None
 

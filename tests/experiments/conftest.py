@@ -282,7 +282,7 @@ def interrupt_at(monkeypatch):
 
         def update_core(self):
             if next(count) == iteration:
-                raise KeyboardInterrupt
+                signal.raise_signal(signal.SIGINT)
             update(self)
 
         monkeypatch.setattr(BPTTUpdater, "update_core", update_core)

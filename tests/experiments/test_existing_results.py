@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from grustab.extensions import SequenceEvaluator
+
 pytestmark = pytest.mark.usefixtures("small_data")
 
 
@@ -73,7 +75,7 @@ def test_a_shorter_partial_result_goes_elsewhere(tiny, run, results, tmp_path):
     assert json.loads(path.read_text())["iterations"] == 6
     (aside,) = (tmp_path / "runs").rglob("result.json")
     assert json.loads(aside.read_text())["iterations"] == 3
-    assert "a longer partial result stays in place" in out
+    assert "holds more and stays as it is" in out
 
 
 def test_a_partial_result_gives_way_to_divergence(tiny, run, results):
@@ -82,3 +84,56 @@ def test_a_partial_result_gives_way_to_divergence(tiny, run, results):
     run(config, "sgd/none")
     (path,) = results()
     assert json.loads(path.read_text())["status"] == "diverged"
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_force_with_a_partial_run_keeps_the_finished_result(
+    tiny, run, results, interrupt_at, interrupted
+):
+    config = tiny()
+    run(config, "sgd/none")
+    if interrupted:
+        interrupt_at(3)
+        run(config, "sgd/none", "--force", code=130)
+    else:
+        run(config, "sgd/none", "--force", "--max-iterations", "3")
+    (path,) = results()
+    assert json.loads(path.read_text())["status"] == "completed"
+
+
+def test_a_partial_run_keeps_what_another_process_finished_meanwhile(
+    tiny, run, results, store, monkeypatch
+):
+    from experiments.config import load_config
+
+    config = tiny()
+    cell = load_config(config).cell("sgd/none")
+    evaluate = SequenceEvaluator.evaluate
+
+    def finish_elsewhere(self):
+        store(cell)
+        return evaluate(self)
+
+    monkeypatch.setattr(SequenceEvaluator, "evaluate", finish_elsewhere)
+    run(config, "sgd/none", "--max-iterations", "3")
+    (path,) = results()
+    assert json.loads(path.read_text())["status"] == "completed"
+
+
+def test_a_result_that_its_place_does_not_take_is_kept_aside(tiny, call, tmp_path, monkeypatch):
+    from experiments import results as module
+
+    write = module.write_file
+
+    def full(path, content):
+        if "results" in path.parts:
+            raise module.ResultError(f"{path}: cannot be written: No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(module, "write_file", full)
+    code, out, err = call("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    assert code == 0
+    assert "No space left on device" in err
+    (aside,) = (tmp_path / "runs").rglob("result.json")
+    assert json.loads(aside.read_text())["status"] == "completed"
+    assert "this result is kept in" in out

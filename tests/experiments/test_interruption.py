@@ -8,10 +8,12 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 from experiments.paths import ROOT
-from grustab.extensions import SequenceEvaluator
+from grustab.extensions import SequenceEvaluator, SpectrumMonitor
+from grustab.updaters import BPTTUpdater
 from tests.experiments.checks import check_complete
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -94,3 +96,47 @@ def test_a_real_signal_leaves_a_partial_result(tiny, results, tmp_path, name):
     assert result["status"] == "interrupted"
     assert result["iterations"] >= 14
     assert f"after {result['iterations']} iterations" in stdout
+
+
+def test_an_interruption_during_the_last_evaluation_is_one(tiny, run, monkeypatch):
+    def interrupt(self):
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(SequenceEvaluator, "evaluate", interrupt)
+    result, _, err = run(tiny(), "sgd/none", "--max-iterations", "3", code=130)
+    assert (result["status"], result["iterations"]) == ("interrupted", 3)
+    assert "interrupted" in err
+
+
+def test_a_second_signal_does_not_keep_the_result_from_being_written(
+    tiny, run, interrupt_at, monkeypatch
+):
+    observe = SpectrumMonitor.observe
+
+    def interrupted_observe(self):
+        signal.raise_signal(signal.SIGTERM)
+        return observe(self)
+
+    interrupt_at(3)
+    monkeypatch.setattr(SpectrumMonitor, "observe", interrupted_observe)
+    result, _, _ = run(tiny(), "sgd/none", code=130)
+    check_complete(result)
+    assert result["status"] == "interrupted"
+
+
+def test_an_unexpected_error_is_raised_after_the_result_is_kept(tiny, call, tmp_path, monkeypatch):
+    update = BPTTUpdater.update_core
+
+    def failing(self):
+        if self.iteration == 16:
+            raise np.linalg.LinAlgError("SVD did not converge")
+        update(self)
+
+    monkeypatch.setattr(BPTTUpdater, "update_core", failing)
+    with pytest.raises(np.linalg.LinAlgError):
+        call("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    (path,) = (tmp_path / "results").rglob("result.json")
+    result = json.loads(path.read_text())
+    check_complete(result)
+    assert (result["status"], result["iterations"]) == ("interrupted", 16)
+    assert result["stopped_by"] == "LinAlgError: SVD did not converge"
