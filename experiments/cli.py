@@ -62,13 +62,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_set(sub)
     _add_out(sub, "folder of the results")
     sub.add_argument(
-        "--plan",
-        nargs="?",
-        const=[],
+        "--seeds",
         type=_seeds,
         metavar="SEEDS",
-        help="print only 'cell seed' lines, in the order to run them; SEEDS such as 0-9 or 0,2; "
-        "default: as many as the config says",
+        help="such as 0 or 0,2 or 0-9; default: as many as the config says",
+    )
+    sub.add_argument(
+        "--plan", action="store_true", help="print only 'cell seed' lines, in the order to run them"
     )
 
     sub = command("run", _run, "Run one cell with one seed and write its result.json.")
@@ -94,7 +94,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_set(sub)
     _add_out(sub, "folder of the results; the table is written there, too")
 
-    sub = command("figures", _figures, "Draw all figures from the results.")
+    sub = command("figures", _figures, "Draw the figures from the results.")
+    sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")
     _add_out(sub, "folder of the results; the figures go to its folder figures/")
     return parser
 
@@ -163,11 +164,11 @@ def _list(options: argparse.Namespace) -> None:
             raise ConfigError(f"no config has a cell {options.cells!r}")
     for config in configs:
         cells = [cell.override(options.set) for cell in config.select(options.cells)]
-        if options.plan is not None:
-            seeds = options.plan or range(config.runs)
+        seeds = options.seeds or range(config.runs)
+        if options.plan:
             print("\n".join(f"{cell.name} {seed}" for seed in seeds for cell in cells))
         else:
-            print(list_config(config, cells, _out(options)))
+            print(list_config(config, cells, seeds, _out(options)))
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -188,6 +189,7 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _figures(options: argparse.Namespace) -> None:
+    from experiments.config import config_names
     from experiments.figures import draw_figures
 
-    draw_figures(_out(options))
+    draw_figures([options.config] if options.config else config_names(), _out(options))

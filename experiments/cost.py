@@ -1,5 +1,6 @@
 """What a run will cost, before it starts: a rough estimate from its matrix products."""
 
+import math
 import time
 from functools import cache
 
@@ -31,12 +32,13 @@ def iterations_an_epoch(c: Conditions) -> int | None:
     return None if known is None else max(known[0] * 700 // (c.batch_size * c.bptt_steps), 1)
 
 
-def estimate_seconds(c: Conditions, rate: float) -> float | None:
-    """Seconds of a run of all its epochs on a CPU; may well be off by a factor of two.
+def estimate_seconds(c: Conditions, rate: float, max_iterations: int | None = None) -> float | None:
+    """Seconds of a run on a CPU; may well be off by a factor of two.
 
     Args:
         c: Conditions of the run.
         rate: The machine's :func:`product_rate`.
+        max_iterations: Where it stops; ``None``: after all its epochs.
     """
     iterations = iterations_an_epoch(c)
     if iterations is None:
@@ -46,10 +48,12 @@ def estimate_seconds(c: Conditions, rate: float) -> float | None:
     # Forward, and twice as much backward; the input layer of a language model is a look-up.
     inputs = 0 if c.task == "language" else symbols * n
     flops = 6 * rows * (inputs + 6 * c.layers * n * n + n * symbols)
-    seconds = flops / rate / EFFICIENCY[c.task] * (1 + EVALUATION[c.task])
+    seconds = flops / rate / EFFICIENCY[c.task]
+    evaluation = EVALUATION[c.task] * iterations * seconds
     if c.method == "projection":
         seconds += SVD * c.layers * n**3 / rate
-    return c.epochs * iterations * seconds
+    count = min(max_iterations or math.inf, c.epochs * iterations)
+    return count * seconds + math.ceil(count / iterations) * evaluation
 
 
 @cache

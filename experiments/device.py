@@ -24,7 +24,7 @@ def find_device(name: str) -> chainer.backend.Device:
     if not (cuda.available and cuda.cupy.cuda.is_available()):
         raise DeviceError(
             f"--device {name}: no GPU can be used (CuPy is missing or finds none); "
-            "take --device cpu, or install an extra: pip install -e '.[cuda12x]'"
+            "take --device cpu, or install CuPy: scripts/setup.sh --gpu cuda12x (or cuda13x)"
         )
     count = cuda.cupy.cuda.runtime.getDeviceCount()
     if int(name) >= count:

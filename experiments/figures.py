@@ -11,9 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import MaxNLocator
 
-from experiments.config import Config, config_names, load_config
+from experiments.config import Config, load_config
 from experiments.messages import perplexity
 from experiments.paths import shown
 from experiments.results import FINISHED, all_results, find_results, write_file
@@ -39,18 +39,20 @@ STYLE = {
 }
 
 
-def draw_figures(out: Path) -> None:
+def draw_figures(names: list[str], out: Path) -> None:
     """Draw the figures that the results allow, and say which are not possible yet.
 
     Args:
+        names: Configs whose figures to draw.
         out: Folder of the results; figures go to ``out/figures``.
 
     Raises:
         ResultError: If a result file is damaged, or a figure cannot be written.
     """
     with plt.rc_context(STYLE):
-        for name in config_names():
+        for name in names:
             config = load_config(name)
+            name = config.name
             results = {cell: find_results(out, c) for cell, c in config.cells.items()}
             results = {cell: runs for cell, runs in results.items() if runs}
             if not results:
@@ -61,7 +63,8 @@ def draw_figures(out: Path) -> None:
                 )
                 print(f"{name}: {other}")
                 continue
-            _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
+            if config.report == "validation":
+                _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
             for group, figure in draw_dynamics(config, results).items():
                 _save(figure, out, f"{name}_dynamics_{group}")
             comparison = draw_comparison(config, results)
@@ -116,7 +119,7 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
         axis.legend(fontsize=8)
     for axis in list(axes.flat)[len(groups) :]:
         axis.set_visible(False)
-    _log_scale(axes.flat[0])
+    _scale(*axes.flat)
     axes.flat[0].set_ylabel(_value_name(config))
     figure.suptitle(f"{config.title}\ndotted: a constant unigram predictor", fontsize=9)
     figure.tight_layout()
@@ -146,8 +149,8 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
             axes[1, column].axhline(1, color="#888888", linewidth=1, linestyle=":")
         axes[0, 0].set_ylabel("gradient norm, unclipped")
         axes[1, 0].set_ylabel("spectral radius")
-        for axis in axes.flat:
-            _log_scale(axis)
+        for row in axes:
+            _scale(*row)
         counts = " and ".join(str(len(results[cell])) for cell in pair)
         figure.suptitle(
             f"{config.title} (runs: {counts})\ngradient norm: mean and, shaded, maximum of a "
@@ -202,17 +205,13 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
     return figure
 
 
-def _log_scale(axis: Axes) -> None:
-    """Logarithmic, if the axis shows anything that has a logarithm; numbers written out."""
-    values = np.concatenate([np.ravel(line.get_ydata()).astype(float) for line in axis.lines])
-    values = values[np.isfinite(values) & (values > 0)]
-    if not len(values):
-        return
-    axis.set_yscale("log")
-    if values.max() < 20 * values.min():
-        axis.yaxis.set_major_locator(LogLocator(subs=[1, 1.5, 2, 3, 4, 5, 6, 8]))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.yaxis.set_minor_locator(NullLocator())
+def _scale(*axes: Axes) -> None:
+    """Logarithmic scale for axes that share theirs, where what they show asks for it."""
+    low = min(axis.dataLim.minposy for axis in axes)
+    high = max(axis.dataLim.y1 for axis in axes)
+    if np.isfinite([low, high]).all() and high >= 20 * low:
+        for axis in axes:
+            axis.set_yscale("log")
 
 
 def _groups(results: dict[str, list[Result]]) -> dict[str, list[str]]:

@@ -1,5 +1,6 @@
 """``list``: what there is to run, what is done, and what the rest would cost."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.config import Cell, Config
@@ -7,24 +8,30 @@ from experiments.cost import estimate_seconds, human_time, product_rate
 from experiments.results import FINISHED, find_results
 
 
-def list_config(config: Config, cells: list[Cell], out: Path) -> str:
-    """A config's cells as text.
+def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Path) -> str:
+    """A config's cells as text, and what the runs that are missing would cost.
 
     Args:
         config: The config.
         cells: Which of its cells to list.
+        seeds: Which seeds to count.
         out: Folder of the results.
     """
     rate = product_rate()
     rows = [("cell", "published", "done", "one run on this CPU, at most")]
+    missing, seconds = 0, 0.0
     for cell in cells:
-        results = find_results(out, cell)
+        results = [result for result in find_results(out, cell) if result["seed"] in seeds]
         finished = sum(result["status"] in FINISHED for result in results)
         partial = len(results) - finished
-        done = f"{finished} of {config.runs}" + (f", {partial} partial" if partial else "")
+        done = f"{finished} of {len(seeds)}" + (f", {partial} partial" if partial else "")
         printed = cell.published.printed if cell.published else "none"
-        cost = human_time(estimate_seconds(cell.conditions, rate))
-        rows.append((cell.name, printed, done, cost))
+        cost = estimate_seconds(cell.conditions, rate)
+        rows.append((cell.name, printed, done, human_time(cost)))
+        missing += len(seeds) - finished
+        seconds += (len(seeds) - finished) * (cost or 0)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return "\n  ".join([f"{config.name}: {config.title}", *lines]) + "\n"
+    head = f"{config.name}: {config.title}"
+    total = f"to run: {missing}, at most about {human_time(seconds)}" if missing else "all done"
+    return "\n  ".join([head, *lines, total]) + "\n"

@@ -23,9 +23,8 @@ def announce(
         size += f", each of about {_number(length, 'iteration')}"
     if max_iterations:
         size += f"; will stop after {_number(max_iterations, 'iteration')}"
-    seconds = estimate_seconds(c, product_rate()) if device_name == "cpu" else None
-    if seconds and max_iterations:
-        seconds *= min(1, max_iterations / (c.epochs * length))
+    on_cpu = device_name == "cpu"
+    seconds = estimate_seconds(c, product_rate(), max_iterations) if on_cpu else None
     print(
         f"{cell.config} {cell.name}, seed {seed}, on {device_name}\n"
         f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "

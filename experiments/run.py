@@ -120,6 +120,7 @@ class Run:
                 if self.stopped_by == "its own rule":
                     status = "completed"
                 if not self.epochs.up_to_date(self.trainer):
+                    print("evaluating", flush=True)
                     self.epochs(self.trainer)
         except (DivergenceError, NonFiniteMatrixError) as error:
             status = "diverged"
@@ -243,9 +244,12 @@ def run_cell(
     device = find_device(device_name)
     device.use()
     path = result_file(out, cell, seed)
-    if path.exists() and not force and read_result(path)["status"] in FINISHED:
-        print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
-        return path
+    if path.exists() and not force:
+        there = read_result(path)
+        enough = max_iterations and there["iterations"] >= max_iterations
+        if there["status"] in FINISHED or enough:
+            print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
+            return path
     check_writable(path)
     announce(cell, seed, device_name, max_iterations, path)
     with interruptible():

@@ -87,8 +87,8 @@ def _score_rows(
         elif finished:
             ours = "no success: " + _failures(finished)
         elif results[cell.name]:
-            partial = max(results[cell.name], key=lambda r: r["iterations"])
-            ours, test = _partial(partial)
+            partial = [_partial(r) for r in results[cell.name]]
+            ours, test = ("; ".join(texts) for texts in zip(*partial, strict=True))
         rate = f"{100 * len(good) / len(finished):.0f} %" if finished else ""
         printed = ["", "", ""]
         if published:
@@ -119,6 +119,7 @@ def _time_rows(
         "cell",
         "seconds an iteration",
         "of it projection",
+        "singular values capped",
         "iterations",
         "n",
         "ratio to clipping",
@@ -140,7 +141,7 @@ def _time_rows(
     for cell in cells:
         times = means.get(cell.name)
         if not times:
-            rows.append([cell.name, NOT_RUN, "", "", "0", ""])
+            rows.append([cell.name, NOT_RUN, "", "", "", "0", ""])
             continue
         total = statistics.fmean(sum(t) for t in times)
         rows.append(
@@ -148,12 +149,24 @@ def _time_rows(
                 cell.name,
                 f"{total:.4g}",
                 f"{statistics.fmean(t[1] for t in times) / total:.1%}",
+                _capped(results[cell.name]),
                 " + ".join(str(r["iterations"]) for r in results[cell.name]),
                 str(len(times)),
                 f"{total / reference:.2f}" if reference else "",
             ]
         )
     return header, rows
+
+
+def _capped(results: list[dict[str, Any]]) -> str:
+    """How many singular values a step capped, on average; what the projection costs hangs on it."""
+    points = [
+        sum(layers)
+        for result in results
+        for layers in result["curves"]["iterations"]["capped"]
+        if None not in layers
+    ]
+    return f"{statistics.fmean(points):.2g} a step" if points else ""
 
 
 def _iteration_time(result: dict[str, Any]) -> tuple[float, float]:
@@ -219,6 +232,8 @@ def _notes(
             "Ours: mean over the iterations of each run, whole or partial; the runs did not "
             "alternate, so the ratio is a rough one."
         )
+        machines = {_machine(r) for rs in results.values() for r in rs}
+        notes += [f"Ours ran on: {machine}." for machine in sorted(machines)]
     else:
         notes.append(
             "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
@@ -250,6 +265,14 @@ def _notes(
 def _plain(value: Any) -> str:
     """A setting as the configs write it."""
     return json.dumps(value).replace('"', "")
+
+
+def _machine(result: dict[str, Any]) -> str:
+    environment = result["environment"]
+    if environment.get("device", "cpu") != "cpu":
+        return environment["device"]
+    threads = max((blas.get("num_threads") or 1 for blas in environment.get("blas", [])), default=1)
+    return f"{environment.get('processor')}, {threads} BLAS threads"
 
 
 def _overrides(cells: list[Cell]) -> dict[str, Any]:

@@ -7,8 +7,8 @@ usage() {
 Usage: scripts/reproduce.sh TABLE [options]
 
 Runs the cells of a table one after the other, with as many seeds as the experiment had, and
-prints our numbers beside the published ones. What is done already is not run again: stop it and
-start it again at will (a run that was stopped begins anew).
+prints our numbers beside the published ones. What is finished, or has the iterations asked for, is
+not run again: stop it and start it again at will (a run that was stopped begins anew).
 
 TABLE is a config: table1_language, table2_language_lr0.1, table3_music, table4_elementwise,
 timing, main_language, main_music, demo.
@@ -63,13 +63,14 @@ python=$venv/bin/python
 cd -- "$root"
 
 if [ -n "$dry_run" ]; then
-  exec "$python" -m experiments list "$table" --cells "$cells" --out "$out" ${settings[@]+"${settings[@]}"}
+  exec "$python" -m experiments list "$table" --cells "$cells" ${seeds:+--seeds "$seeds"} \
+    --out "$out" ${settings[@]+"${settings[@]}"}
 fi
-plan=$("$python" -m experiments list "$table" --cells "$cells" --plan ${seeds:+"$seeds"} \
+plan=$("$python" -m experiments list "$table" --cells "$cells" --plan ${seeds:+--seeds "$seeds"} \
   ${settings[@]+"${settings[@]}"})
 while read -r name seed; do
   "$python" -m experiments run "$table" --cell "$name" --seed "$seed" --out "$out" \
     ${settings[@]+"${settings[@]}"} ${running[@]+"${running[@]}"} < /dev/null
 done <<< "$plan"
 "$python" -m experiments table "$table" --cells "$cells" --out "$out" ${settings[@]+"${settings[@]}"}
-[ -z "$figures" ] || "$python" -m experiments figures --out "$out"
+[ -z "$figures" ] || "$python" -m experiments figures "$table" --out "$out"

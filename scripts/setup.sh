@@ -262,9 +262,12 @@ say "setting up $venv with Python $wanted; the first time takes a minute or two.
 if [ $state = absent ]; then step "virtual environment" "$python" -m venv "$venv"; fi
 step "packages" install_pins
 # setuptools is there by now, so this needs no network; --no-deps, as all is installed and pinned.
-step "grustab" pip install --no-deps --no-build-isolation --editable .
+# compat: a path in a .pth file. The default, an import hook, comes after the path, where a script
+# that lies beside the checkout would take the checkout's folder for the package.
+editable="--config-settings=editable_mode=compat"
+step "grustab" pip install --no-deps --no-build-isolation "$editable" --editable .
 if [ -n "$gpu" ]; then
-    step "CuPy ($gpu)" pip install --no-build-isolation -c requirements.txt -c requirements-dev.txt --editable ".[$gpu]"
+    step "CuPy ($gpu)" pip install --no-build-isolation -c requirements.txt -c requirements-dev.txt "$editable" --editable ".[$gpu]"
 fi
 inputs "$wanted" "$gpu" >"$stamp.new" && mv "$stamp.new" "$stamp" || explain "writing the stamp"
 rm -f "$doing"

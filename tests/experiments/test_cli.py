@@ -69,9 +69,9 @@ def test_listing_and_tables_load_no_chainer(command, tmp_path):
 
 
 def test_it_runs_as_a_module():
-    done = _python("-m", "experiments", "list", "demo", "--plan", "0")
+    done = _python("-m", "experiments", "list", "demo", "--plan", "--seeds", "0")
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "sgd/clipping_20 0\nsgd/projection_0.2 0\n"
+    assert done.stdout == "sgd/clipping_20 0\nsgd/clipping_5 0\nsgd/projection_0.2 0\n"
 
 
 @pytest.mark.parametrize("module", ["run", "data", "models", "table", "figures", "listing"])
@@ -103,7 +103,7 @@ def test_a_reader_that_stops_early_is_no_mistake():
 def test_list_names_every_cell_with_its_published_number(call, tmp_path, config):
     code, text, err = call("list", config, "--out", tmp_path)
     assert (code, err) == (0, "")
-    title, header, *lines = text.rstrip("\n").splitlines()
+    title, header, *lines, total = text.rstrip("\n").splitlines()
     loaded = load_config(config)
     assert title == f"{config}: {loaded.title}"
     assert header.split() == "cell published done one run on this CPU, at most".split()
@@ -114,6 +114,7 @@ def test_list_names_every_cell_with_its_published_number(call, tmp_path, config)
         assert words[1] == (cell.published.printed if cell.published else "none")
         assert f"0 of {loaded.runs}" in line
         assert "unknown" not in line
+    assert f"to run: {loaded.runs * len(loaded.cells)}, " in total
 
 
 def test_list_alone_lists_every_config(call, tmp_path):
@@ -125,7 +126,7 @@ def test_list_alone_lists_every_config(call, tmp_path):
 
 def test_list_takes_some_cells(call, tmp_path):
     _, text, _ = call("list", "table1_language", "--cells", "sgd_*/clip*", "--out", tmp_path)
-    assert len(text.strip().splitlines()) == 2 + 3
+    assert len(text.strip().splitlines()) == 3 + 3
 
 
 def test_list_alone_with_cells_skips_configs_without_them(call, tmp_path):
@@ -143,7 +144,7 @@ def test_list_creates_nothing(call, tmp_path):
 # --plan
 
 
-CELLS = ("sgd/clipping_20", "sgd/projection_0.2")
+CELLS = ("sgd/clipping_20", "sgd/clipping_5", "sgd/projection_0.2")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +162,7 @@ CELLS = ("sgd/clipping_20", "sgd/projection_0.2")
     ],
 )
 def test_plan_goes_seed_by_seed_through_the_cells(call, seeds, expected):
-    code, text, _ = call("list", "demo", "--plan", *([seeds] if seeds else []))
+    code, text, _ = call("list", "demo", "--plan", *(["--seeds", seeds] if seeds else []))
     assert code == 0
     assert text.splitlines() == [f"{cell} {seed}" for seed in expected for cell in CELLS]
 
@@ -171,18 +172,18 @@ def test_plan_goes_seed_by_seed_through_the_cells(call, seeds, expected):
     ["x", "-1", "1-x", "1-", "-", "0.5", "1 2", "2-0", "4294967296", "0x1", "²", ",", "1,,2"],
 )
 def test_bad_seeds_are_refused(usage_error, seeds):
-    line = usage_error("list", "demo", f"--plan={seeds}")
-    assert line.startswith("python -m experiments list: error: argument --plan: ")
+    line = usage_error("list", "demo", f"--seeds={seeds}")
+    assert line.startswith("python -m experiments list: error: argument --seeds: ")
     assert "expected" in line
 
 
 def test_plan_takes_some_cells(call):
-    _, text, _ = call("list", "demo", "--cells", "*/clip*", "--plan", "1")
+    _, text, _ = call("list", "demo", "--cells", "*/clip*20", "--plan", "--seeds", "1")
     assert text == "sgd/clipping_20 1\n"
 
 
 def test_plan_refuses_overrides_that_do_not_fit(refused):
-    assert "epochs" in refused("list", "demo", "--plan", "0", "--set", "epochs=0")
+    assert "epochs" in refused("list", "demo", "--plan", "--set", "epochs=0")
 
 
 # Options
@@ -203,7 +204,7 @@ def test_plan_refuses_overrides_that_do_not_fit(refused):
         (["run", "demo", "--cell", "a", "--max-iterations", "0"], "--max-iterations"),
         (["run", "demo", "--cell", "a", "--max-iterations", "-5"], "--max-iterations"),
         (["run", "demo", "--cell", "a", "--max-iterations", "1e3"], "--max-iterations"),
-        (["figures", "demo"], "demo"),
+        (["figures", "demo", "more"], "more"),
     ],
     ids=str,
 )

@@ -297,7 +297,7 @@ def test_an_unknown_cell_gets_a_hint(refused):
 def test_cells_that_match_nothing_are_told(refused, command):
     sentence = refused(command, "demo", "--cells", "zzz*")
     assert "config demo has no cell 'zzz*'" in sentence
-    assert "sgd/clipping_20, sgd/projection_0.2" in sentence
+    assert "sgd/clipping_20, sgd/clipping_5, sgd/projection_0.2" in sentence
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ CELLS = {
     "table4_elementwise": 4,
     "main_language": 9,
     "main_music": 9,
-    "demo": 2,
+    "demo": 3,
 }
 
 # Tables 1 and 3: method with hyper-parameter; entry of our method; entry of gradient clipping.

@@ -67,10 +67,23 @@ def test_a_longer_partial_result_replaces_a_shorter_one(tiny, run, results):
     assert json.loads(path.read_text())["status"] == "completed"
 
 
+def test_a_partial_result_with_the_iterations_asked_for_is_not_run_again(
+    tiny, run, results, never_run, store
+):
+    from experiments.config import load_config
+
+    config = tiny()
+    store(load_config(config).cell("sgd/none"), status="interrupted")
+    _, out, _ = run(config, "sgd/none", "--max-iterations", "3")
+    assert "done already" in out
+    with pytest.raises(AssertionError, match="a run was started"):
+        run(config, "sgd/none")
+
+
 def test_a_shorter_partial_result_goes_elsewhere(tiny, run, results, tmp_path):
     config = tiny()
     run(config, "sgd/none", "--max-iterations", "6")
-    _, out, _ = run(config, "sgd/none", "--max-iterations", "3")
+    _, out, _ = run(config, "sgd/none", "--max-iterations", "3", "--force")
     (path,) = results()
     assert json.loads(path.read_text())["iterations"] == 6
     (aside,) = (tmp_path / "runs").rglob("result.json")

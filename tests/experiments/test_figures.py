@@ -3,9 +3,11 @@
 import json
 import warnings
 
+import matplotlib.pyplot as plt
 import pytest
 
 from experiments.config import config_names, load_config
+from experiments.figures import _scale
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -128,7 +130,7 @@ def test_a_full_set_of_results_is_drawn(draw, store, config):
     for cell in load_config(config).cells.values():
         store(cell, unigram=6.0)
     _, files = draw()
-    assert f"{config}_learning_curves.png" in files
+    assert (f"{config}_learning_curves.png" in files) == (config != "timing")
     published = any(cell.published for cell in load_config(config).cells.values())
     assert (f"{config}_published.png" in files) == published
 
@@ -151,3 +153,26 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(refused, store, out):
     store(_cell("demo", "sgd/clipping_20"))
     (out / "figures").write_text("")
     assert "cannot be written" in refused("figures", "--out", out)
+
+
+def test_axes_that_share_a_scale_get_one_that_fits_both():
+    figure, (left, right) = plt.subplots(1, 2, sharey=True)
+    left.plot([1, 2], [1, 1e14])
+    right.plot([1, 2], [1, 2])
+    _scale(left, right)
+    figure.canvas.draw()
+    low, high = left.get_ylim()
+    assert left.get_yscale() == right.get_yscale() == "log"
+    assert sum(low <= tick <= high for tick in left.get_yticks()) >= 2
+    plt.close(figure)
+
+
+def test_a_narrow_range_keeps_a_linear_scale_and_what_is_shaded_counts():
+    figure, (left, right) = plt.subplots(1, 2)
+    left.plot([1, 2], [0.7, 1.4])
+    right.plot([1, 2], [2, 4])
+    right.fill_between([1, 2], [2, 4], [500, 600])
+    _scale(left)
+    _scale(right)
+    assert (left.get_yscale(), right.get_yscale()) == ("linear", "log")
+    plt.close(figure)
