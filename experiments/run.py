@@ -1,8 +1,8 @@
 """Run one cell with one seed and write its result."""
 
 import datetime
+import json
 import shlex
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -139,6 +139,15 @@ class Run:
             self.iterations.close(self.trainer)
         return self._result(status, divergence, time.perf_counter() - start)
 
+    def _command(self) -> str:
+        """What repeats the run, wherever its result went."""
+        words = ["run", self.cell.config, "--cell", self.cell.name, "--seed", str(self.seed)]
+        for key, value in self.cell.overrides.items():
+            words += ["--set", f"{key}={json.dumps(value)}"]
+        if self.max_iterations:
+            words += ["--max-iterations", str(self.max_iterations)]
+        return "python -m experiments " + shlex.join(words)
+
     def _epochs_done(self, divergence: dict[str, Any] | None) -> float:
         # The iterator has moved on past a batch whose loss or gradient was not finite.
         if divergence and divergence["quantity"] in ("loss", "gradient"):
@@ -177,7 +186,7 @@ class Run:
             "conditions": c.model_dump(),
             "sources": cell.sources,
             "conditions_sha256": c.digest(),
-            "command": " ".join(["python -m experiments", *map(shlex.quote, sys.argv[1:])]),
+            "command": self._command(),
             "started": self.started.isoformat(timespec="seconds"),
             "environment": self.environment,
             "curves": curves,

@@ -1,6 +1,7 @@
 """One run from the command line to its result.json, on data of a few batches."""
 
 import math
+import shlex
 
 import numpy as np
 import pytest
@@ -178,3 +179,14 @@ def test_the_interval_of_the_monitor_changes_no_loss(tiny, run):
     assert two["curves"]["iterations"]["loss"] == pytest.approx([mean], rel=1e-5)
     top = max(one["curves"]["iterations"]["gradient_norm"])
     assert two["curves"]["iterations"]["gradient_norm_max"] == [top]
+
+
+def test_the_command_repeats_the_run_and_names_no_folder_of_this_machine(tiny, run, tmp_path):
+    first, _, _ = run(tiny(), "sgd/none", "--seed", "3", "--set", "dropout_after=[gru]")
+    command = shlex.split(first["command"])
+    assert command[:3] == ["python", "-m", "experiments"]
+    assert str(tmp_path) not in first["command"]
+    assert command[3:5] == ["run", "tiny"]
+    again, _, _ = run(tiny(), "sgd/none", *command[7:], "--force")
+    assert curves_of(again) == curves_of(first)
+    assert again["command"] == first["command"]
