@@ -100,7 +100,7 @@ def within_cap(W: np.ndarray, cap: float) -> bool:
     """Whether ``sigma_1(W) <= cap * (1 + TOLERANCE)``, proved by a Cholesky decomposition.
 
     ``cap'^2 I - W^T W`` is positive definite exactly when ``sigma_1(W) < cap'``. In float64 and
-    about a tenth of the cost of the singular values.
+    about a tenth of the cost of a full SVD.
     """
     a = W.astype(np.float64)
     # Nine tenths of the tolerance: the rest is for the rounding of this check itself.
