@@ -8,14 +8,10 @@ from typing import Any
 from chainer import training
 
 from experiments.optimization import VALIDATION_LOSS, learning_rate_name
+from experiments.result_schema import EpochCurves, IterationCurves
 from experiments.results import finite
 from grustab.errors import DivergenceError
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
-
-WINDOW_KEYS = (
-    "iteration loss gradient_norm gradient_norm_max gradient_mean_abs "
-    "sigma_1 spectral_radius capped"
-).split()
 
 
 class IterationRecorder(training.Extension):
@@ -39,7 +35,7 @@ class IterationRecorder(training.Extension):
 
     def __init__(self, monitor: SpectrumMonitor, interval: int) -> None:
         self.monitor, self.interval = monitor, interval
-        self.curves: dict[str, list[Any]] = {key: [] for key in WINDOW_KEYS}
+        self.curves: dict[str, list[Any]] = {key: [] for key in IterationCurves.model_fields}
         self._window: dict[str, list[float]] = defaultdict(list)
         self._gradient_sums = [0.0, 0.0]
         self._gradient_counts = [0, 0]
@@ -114,9 +110,7 @@ class EpochRecorder(training.Extension):
 
     def __init__(self, validation: SequenceEvaluator, test: SequenceEvaluator) -> None:
         self.validation, self.test = validation, test
-        self.curves: dict[str, list[Any]] = {
-            key: [] for key in ("epoch", "iteration", "validation_loss", "learning_rate", "seconds")
-        }
+        self.curves: dict[str, list[Any]] = {key: [] for key in EpochCurves.model_fields}
         self.best: dict[str, Any] | None = None
         self._start = time.perf_counter()
 

@@ -3,18 +3,18 @@
 import hashlib
 import json
 import math
-import shlex
 import statistics
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.config import STATED, Cell, Config, ConfigError
+from experiments.config import Cell, Config, ConfigError
 from experiments.messages import perplexity
 from experiments.paths import shown
 from experiments.results import FINISHED, find_results, write_file
-from experiments.success import RULE, succeeded
+from experiments.success import succeeded
+from experiments.table_notes import all_overrides, make_notes
 
 NOT_RUN = "not run"
 
@@ -39,7 +39,7 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
     for cell in config.cells.values():
         with suppress(ConfigError):
             everything.append(cell.override(settings))
-    path = out / config.name / f"table{_suffix(_overrides(chosen))}.md"
+    path = out / config.name / f"table{_suffix(all_overrides(chosen))}.md"
     write_file(path, format_table(config, everything, out).encode())
     print(f"written: {shown(path)}")
 
@@ -51,7 +51,7 @@ def format_table(config: Config, cells: list[Cell], out: Path) -> str:
     header, rows = (_time_rows if timing else _score_rows)(cells, results)
     lines = [f"## {config.title}", ""]
     lines += _markdown(header, rows)
-    lines += ["", *(f"- {note}" for note in _notes(config, cells, results, timing)), ""]
+    lines += ["", *(f"- {note}" for note in make_notes(config, cells, results, timing)), ""]
     return "\n".join(lines)
 
 
@@ -210,80 +210,6 @@ def _partial(result: dict[str, Any]) -> tuple[str, str]:
         f"partial, {progress}: {_score(result, 'validation_loss'):.4g}",
         f"{_score(result, 'test_loss'):.4g}",
     )
-
-
-def _notes(
-    config: Config, cells: list[Cell], results: dict[str, list[dict[str, Any]]], timing: bool
-) -> list[str]:
-    notes = list(config.notes)
-    tables = {cell.published.table for cell in cells if cell.published}
-    if tables:
-        numbers = ", ".join(map(str, sorted(tables)))
-        notes.append(f"Published: the supplement's Table {numbers}, as printed.")
-    else:
-        notes.append("The supplement prints no number to compare with.")
-    remarks: dict[str, None] = {}
-    for cell in cells:
-        if cell.published and cell.published.note:
-            remarks[f"Published {cell.published.printed}: {cell.published.note}."] = None
-    notes += remarks
-    if timing:
-        notes.append(
-            "Ours: mean over the iterations of each run, whole or partial; the runs did not "
-            "alternate, so the ratio is a rough one."
-        )
-        machines = {_machine(r) for rs in results.values() for r in rs}
-        notes += [f"Ours ran on: {machine}." for machine in sorted(machines)]
-    else:
-        notes.append(
-            "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
-            "± sample standard deviation over successful runs. n: all runs that ended by their "
-            "own rule or diverged; success: the share of them that succeeded."
-        )
-        notes.append(RULE[0].upper() + RULE[1:] + ".")
-        if any(r["status"] == "interrupted" for rs in results.values() for r in rs):
-            notes.append("Partial: stopped before its own rule ended it; not compared.")
-    overrides = _overrides(cells)
-    if overrides:
-        given = ", ".join(f"{key}={value}" for key, value in overrides.items())
-        notes.insert(0, f"**Not the config's conditions: {given}.** No difference is given.")
-    for source in sorted(set(cells[0].sources.values()) - {STATED, "command line"}):
-        settings = cells[0].conditions.model_dump()
-        keys = [key for key, origin in cells[0].sources.items() if origin == source]
-        keys = [k for k in keys if all(c.sources.get(k) == source for c in cells)]
-        keys = [k for k in keys if len({str(getattr(c.conditions, k)) for c in cells}) == 1]
-        listed = ", ".join(f"{key} {_plain(settings[key])}" for key in keys)
-        if listed:
-            notes.append(f"Conditions that are {source}: {listed}.")
-    dirty = sum(bool(r["environment"]["git"]["dirty"]) for rs in results.values() for r in rs)
-    if dirty:
-        notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
-    notes.append(f"Repeat: `scripts/reproduce.sh {config.name}`{_set_flags(overrides)}.")
-    return notes
-
-
-def _plain(value: Any) -> str:
-    """A setting as the configs write it."""
-    return json.dumps(value).replace('"', "")
-
-
-def _machine(result: dict[str, Any]) -> str:
-    environment = result["environment"]
-    if environment.get("device", "cpu") != "cpu":
-        return environment["device"]
-    threads = max((blas.get("num_threads") or 1 for blas in environment.get("blas", [])), default=1)
-    return f"{environment.get('processor')}, {threads} BLAS threads"
-
-
-def _overrides(cells: list[Cell]) -> dict[str, Any]:
-    return {key: value for cell in cells for key, value in cell.overrides.items()}
-
-
-def _set_flags(overrides: dict[str, Any]) -> str:
-    if not overrides:
-        return ""
-    flags = (f"--set {shlex.quote(f'{key}={_plain(value)}')}" for key, value in overrides.items())
-    return f" with `{' '.join(flags)}`"
 
 
 def _suffix(overrides: dict[str, Any]) -> str:

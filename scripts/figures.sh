@@ -13,13 +13,7 @@ case ${1:-} in
   *) echo "error: unknown option $1, see scripts/figures.sh --help" >&2; exit 2 ;;
 esac
 
-# A relative folder is the caller's; setup.sh reads it in the same way.
-venv=${GRUSTAB_VENV:-$root/.venv}
-case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
-GRUSTAB_VENV=$venv "$root/scripts/setup.sh"
-unset PYTHONHOME PYTHONPATH PYTHONSAFEPATH
-python=$venv/bin/python
-cd -- "$root"
+. "$root/scripts/environment.sh"
 "$python" -m experiments figures
 for config in configs/*.yaml; do
   "$python" -m experiments table "$(basename "$config" .yaml)" > /dev/null

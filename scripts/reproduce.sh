@@ -54,13 +54,7 @@ case ${GRUSTAB_DATA:-} in
   *) export GRUSTAB_DATA=$PWD/$GRUSTAB_DATA ;; # relative to where the user is
 esac
 
-# A relative folder is the caller's; setup.sh reads it in the same way.
-venv=${GRUSTAB_VENV:-$root/.venv}
-case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
-GRUSTAB_VENV=$venv "$root/scripts/setup.sh"
-unset PYTHONHOME PYTHONPATH PYTHONSAFEPATH
-python=$venv/bin/python
-cd -- "$root"
+. "$root/scripts/environment.sh"
 
 if [ -n "$dry_run" ]; then
   exec "$python" -m experiments list "$table" --cells "$cells" ${seeds:+--seeds "$seeds"} \

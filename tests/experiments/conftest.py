@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import grustab.datasets
+from experiments.config import load_config
 from grustab.datasets import synthetic_corpus, synthetic_tunes
 from grustab.updaters import BPTTUpdater
 
@@ -288,3 +289,13 @@ def interrupt_at(monkeypatch):
         monkeypatch.setattr(BPTTUpdater, "update_core", update_core)
 
     return at
+
+
+@pytest.fixture
+def demo():
+    return load_config("demo").cell("sgd/clipping_20")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "results"

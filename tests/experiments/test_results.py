@@ -7,7 +7,6 @@ import os
 import pytest
 
 from experiments import results
-from experiments.config import load_config
 from experiments.result_schema import ResultFile
 from experiments.results import (
     ResultError,
@@ -19,39 +18,6 @@ from experiments.results import (
     write_result,
 )
 from experiments.success import succeeded
-
-
-@pytest.fixture
-def demo():
-    return load_config("demo").cell("sgd/clipping_20")
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "results"
-
-
-@pytest.fixture
-def table(call, out):
-    """Print a table: its rows by cell (dicts by column), all of its lines, and its notes."""
-
-    def make(config, *words):
-        code, text, err = call("table", config, "--out", out, *words)
-        assert (code, err) == (0, "")
-        lines = [line for line in text.splitlines() if line.startswith("|")]
-        header, rule, *rows = [[part.strip() for part in line.split("|")[1:-1]] for line in lines]
-        assert set("".join(rule)) == {"-"}
-        assert {len(row) for row in rows} == {len(header)}
-        assert len({len(line) for line in lines}) == 1  # aligned
-        notes = [line for line in text.splitlines() if line.startswith("- ")]
-        return {row[0]: dict(zip(header, row)) for row in rows}, text, notes
-
-    return make
-
-
-def _cell(config, name, *settings):
-    return load_config(config).cell(name).override(settings)
-
 
 # Writing
 

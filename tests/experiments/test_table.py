@@ -9,16 +9,6 @@ from experiments.config import load_config
 
 
 @pytest.fixture
-def demo():
-    return load_config("demo").cell("sgd/clipping_20")
-
-
-@pytest.fixture
-def out(tmp_path):
-    return tmp_path / "results"
-
-
-@pytest.fixture
 def table(call, out):
     """Print a table: its rows by cell (dicts by column), all of its lines, and its notes."""
 

@@ -1,0 +1,91 @@
+"""What has to be known to read a table: below it, as a list."""
+
+import json
+import shlex
+from typing import Any
+
+from experiments.config import COMMAND_LINE, STATED, Cell, Config
+from experiments.success import RULE
+
+
+def make_notes(
+    config: Config, cells: list[Cell], results: dict[str, list[dict[str, Any]]], timing: bool
+) -> list[str]:
+    """The notes of a table.
+
+    Args:
+        config: The config.
+        cells: The cells of the table.
+        results: Their results, by the cell's name.
+        timing: Whether the table is of times, not of losses.
+    """
+    notes = list(config.notes)
+    tables = {cell.published.table for cell in cells if cell.published}
+    if tables:
+        numbers = ", ".join(map(str, sorted(tables)))
+        notes.append(f"Published: the supplement's Table {numbers}, as printed.")
+    else:
+        notes.append("The supplement prints no number to compare with.")
+    remarks: dict[str, None] = {}
+    for cell in cells:
+        if cell.published and cell.published.note:
+            remarks[f"Published {cell.published.printed}: {cell.published.note}."] = None
+    notes += remarks
+    if timing:
+        notes.append(
+            "Ours: mean over the iterations of each run, whole or partial; the runs did not "
+            "alternate, so the ratio is a rough one."
+        )
+        machines = {_machine(r) for rs in results.values() for r in rs}
+        notes += [f"Ours ran on: {machine}." for machine in sorted(machines)]
+    else:
+        notes.append(
+            "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
+            "± sample standard deviation over successful runs. n: all runs that ended by their "
+            "own rule or diverged; success: the share of them that succeeded."
+        )
+        notes.append(RULE[0].upper() + RULE[1:] + ".")
+        if any(r["status"] == "interrupted" for rs in results.values() for r in rs):
+            notes.append("Partial: stopped before its own rule ended it; not compared.")
+    overrides = all_overrides(cells)
+    if overrides:
+        given = ", ".join(f"{key}={value}" for key, value in overrides.items())
+        notes.insert(0, f"**Not the config's conditions: {given}.** No difference is given.")
+    for source in sorted(set(cells[0].sources.values()) - {STATED, COMMAND_LINE}):
+        settings = cells[0].conditions.model_dump()
+        keys = [key for key, origin in cells[0].sources.items() if origin == source]
+        keys = [k for k in keys if all(c.sources.get(k) == source for c in cells)]
+        keys = [k for k in keys if len({str(getattr(c.conditions, k)) for c in cells}) == 1]
+        listed = ", ".join(f"{key} {_plain(settings[key])}" for key in keys)
+        if listed:
+            notes.append(f"Conditions that are {source}: {listed}.")
+    dirty = sum(bool(r["environment"]["git"]["dirty"]) for rs in results.values() for r in rs)
+    if dirty:
+        notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
+    notes.append(f"Repeat: `scripts/reproduce.sh {config.name}`{_set_flags(overrides)}.")
+    return notes
+
+
+def all_overrides(cells: list[Cell]) -> dict[str, Any]:
+    """Settings of the command line that any of the cells has."""
+    return {key: value for cell in cells for key, value in cell.overrides.items()}
+
+
+def _plain(value: Any) -> str:
+    """A setting as the configs write it."""
+    return json.dumps(value).replace('"', "")
+
+
+def _machine(result: dict[str, Any]) -> str:
+    environment = result["environment"]
+    if environment.get("device", "cpu") != "cpu":
+        return environment["device"]
+    threads = max((blas.get("num_threads") or 1 for blas in environment.get("blas", [])), default=1)
+    return f"{environment.get('processor')}, {threads} BLAS threads"
+
+
+def _set_flags(overrides: dict[str, Any]) -> str:
+    if not overrides:
+        return ""
+    flags = (f"--set {shlex.quote(f'{key}={_plain(value)}')}" for key, value in overrides.items())
+    return f" with `{' '.join(flags)}`"
