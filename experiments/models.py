@@ -4,13 +4,16 @@ from collections.abc import Collection
 from typing import Any
 
 import chainer
-import chainer.functions as F
 import chainer.links as L
 from chainer.initializers import Normal
 
-from grustab.functions import seeded_dropout
+from grustab.functions import (
+    linear_sigmoid_cross_entropy,
+    linear_softmax_cross_entropy,
+    seeded_dropout,
+)
 from grustab.generators import Generators
-from grustab.links import StackedGRU
+from grustab.links import EmbedID, StackedGRU
 
 
 class SequenceModel(chainer.Chain):
@@ -61,13 +64,17 @@ class SequenceModel(chainer.Chain):
         """Start the next call from ``h = 0``."""
         self.gru.reset_state()
 
-    def scores(self, xs: Any) -> chainer.Variable:
-        """Inputs of T steps of B sequences to the output layer's scores (T * B, n_symbols)."""
+    def states(self, xs: Any) -> chainer.Variable:
+        """Inputs of T steps of B sequences to what the output layer reads (T * B, units)."""
         h = self.embed(xs) * self.input_scale
         h = seeded_dropout(h, self.dropout.get("input", 0), self.dropout_rng)
         h = self.gru(h)
         h = seeded_dropout(h, self.dropout.get("gru", 0), self.dropout_rng)
-        return self.output(h.reshape(-1, h.shape[2]))
+        return h.reshape(-1, h.shape[2])
+
+    def scores(self, xs: Any) -> chainer.Variable:
+        """Inputs of T steps of B sequences to the output layer's scores (T * B, n_symbols)."""
+        return self.output(self.states(xs))
 
 
 class LanguageModel(SequenceModel):
@@ -75,7 +82,7 @@ class LanguageModel(SequenceModel):
 
     def make_input(self, n_symbols: int, units: int, initial: Any) -> chainer.Link:
         """A linear layer on one-hot words is a table of vectors."""
-        return L.EmbedID(n_symbols, units, initialW=initial)
+        return EmbedID(n_symbols, units, initialW=initial)
 
     def embed(self, xs: Any) -> chainer.Variable:
         """Word numbers (T, B) to (T, B, units)."""
@@ -91,8 +98,8 @@ class LanguageModel(SequenceModel):
         """
         if mask is not None:
             ts = self.xp.where(mask > 0, ts, -1).astype(ts.dtype)
-        losses = F.softmax_cross_entropy(self.scores(xs), ts.ravel(), normalize=False, reduce="no")
-        return F.sum(losses)
+        W, b = self.output.W, self.output.b
+        return linear_softmax_cross_entropy(self.states(xs), W, b, ts.ravel())
 
 
 class MusicModel(SequenceModel):
@@ -114,9 +121,8 @@ class MusicModel(SequenceModel):
             ts: The steps that follow, same shape.
             mask: (T, B), 0 where a step does not count, or ``None``.
         """
-        y = self.scores(xs)
-        # -log p(t) of a logistic output with score y is softplus(y) - t y.
-        losses = F.softplus(y) - y * ts.reshape(y.shape)
-        if mask is not None:
-            losses = F.sum(losses, axis=1) * mask.ravel()
-        return F.sum(losses)
+        W, b = self.output.W, self.output.b
+        counts = None if mask is None else mask.ravel()
+        return linear_sigmoid_cross_entropy(
+            self.states(xs), W, b, ts.reshape(-1, ts.shape[2]), counts
+        )

@@ -3,36 +3,39 @@
 from collections.abc import Callable
 
 import chainer
-from chainer import optimizer_hooks, optimizers, training
+from chainer import training
+from chainer.optimizer_hooks import GradientHardClipping
 from chainer.training import extensions, triggers
 
 from experiments.conditions import Conditions
 from grustab.extensions import PlateauDecay, SpectralProjection
 from grustab.generators import Generators
-from grustab.optimizer_hooks import GradientMonitor
+from grustab.optimizer_hooks import GradientClipping, GradientMonitor
+from grustab.optimizers import SGD, Adam, RMSprop
 
 VALIDATION_LOSS = "validation/main/loss"
 
 
 def learning_rate_name(optimizer: chainer.Optimizer) -> str:
     """What Chainer calls the optimizer's learning rate."""
-    return "alpha" if isinstance(optimizer, optimizers.Adam) else "lr"
+    return "alpha" if isinstance(optimizer, Adam) else "lr"
 
 
 def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod:
-    """Chainer's optimizer for the model, with the monitor and then, if asked for, clipping."""
+    """The optimizer for the model, its gradient watched and, if asked for, then clipped."""
     if c.optimizer == "sgd":
-        optimizer = optimizers.SGD(c.learning_rate)
+        optimizer = SGD(c.learning_rate)
     elif c.optimizer == "adam":
-        optimizer = optimizers.Adam(c.learning_rate, c.adam_beta1, c.adam_beta2, c.epsilon)
+        optimizer = Adam(c.learning_rate, c.adam_beta1, c.adam_beta2, c.epsilon)
     else:
-        optimizer = optimizers.RMSprop(c.learning_rate, c.rmsprop_beta, c.epsilon)
+        optimizer = RMSprop(c.learning_rate, c.rmsprop_beta, c.epsilon)
     optimizer.setup(model)
-    optimizer.add_hook(GradientMonitor())
     if c.method == "clipping":
-        optimizer.add_hook(optimizer_hooks.GradientClipping(c.threshold))
-    elif c.method == "elementwise_clipping":
-        optimizer.add_hook(optimizer_hooks.GradientHardClipping(-c.threshold, c.threshold))
+        optimizer.add_hook(GradientClipping(c.threshold))
+    else:
+        optimizer.add_hook(GradientMonitor())
+    if c.method == "elementwise_clipping":
+        optimizer.add_hook(GradientHardClipping(-c.threshold, c.threshold))
     return optimizer
 
 

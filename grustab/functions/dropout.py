@@ -4,6 +4,7 @@ from typing import Any
 
 import chainer
 import chainer.functions as F
+import numpy as np
 from chainer import backend
 
 
@@ -15,7 +16,8 @@ def seeded_dropout(x: Any, ratio: float, rng: Any) -> chainer.Variable:
 
     Args:
         x: Variable or array of any shape, float.
-        ratio: Probability of an element to be dropped, in [0, 1).
+        ratio: Probability of an element to be dropped, in [0, 1); on a CPU to the nearest
+            multiple of 2^-16.
         rng: ``numpy.random.Generator`` for arrays in main memory, ``cupy.random.Generator`` for
             arrays on a GPU (:class:`grustab.generators.Generators` holds the right one).
 
@@ -26,6 +28,10 @@ def seeded_dropout(x: Any, ratio: float, rng: Any) -> chainer.Variable:
     if ratio == 0 or not chainer.config.train:
         return x
     xp = backend.get_array_module(x)
-    kept = rng.random(x.shape, dtype=xp.float32) >= ratio
-    mask = kept * x.dtype.type(1 / (1 - ratio))
-    return F.dropout(x, ratio, mask=mask.astype(x.dtype, copy=False))
+    if xp is np:
+        # 16 bits an element: a quarter of the time that floating-point numbers take.
+        kept = rng.integers(2**16, size=x.shape, dtype=np.uint16) >= round(ratio * 2**16)
+    else:
+        kept = rng.random(x.shape, dtype=xp.float32) >= ratio
+    mask = xp.multiply(kept, x.dtype.type(1 / (1 - ratio)), dtype=x.dtype)
+    return F.dropout(x, ratio, mask=mask)

@@ -2,26 +2,26 @@
 
 Notation of the arrays in this file (T steps, B sequences, m inputs, n units):
 
-=========  ==========  =====================================================
-``x``      (T, B, m)   inputs ``x_t``
-``h0``     (B, n)      state before the first step
-``W_x``    (3n, m)     ``W_xz``, ``W_xr``, ``W_xh`` stacked in that order
-``W_h``    (3n, n)     ``W_hz``, ``W_hr``, ``W_hh`` stacked in that order
-``a``      (T, B, 3n)  pre-activations, overwritten by ``z``, ``r``, ``h~``
-=========  ==========  =====================================================
+=========  ============  ===================================================
+``x``      (T, B, m)     inputs ``x_t``
+``h0``     (B, n)        state before the first step
+``W_x``    (3n, m)       ``W_xz``, ``W_xr``, ``W_xh`` stacked in that order
+``W_h``    (3n, n)       ``W_hz``, ``W_hr``, ``W_hh`` stacked in that order
+``a``      (T, B, 3n)    pre-activations, overwritten by ``z``, ``r``, ``h~``
+``hs``     (T+1, B, n)   states, ``h0`` first
+``rh``     (T, B, n)     ``r_t * h_{t-1}``
+``da``     (T, B, 3n)    gradient of the pre-activations
+=========  ============  ===================================================
+
+A step does only what the recurrence forces: two products, and element-wise work on arrays that
+exist already. Everything else is one product over all steps.
 """
 
 import chainer
 from chainer import backend, function_node
 from chainer.utils import type_check
 
-
-def _sigmoid_inplace(xp, a) -> None:
-    """Logistic sigmoid through tanh, which cannot overflow."""
-    a *= 0.5
-    xp.tanh(a, out=a)
-    a += 1
-    a *= 0.5
+from grustab.functions import gru_steps
 
 
 class GRUSequence(function_node.FunctionNode):
@@ -54,30 +54,32 @@ class GRUSequence(function_node.FunctionNode):
     def forward(self, inputs):
         """All states ``h_1 ... h_T`` as one array (T, B, n)."""
         self.retain_inputs((0, 1, 2, 3))
-        x, h, w_x, w_h = inputs
+        x, h0, w_x, w_h = inputs
         xp = backend.get_array_module(x)
+        compute_gates, compute_state = gru_steps.forward(xp)
         steps, batch, in_size = x.shape
-        n = h.shape[1]
-        w_gates_t, w_hh_t = w_h[: 2 * n].T, w_h[2 * n :].T
+        n = h0.shape[1]
+        # As (inputs, outputs), contiguous, a thin product runs half again as fast. The halves
+        # belong to the sigmoid, which is computed as tanh of half its argument: exact.
+        w_gates_t = xp.array(w_h[: 2 * n].T, order="C")
+        w_gates_t *= 0.5
+        w_hh_t = xp.array(w_h[2 * n :].T, order="C")
 
         # The only products that do not depend on the state are done for all steps at once.
         a = x.reshape(steps * batch, in_size).dot(w_x.T).reshape(steps, batch, 3 * n)
-        hs = xp.empty((steps, batch, n), dtype=x.dtype)
-        rh = xp.empty_like(hs)
+        a[:, :, : 2 * n] *= 0.5
+        hs = xp.empty((steps + 1, batch, n), dtype=x.dtype)
+        hs[0] = h0
+        rh = xp.empty((steps, batch, n), dtype=x.dtype)
+        gate_product = xp.empty((batch, 2 * n), dtype=x.dtype)
+        candidate_product = xp.empty((batch, n), dtype=x.dtype)
         for t in range(steps):
-            gates, candidate = a[t, :, : 2 * n], a[t, :, 2 * n :]
-            gates += h.dot(w_gates_t)
-            _sigmoid_inplace(xp, gates)  # eqs. (1), (2)
-            z, r = gates[:, :n], gates[:, n:]
-            xp.multiply(r, h, out=rh[t])
-            candidate += rh[t].dot(w_hh_t)
-            xp.tanh(candidate, out=candidate)  # eq. (4)
-            xp.subtract(h, candidate, out=hs[t])
-            hs[t] *= z
-            hs[t] += candidate  # eq. (3)
-            h = hs[t]
+            xp.dot(hs[t], w_gates_t, out=gate_product)
+            compute_gates(a[t], gate_product, hs[t], rh[t])
+            xp.dot(rh[t], w_hh_t, out=candidate_product)
+            compute_state(a[t], candidate_product, hs[t], hs[t + 1])
         self._a, self._rh, self._hs = a, rh, hs
-        return (hs,)
+        return (hs[1:],)
 
     def backward(self, target_input_indexes, grad_outputs):
         """Gradients with respect to all four inputs.
@@ -93,36 +95,29 @@ class GRUSequence(function_node.FunctionNode):
         x, h0, w_x, w_h = (v.array for v in self.get_retained_inputs())
         (grad_hs,) = (g.array for g in grad_outputs)
         xp = backend.get_array_module(x)
+        gradient_before_reset, gradient_before_gates = gru_steps.backward(xp)
         a, rh, hs = self._a, self._rh, self._hs
         steps, batch, in_size = x.shape
         n = h0.shape[1]
         w_gates, w_hh = w_h[: 2 * n], w_h[2 * n :]
 
-        da = xp.empty_like(a)  # gradient of the pre-activations
+        da = xp.empty_like(a)
         dh = xp.zeros_like(h0)
+        d_rh = xp.empty_like(h0)
+        through_gates = xp.empty_like(h0)
         for t in reversed(range(steps)):
-            h_prev = hs[t - 1] if t else h0
-            z, r, candidate = a[t, :, :n], a[t, :, n : 2 * n], a[t, :, 2 * n :]
-            dz, dr, dc = da[t, :, :n], da[t, :, n : 2 * n], da[t, :, 2 * n :]
             dh += grad_hs[t]
-            xp.multiply(dh, 1 - z, out=dc)
-            dc *= 1 - candidate * candidate
-            d_rh = dc.dot(w_hh)
-            xp.multiply(d_rh, h_prev, out=dr)
-            dr *= r * (1 - r)
-            xp.subtract(h_prev, candidate, out=dz)
-            dz *= dh
-            dz *= z * (1 - z)
-            dh *= z
-            dh += d_rh * r
-            dh += da[t, :, : 2 * n].dot(w_gates)
+            gradient_before_reset(a[t], hs[t], dh, da[t])
+            xp.dot(da[t, :, 2 * n :], w_hh, out=d_rh)
+            gradient_before_gates(a[t], hs[t], d_rh, dh, da[t])
+            xp.dot(da[t, :, : 2 * n], w_gates, out=through_gates)
+            dh += through_gates
 
         # Weight gradients need no recurrence: one product over all steps each.
         flat = da.reshape(steps * batch, 3 * n)
-        h_before = xp.concatenate((h0[None], hs[:-1])).reshape(steps * batch, n)
         dw_h = xp.empty_like(w_h)
-        dw_h[: 2 * n] = flat[:, : 2 * n].T.dot(h_before)
-        dw_h[2 * n :] = flat[:, 2 * n :].T.dot(rh.reshape(steps * batch, n))
+        xp.dot(flat[:, : 2 * n].T, hs[:-1].reshape(steps * batch, n), out=dw_h[: 2 * n])
+        xp.dot(flat[:, 2 * n :].T, rh.reshape(steps * batch, n), out=dw_h[2 * n :])
         dw_x = flat.T.dot(x.reshape(steps * batch, in_size))
         dx = flat.dot(w_x).reshape(x.shape) if 0 in target_input_indexes else None
         grads = (dx, dh, dw_x, dw_h)

@@ -1,6 +1,7 @@
-"""Links: the GRU of the paper, one layer and several."""
+"""Links: layers with parameters."""
 
+from grustab.links.embed_id import EmbedID
 from grustab.links.gru import GRU
 from grustab.links.stacked_gru import StackedGRU
 
-__all__ = ["GRU", "StackedGRU"]
+__all__ = ["GRU", "EmbedID", "StackedGRU"]

@@ -5,6 +5,7 @@ import math
 import chainer
 
 from grustab.errors import DivergenceError
+from grustab.row_sparse import nonzero_gradients
 
 
 class GradientMonitor:
@@ -30,8 +31,12 @@ class GradientMonitor:
 
     def __call__(self, opt: chainer.Optimizer) -> None:
         """Look at the gradients of all parameters of the optimizer's target."""
+        self.observe(opt)
+
+    def observe(self, opt: chainer.Optimizer) -> float:
+        """Report, and return the norm."""
         with chainer.using_device(opt.target.device):
-            grads = [p.grad.ravel() for p in opt.target.params(False) if p.grad is not None]
+            grads = [grad.ravel() for grad in nonzero_gradients(opt.target)]
             xp = opt.target.device.xp
             norm = math.sqrt(float(sum(g.dot(g) for g in grads)))
             if not math.isfinite(norm):
@@ -42,5 +47,6 @@ class GradientMonitor:
             report = {"gradient/norm": norm}
             if opt.t % self.elements_interval == 0:
                 total = float(sum(xp.abs(g).sum() for g in grads))
-                report["gradient/mean_abs"] = total / sum(g.size for g in grads)
+                report["gradient/mean_abs"] = total / opt.target.count_params()
         chainer.report(report)
+        return norm

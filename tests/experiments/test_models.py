@@ -247,9 +247,9 @@ class _Masks:
     def __init__(self, dropped):
         self.dropped, self.shapes = dropped, []
 
-    def random(self, shape, dtype):
-        self.shapes.append(shape)
-        values = np.ones(shape, dtype)
+    def integers(self, high, size, dtype):
+        self.shapes.append(size)
+        values = np.full(size, high - 1, dtype)
         values[..., self.dropped] = 0
         return values
 

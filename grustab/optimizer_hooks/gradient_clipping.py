@@ -1,0 +1,36 @@
+"""Norm clipping that watches and clips in one go."""
+
+import chainer
+
+from grustab.optimizer_hooks.gradient_monitor import GradientMonitor
+from grustab.row_sparse import nonzero_gradients
+
+
+class GradientClipping(GradientMonitor):
+    """Scale the whole gradient down where its norm exceeds a threshold (section B).
+
+    Same result as :class:`chainer.optimizer_hooks.GradientClipping`, except that a finite
+    gradient whose square overflows float32 is clipped, too, and not set to zero; and the norm,
+    computed once, is also reported, as by :class:`GradientMonitor`.
+
+    Args:
+        threshold: Largest norm that is left alone, > 0.
+        elements_interval: As in :class:`GradientMonitor`.
+
+    Raises:
+        DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.
+    """
+
+    name = "GradientClipping"
+
+    def __init__(self, threshold: float, elements_interval: int = 10) -> None:
+        super().__init__(elements_interval)
+        self.threshold = threshold
+
+    def __call__(self, opt: chainer.Optimizer) -> None:
+        """Look at the gradients of all parameters of the optimizer's target, and scale them."""
+        norm = self.observe(opt)
+        if norm > self.threshold:
+            with chainer.using_device(opt.target.device):
+                for grad in nonzero_gradients(opt.target):
+                    grad *= self.threshold / norm
