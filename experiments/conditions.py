@@ -66,7 +66,7 @@ class Conditions(BaseModel):
     method: Literal["projection", "clipping", "elementwise_clipping", "none"]
     delta: Annotated[float, Field(gt=0, lt=2)] | None = None
     """projection: singular values of W_hh are capped at ``2 - delta``."""
-    projection: Literal["naive", "truncated"]
+    projection: Literal["naive", "truncated", "auto"]
     """projection: how the singular values are computed; the result is the same."""
     threshold: Positive | None = None
     """clipping: of the gradient's norm; elementwise_clipping: of its elements."""

@@ -50,6 +50,37 @@ class RowSparseParameter(chainer.Parameter):
     def _grad(self, whole: Any) -> None:
         self._whole, self._rows = whole, None
 
+    # An assignment replaces the gradient, but backward() takes away what is there and puts it
+    # back at its end, together with what other functions have added: to the rows of meanwhile.
+    @property
+    def grad_var(self) -> chainer.Variable | None:
+        """Gradient variable, as of :class:`chainer.Parameter`."""
+        return chainer.Parameter.grad_var.fget(self)
+
+    @grad_var.setter
+    def grad_var(self, grad: chainer.Variable | None) -> None:
+        super()._set_grad_var_without_check(None)
+        chainer.Parameter.grad_var.fset(self, grad)
+
+    def _set_grad_var_without_check(self, grad: chainer.Variable | None) -> None:
+        meanwhile = None if grad is None else self.grad
+        super()._set_grad_var_without_check(grad)
+        if meanwhile is not None:
+            self.grad = grad.array + meanwhile
+
+    def __copy__(self) -> "RowSparseParameter":
+        return self._copy_to(RowSparseParameter())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _recover, super().__reduce__()[1]
+
+
+def _recover(*arguments: Any) -> RowSparseParameter:
+    plain = chainer.variable._recover_parameter(*arguments)
+    parameter = plain._copy_to(RowSparseParameter())
+    parameter._grad = plain._grad
+    return parameter
+
 
 def nonzero_gradients(target: chainer.Link) -> list[Any]:
     """The arrays of a model's gradient; of a row-sparse one only the rows that are held."""

@@ -1,47 +1,29 @@
 """P_delta: cap the singular values of a matrix at 2 - delta (Lemma 5)."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import chainer
 import fbpca
 import numpy as np
-import scipy.linalg
 from chainer import backend
 from chainer.backends import cuda
 
-from grustab.errors import NonFiniteMatrixError
+from grustab.auto_projection import AutoProjection
+from grustab.spectral_cap import (
+    TOLERANCE,
+    ProjectionInfo,
+    remove_excess,
+    require_finite,
+    within_cap,
+)
 
-METHODS = ("naive", "truncated")
-
-#: A projected matrix may exceed the cap by this much, relative, and never by more.
-TOLERANCE = 1e-5
-
-
-class ProjectionInfo(NamedTuple):
-    """What one projection found and did.
-
-    Attributes:
-        sigma_before: Largest singular value before; from ``truncated``, where nothing exceeds the
-            cap, an upper bound on it.
-        sigma_after: The same after: never above the cap, up to :data:`TOLERANCE`.
-        capped: How many singular values were set to the cap.
-        computed: How many singular triplets were computed, all attempts together.
-        bounds: Upper bounds on all singular values of the projected matrix, descending, float64;
-            from ``naive`` the values themselves. With the next step's Frobenius norm added they
-            are Lemma 6's bounds for that step.
-    """
-
-    sigma_before: float
-    sigma_after: float
-    capped: int
-    computed: int
-    bounds: np.ndarray
+METHODS = ("naive", "truncated", "auto")
 
 
 def project(
     W: Any,
     delta: float,
-    method: str = "naive",
+    method: str = "auto",
     *,
     bounds: np.ndarray | None = None,
     rng: np.random.Generator | None = None,
@@ -54,9 +36,12 @@ def project(
     Args:
         W: Matrix (n, n), float32 or float64, NumPy or CuPy; never changed.
         delta: Safety margin in (0, 2); the cap is ``2 - delta``.
-        method: ``"naive"``: full SVD; ``"truncated"``: only as many singular values as Lemma 6
-            admits above the cap, by fbpca's randomized SVD. That one can miss some, so its
-            result is verified, and computed again with more work where it fails.
+        method: ``"naive"``: full SVD, as the paper did it; ``"truncated"``, the paper's other way:
+            only as many singular values as Lemma 6 admits above the cap, by fbpca's randomized
+            SVD, which can miss some, so its result is verified, and computed again with more
+            work where it fails; ``"auto"``: eigenvectors of ``W^T W``, the fastest way for a
+            single matrix (:class:`grustab.auto_projection.AutoProjection` is the one for a matrix
+            that changes by steps).
         bounds: For ``truncated``: upper bounds on the singular values of ``W``, descending
             (Lemma 6: the ones before the step plus the step's Frobenius norm). Without them
             ``||W||_F^2 >= k sigma_k^2`` bounds how many can exceed the cap.
@@ -80,13 +65,13 @@ def project(
             f"expected a float32 or float64 matrix, got shape {W.shape} and type {W.dtype}"
         )
     a = cuda.to_cpu(W)
-    finite = np.isfinite(a)
-    if not finite.all():
-        raise NonFiniteMatrixError(a.size - int(finite.sum()), a.size)
+    require_finite(a)
     if method == "naive":
         projected, info = _naive(a, 2 - delta)
     elif method == "truncated":
         projected, info = _truncated(a, 2 - delta, bounds, rng)
+    elif method == "auto":
+        projected, info = AutoProjection(delta)(a)
     else:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     if projected is a:
@@ -94,24 +79,6 @@ def project(
     elif backend.get_array_module(W) is not np:
         projected = chainer.backend.get_device_from_array(W).send(projected)
     return (projected, info) if return_info else projected
-
-
-def within_cap(W: np.ndarray, cap: float) -> bool:
-    """Whether ``sigma_1(W) <= cap * (1 + TOLERANCE)``, proved by a Cholesky decomposition.
-
-    ``cap'^2 I - W^T W`` is positive definite exactly when ``sigma_1(W) < cap'``. In float64 and
-    about a tenth of the cost of a full SVD.
-    """
-    a = W.astype(np.float64)
-    # Nine tenths of the tolerance: the rest is for the rounding of this check itself.
-    gap = a.T @ a
-    gap *= -1
-    gap.flat[:: len(gap) + 1] += (cap * (1 + 0.9 * TOLERANCE)) ** 2
-    try:
-        scipy.linalg.cholesky(gap, overwrite_a=True, check_finite=False)
-    except np.linalg.LinAlgError:
-        return False
-    return True
 
 
 def _naive(a: np.ndarray, cap: float) -> tuple[np.ndarray, ProjectionInfo]:
@@ -122,7 +89,7 @@ def _naive(a: np.ndarray, cap: float) -> tuple[np.ndarray, ProjectionInfo]:
         u, sigma, vt = np.linalg.svd(a.astype(np.float64), full_matrices=False)
         projected = ((u * np.minimum(sigma, cap)) @ vt).astype(a.dtype)
     else:
-        projected = _subtract_excess(a, u, sigma, vt, cap)
+        projected = remove_excess(a, u, sigma, vt, cap)
     capped = np.minimum(sigma, cap, dtype=np.float64)
     info = ProjectionInfo(
         float(sigma[0]), float(capped[0]), int((sigma > cap).sum()), len(sigma), capped
@@ -154,7 +121,7 @@ def _truncated(
     while n_iter * (k + 2) <= n / 2:
         u, sigma, vt = _fbpca(a64, k, n_iter, rng)
         computed += k
-        projected = _subtract_excess(a, u, sigma, vt, cap)
+        projected = remove_excess(a, u, sigma, vt, cap)
         if within_cap(projected, cap):
             # fbpca's values lie below the true ones: no bounds for the next step.
             after = np.minimum(bounds, cap * (1 + TOLERANCE))
@@ -164,17 +131,6 @@ def _truncated(
         n_iter *= 4
     projected, info = _naive(a, cap)
     return projected, info._replace(computed=computed + info.computed)
-
-
-def _subtract_excess(
-    a: np.ndarray, u: np.ndarray, sigma: np.ndarray, vt: np.ndarray, cap: float
-) -> np.ndarray:
-    """``W - U (Sigma - cap)_+ V``: touches only what exceeds the cap."""
-    k = int((sigma > cap).sum())
-    if k == 0:
-        return a
-    excess = (u[:, :k] * (sigma[:k] - sigma.dtype.type(cap))) @ vt[:k]
-    return (a - excess).astype(a.dtype, copy=False)
 
 
 def _fbpca(

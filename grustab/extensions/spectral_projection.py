@@ -7,8 +7,10 @@ import chainer
 import numpy as np
 from chainer import training
 
+from grustab.auto_projection import AutoProjection
 from grustab.links.gru import GRU
 from grustab.spectral import METHODS, project
+from grustab.spectral_cap import require_finite
 from grustab.stability import singular_value_bounds
 
 
@@ -29,11 +31,14 @@ class SpectralProjection(training.Extension):
     Args:
         target: Model with one or more :class:`grustab.links.GRU`, at any depth.
         delta: Safety margin in (0, 2).
-        method: As in :func:`grustab.spectral.project`.
+        method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.spectral.project`, or
+            ``"auto"``, :class:`grustab.auto_projection.AutoProjection`.
         rng: Generator for randomized methods; ``None`` makes one seeded with 0.
 
     Attributes:
         seconds: Time spent in all calls so far.
+        automatic: With ``"auto"``, the :class:`~grustab.auto_projection.AutoProjection` of each
+            GRU by path, which counts what was done.
 
     Raises:
         ValueError: If the model holds no GRU, or ``delta`` or ``method`` is not a valid one.
@@ -48,7 +53,7 @@ class SpectralProjection(training.Extension):
         self,
         target: chainer.Link,
         delta: float,
-        method: str = "naive",
+        method: str = "auto",
         rng: np.random.Generator | None = None,
     ) -> None:
         if not 0 < delta < 2:
@@ -60,6 +65,11 @@ class SpectralProjection(training.Extension):
             raise ValueError("the model holds no grustab.links.GRU to project")
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
+        self.automatic = (
+            {name: AutoProjection(delta, self.rng) for name in self.grus}
+            if method == "auto"
+            else {}
+        )
         self.seconds = 0.0
         # What Lemma 6 starts from: W_hh after the last call, and bounds on its singular values.
         self._last: dict[str, tuple[Any, np.ndarray]] = {}
@@ -75,17 +85,20 @@ class SpectralProjection(training.Extension):
         chainer.report({"projection/time": elapsed})
 
     def _project(self, name: str, gru: GRU) -> None:
-        w = gru.W_hh
-        bounds = None
+        w, bounds = gru.W_hh, None
         if name in self._last:
             before, sigma = self._last[name]
             bounds = singular_value_bounds(sigma, float(gru.xp.linalg.norm(w - before)))
-        projected, info = project(
-            w, self.delta, self.method, bounds=bounds, rng=self.rng, return_info=True
-        )
+        if self.method == "auto":
+            require_finite(w)
+            projected, info = self.automatic[name](w)
+        else:
+            projected, info = project(
+                w, self.delta, self.method, bounds=bounds, rng=self.rng, return_info=True
+            )
         if projected is not w:
             gru.W_hh = projected
-        if self.method != "naive":
+        if self.method == "truncated":
             self._last[name] = w.copy(), info.bounds
         chainer.report(
             {

@@ -32,7 +32,7 @@ class EmbedIDRows(function_node.FunctionNode):
         (grad,) = (g.array for g in grad_outputs)
         rows, values = self.ids.reshape(-1), grad.reshape(self.ids.size, -1)
         parameter = self.inputs[0].get_variable_or_none()
-        if isinstance(parameter, RowSparseParameter):
+        if isinstance(parameter, RowSparseParameter) and grad.dtype.char in "fd":
             parameter.add_row_gradient(rows, values)
             return (None,)
         whole = np.zeros(self._shape, dtype=grad.dtype)
@@ -40,15 +40,17 @@ class EmbedIDRows(function_node.FunctionNode):
         return (chainer.as_variable(whole),)
 
 
-def embed_id_rows(ids: np.ndarray, W: Any) -> chainer.Variable:
+def embed_id_rows(ids: Any, W: Any) -> chainer.Variable:
     """Vectors of words, as :func:`chainer.functions.embed_id`, on a CPU.
 
     Args:
-        ids: Row numbers, any shape, integers.
+        ids: Row numbers from 0 to V - 1, any shape, integers, array or Variable.
         W: Matrix (V, n), float. Where it is a :class:`grustab.row_sparse.RowSparseParameter`,
-            ``backward()`` adds to its ``row_gradient``; ``chainer.grad`` finds nothing there.
+            ``backward()`` adds to its ``row_gradient``: ``chainer.grad`` finds nothing there, and
+            a loss scale is not undone.
 
     Returns:
         Shape ``ids.shape + (n,)``.
     """
+    ids = ids.array if isinstance(ids, chainer.Variable) else ids
     return EmbedIDRows(ids).apply((W,))[0]

@@ -42,6 +42,17 @@ class _LinearCrossEntropy(function_node.FunctionNode):
             type_check._argname(in_types[2:], ("b",))
             b = in_types[2]
             type_check.expect(b.dtype == h.dtype, b.ndim == 1, b.shape[0] == w.shape[0])
+        n_rows, n_outputs = type_check.eval(h.shape[0]), type_check.eval(w.shape[0])
+        for name, array, kinds, shape in self._others(n_rows, n_outputs):
+            if array is not None and (array.dtype.kind not in kinds or array.shape != shape):
+                raise type_check.InvalidType(
+                    f"{name}: shape {shape}, type {' or '.join(kinds)}",
+                    f"{array.shape}, {array.dtype.kind}",
+                )
+
+    def _others(self, n_rows: int, n_outputs: int) -> list[tuple[str, Any, str, tuple[int, ...]]]:
+        """What is no variable of the graph: name, array, kinds of dtype, shape."""
+        raise NotImplementedError
 
     def _keep(self, d: Any, factors: Any) -> None:
         if chainer.config.enable_backprop:
@@ -81,6 +92,9 @@ class LinearSoftmaxCrossEntropy(_LinearCrossEntropy):
 
     def __init__(self, labels: Any) -> None:
         self.labels = labels
+
+    def _others(self, n_rows, n_outputs):
+        return [("labels", self.labels, "iu", (n_rows,))]
 
     def forward(self, inputs):
         """The sum over all rows whose label is not -1, a scalar."""
@@ -144,6 +158,10 @@ class LinearSigmoidCrossEntropy(_LinearCrossEntropy):
     def __init__(self, targets: Any, counts: Any = None) -> None:
         self.targets, self.counts = targets, counts
 
+    def _others(self, n_rows, n_outputs):
+        targets = ("targets", self.targets, "fiub", (n_rows, n_outputs))
+        return [targets, ("counts", self.counts, "fiub", (n_rows,))]
+
     def forward(self, inputs):
         """The sum over all outputs of all rows that count, a scalar."""
         h, w, *bias = inputs
@@ -178,12 +196,13 @@ def linear_softmax_cross_entropy(h: Any, W: Any, b: Any, labels: Any) -> chainer
         h: Shape (N, n), float.
         W: Weights (V, n), same dtype.
         b: Bias (V,), same dtype, or ``None``.
-        labels: Array (N,) of integers below V; rows with -1 do not count.
+        labels: Array (N,) of integers below V; rows with a negative one do not count.
 
     Returns:
-        A scalar, in nats; NaN or Inf where a score is.
+        A scalar, in nats; NaN or Inf where a score of a row that counts is.
 
     Raises:
+        IndexError: If a label is not below V.
         chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
         NotImplementedError: On double backprop through the result.
     """

@@ -34,7 +34,7 @@ TINY = {
     "epsilon": 1e-8,
     "schedule": "constant",
     "epochs": 2,
-    "projection": "naive",
+    "projection": "auto",
     "monitor_interval": 5,
 }
 MUSIC = {"task": "music", "batching": "tunes", "batch_size": 2, "eval_batch_size": 2}

@@ -1,0 +1,188 @@
+"""Clipping that watches, against Chainer's clipping after the monitor."""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+from chainer import optimizer_hooks, optimizers
+
+import grustab.optimizers
+from grustab.errors import DivergenceError
+from grustab.links import EmbedID
+from grustab.optimizer_hooks import GradientClipping, GradientMonitor
+
+SHAPES = ((4, 3), (7,), (2, 2, 2), ())
+V, SIZE = 9, 3
+dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+# A norm is the root of a sum of some 30 squares, a clipped gradient a product with it.
+TOLERANCE = {np.float32: 1e-6, np.float64: 1e-15}
+
+
+def random_grads(scale=1.0, dtype=np.float32):
+    rng = np.random.default_rng(0)
+    return [np.asarray(scale * rng.normal(size=s), dtype=dtype) for s in SHAPES]
+
+
+def norm_of(arrays):
+    flat = np.concatenate([np.ravel(a) for a in arrays]).astype(np.float64)
+    largest = np.abs(flat).max()
+    return largest * np.linalg.norm(flat / largest)
+
+
+def optimizer_with(grads, *hooks, optimizer=optimizers.SGD):
+    """Weights 0 that, with SGD, become minus the gradient that the hooks have left."""
+    target = chainer.Chain()
+    with target.init_scope():
+        for i, grad in enumerate(grads):
+            setattr(target, f"p{i}", chainer.Parameter(np.zeros_like(grad)))
+    result = optimizer(1.0).setup(target)
+    for hook in hooks:
+        result.add_hook(hook)
+    for param, grad in zip(target.params(), grads, strict=True):
+        param.grad = grad.copy()
+    return result
+
+
+def step(optimizer, *args):
+    """What an update reports, and the weights after it."""
+    observation = {}
+    with chainer.Reporter().scope(observation):
+        optimizer.update(*args)
+    return observation, [p.array for p in optimizer.target.params()]
+
+
+@dtypes
+@pytest.mark.parametrize("of_norm", [1e-4, 0.5, 0.999, 1.001, 2.0, 1e6])
+def test_same_as_chainers_clipping_after_the_monitor(of_norm, dtype):
+    grads = random_grads(dtype=dtype)
+    threshold = of_norm * norm_of(grads)
+    reported, weights = step(optimizer_with(grads, GradientClipping(threshold)))
+    both = GradientMonitor(), optimizer_hooks.GradientClipping(threshold)
+    expected, expected_weights = step(optimizer_with(grads, *both))
+    # The norm that is reported is that before clipping.
+    assert reported == expected
+    assert reported["gradient/norm"] == pytest.approx(norm_of(grads), rel=1e-6)
+    for a, b in zip(weights, expected_weights, strict=True):
+        assert a.dtype == dtype
+        np.testing.assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=0)
+    clipped = min(threshold, norm_of(grads))
+    assert norm_of(weights) == pytest.approx(clipped, rel=TOLERANCE[dtype])
+
+
+@dtypes
+def test_a_gradient_of_the_threshold_or_less_is_left_alone(dtype):
+    grads = [np.array([3.0, 0.0], dtype), np.array([[4.0]], dtype)]
+    for threshold in (5.0, 5.5):
+        _, weights = step(optimizer_with(grads, GradientClipping(threshold)))
+        for a, grad in zip(weights, grads, strict=True):
+            np.testing.assert_array_equal(a, -grad)
+
+
+def test_no_gradient_is_no_reason_to_divide_by_zero():
+    optimizer = optimizer_with(random_grads(), GradientClipping(0.5))
+    optimizer.target.cleargrads()
+    with np.errstate(all="raise"):
+        reported, weights = step(optimizer)
+    assert reported == {"gradient/norm": 0, "gradient/mean_abs": 0}
+    assert all((a == 0).all() for a in weights)
+
+
+def test_the_elements_are_looked_at_every_so_many_steps():
+    optimizer = optimizer_with(random_grads(), GradientClipping(0.5, elements_interval=3))
+    looks = ["gradient/mean_abs" in step(optimizer)[0] for _ in range(5)]
+    assert looks == [True, False, False, True, False]
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("scale", [1e19, 1e25, 1e37])
+def test_a_gradient_whose_square_overflows_is_scaled_to_the_threshold(scale):
+    grads = random_grads(scale)
+    reported, weights = step(optimizer_with(grads, GradientClipping(5.0)))
+    assert reported["gradient/norm"] == pytest.approx(norm_of(grads), rel=1e-6)
+    for a, grad in zip(weights, grads, strict=True):
+        expected = -grad.astype(np.float64) * (5.0 / norm_of(grads))
+        np.testing.assert_allclose(a, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("where", range(len(SHAPES)))
+@pytest.mark.parametrize("threshold", [0.5, 1e6])
+def test_a_gradient_that_is_not_finite_stops_training(threshold, where, bad):
+    grads = random_grads()
+    grads[where].reshape(-1)[-1] = bad
+    hook = GradientClipping(threshold)
+    optimizer = optimizer_with(grads, hook, optimizer=optimizers.MomentumSGD)
+    with pytest.raises(DivergenceError, match="gradient") as caught:
+        optimizer.update()
+    assert caught.value.quantity == "gradient"
+    assert not np.isfinite(caught.value.value)
+    for param, grad in zip(optimizer.target.params(), grads, strict=True):
+        assert (param.array == 0).all()
+        np.testing.assert_array_equal(param.grad, grad)
+        assert param.update_rule.t == 0
+
+
+class Model(chainer.Chain):
+    """An embedding, of ours or of Chainer's, and a layer."""
+
+    def __init__(self, embed):
+        super().__init__()
+        rng = np.random.default_rng(0)
+        with self.init_scope(), chainer.using_config("dtype", np.float64):
+            self.embed = embed(V, SIZE, initialW=rng.normal(size=(V, SIZE)))
+            self.layer = L.Linear(SIZE, 2, initialW=rng.normal(size=(2, SIZE)))
+
+    def forward(self, ids):
+        # The matrix twice in a graph, with words that recur.
+        return F.sum(F.tanh(self.layer(self.embed(ids))) ** 2) + F.sum(self.embed(ids[:2]) ** 3)
+
+
+def optimizer_of(model, *hooks):
+    is_ours = isinstance(model.embed, EmbedID)
+    result = (grustab.optimizers.SGD if is_ours else optimizers.SGD)(0.1).setup(model)
+    for hook in hooks:
+        result.add_hook(hook)
+    return result
+
+
+IDS = np.array([1, 5, 1, 1, 8], dtype=np.int32)
+
+
+@pytest.mark.parametrize("threshold", [0.1, 1e6])
+def test_row_sparse_gradients_are_clipped_as_whole_ones(threshold):
+    ours = optimizer_of(Model(EmbedID), GradientClipping(threshold))
+    both = GradientMonitor(), optimizer_hooks.GradientClipping(threshold)
+    theirs = optimizer_of(Model(L.EmbedID), *both)
+    for k in range(5):
+        reported, weights = step(ours, ours.target, (IDS + k) % V)
+        expected, expected_weights = step(theirs, theirs.target, (IDS + k) % V)
+        # The mean is over all elements, most of which are not held.
+        assert reported == pytest.approx(expected, rel=1e-12)
+        for a, b in zip(weights, expected_weights, strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
+
+
+def test_row_sparse_gradients_stay_so():
+    model = Model(EmbedID)
+    optimizer = optimizer_of(model, GradientMonitor(), GradientClipping(0.1))
+    before = model.embed.W.array.copy()
+    optimizer.update(lambda: F.sum(model.embed(IDS) ** 2) + F.sum(model.layer.W**2))
+    np.testing.assert_array_equal(model.embed.W.row_gradient[0], [1, 5, 8])
+    others = [0, 2, 3, 4, 6, 7]
+    np.testing.assert_array_equal(model.embed.W.array[others], before[others])
+    # Distinct rows: of a word that recurs, the norm is that of the sum.
+    assert norm_of([model.embed.W.grad, model.layer.W.grad]) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_row_that_is_not_finite_stops_training(bad):
+    model = Model(EmbedID)
+    optimizer = optimizer_of(model, GradientClipping(0.1))
+    before = [p.array.copy() for p in model.params()]
+    factors = np.ones((5, 1))
+    factors[2] = bad
+    with pytest.raises(DivergenceError, match="gradient"), np.errstate(invalid="ignore"):
+        optimizer.update(lambda: F.sum(model.embed(IDS) * factors) + F.sum(model.layer.W**2))
+    for param, array in zip(model.params(), before, strict=True):
+        np.testing.assert_array_equal(param.array, array)
