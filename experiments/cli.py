@@ -1,4 +1,4 @@
-"""Command line: list, run, table, figures."""
+"""Command line: list, run, time, bench, table, figures."""
 
 import argparse
 import io
@@ -87,6 +87,33 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_out(sub, "folder the result goes to")
     sub.add_argument("--force", action="store_true", help="run again where a result is there")
+
+    sub = command("time", _time, "Section D: what an iteration costs, all cells taking turns.")
+    sub.add_argument(
+        "config", nargs="?", default="timing", metavar="CONFIG", help="default: timing"
+    )
+    sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
+    sub.add_argument(
+        "--rounds", type=_positive, default=40, metavar="N", help="iterations a cell; default: 40"
+    )
+    sub.add_argument(
+        "--later",
+        type=_positive,
+        default=2654,
+        metavar="N",
+        help="iteration of training to measure at, too; default: 2654, two epochs",
+    )
+    _add_set(sub)
+    _add_out(sub, "folder the measurement goes to")
+    sub.add_argument("--force", action="store_true", help="measure again where that was done")
+
+    sub = command("bench", _bench, "Our iteration beside stock Chainer's and PyTorch's.")
+    sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
+    sub.add_argument("--rounds", type=_positive, default=12, metavar="N", help="default: 12")
+    sub.add_argument(
+        "--no-scaling", dest="scaling", action="store_false", help="only the paper's sizes"
+    )
+    _add_out(sub, "folder the measurement goes to")
 
     sub = command("table", _table, "Print and write a table: ours beside the published numbers.")
     sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
@@ -181,6 +208,27 @@ def _run(options: argparse.Namespace) -> None:
     )
 
 
+def _time(options: argparse.Namespace) -> None:
+    from experiments.config import load_config
+    from experiments.timing import time_config
+
+    time_config(
+        load_config(options.config),
+        options.set,
+        options.device,
+        options.rounds,
+        options.later,
+        _out(options),
+        options.force,
+    )
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from experiments.bench.driver import run_bench
+
+    run_bench(options.device, options.rounds, options.scaling, _out(options))
+
+
 def _table(options: argparse.Namespace) -> None:
     from experiments.config import load_config
     from experiments.table import write_table
@@ -190,6 +238,8 @@ def _table(options: argparse.Namespace) -> None:
 
 def _figures(options: argparse.Namespace) -> None:
     from experiments.config import config_names
-    from experiments.figures import draw_figures
+    from experiments.figures import draw_bench, draw_figures
 
     draw_figures([options.config] if options.config else config_names(), _out(options))
+    if not options.config:
+        draw_bench(_out(options))

@@ -239,9 +239,9 @@ def _validated(where: str, model: type[BaseModel], data: Any) -> Any:
 def _complaint(error: Any, model: type[BaseModel]) -> str:
     *path, last = error["loc"] or ("",)
     if last == "[key]":
-        place = ".".join(map(str, path[:-1]))
+        place = " ".join(".".join(map(str, path[:-1])).split())
         return f"key '{place}': {path[-1]!r} cannot stand there, {_names(path[:-1])}"
-    place = ".".join(map(str, error["loc"]))
+    place = " ".join(".".join(map(str, error["loc"])).split())
     if error["type"] == "extra_forbidden":
         # The keys of the model that the unknown one stands in.
         inner = {1: _CellText, 2: Published}.get(len(path) - 1, model)

@@ -13,11 +13,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from experiments.bench.report import draw_scaling, read_bench
 from experiments.config import Config, load_config
 from experiments.messages import perplexity
 from experiments.paths import shown
 from experiments.results import FINISHED, all_results, find_results, write_file
 from experiments.success import succeeded
+from experiments.timing_report import draw_timing
 
 Result = dict[str, Any]
 
@@ -53,6 +55,13 @@ def draw_figures(names: list[str], out: Path) -> None:
         for name in names:
             config = load_config(name)
             name = config.name
+            if config.report == "seconds_per_iteration":
+                timing = draw_timing(config, out)
+                if timing:
+                    _save(timing, out, f"{name}_iteration")
+                else:
+                    print(f"{name}: no result yet")
+                continue
             results = {cell: find_results(out, c) for cell, c in config.cells.items()}
             results = {cell: runs for cell, runs in results.items() if runs}
             if not results:
@@ -63,13 +72,26 @@ def draw_figures(names: list[str], out: Path) -> None:
                 )
                 print(f"{name}: {other}")
                 continue
-            if config.report == "validation":
-                _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
+            _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
             for group, figure in draw_dynamics(config, results).items():
                 _save(figure, out, f"{name}_dynamics_{group}")
             comparison = draw_comparison(config, results)
             if comparison:
                 _save(comparison, out, f"{name}_published")
+
+
+def draw_bench(out: Path) -> None:
+    """Draw how the cost of an iteration grows, where ``bench`` has measured it.
+
+    Raises:
+        ResultError: If a measurement is damaged, or a file cannot be written.
+    """
+    paths = sorted((out / "bench").glob("*.json"))
+    with plt.rc_context(STYLE):
+        for path in paths:
+            figure = draw_scaling(read_bench(path))
+            if figure:
+                _save(figure, out, f"bench_scaling_{path.stem}")
 
 
 def _save(figure: Figure, out: Path, name: str) -> None:

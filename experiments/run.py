@@ -148,6 +148,11 @@ class Run:
             words += ["--max-iterations", str(self.max_iterations)]
         return "python -m experiments " + shlex.join(words)
 
+    def _projection_ways(self) -> dict[str, dict[str, int]]:
+        """How often each way of ``auto`` was taken, and how often it was verified, by layer."""
+        automatic = self.projection.automatic if self.projection else {}
+        return {name: dict(auto.counts) for name, auto in automatic.items()}
+
     def _epochs_done(self, divergence: dict[str, Any] | None) -> float:
         # The iterator has moved on past a batch whose loss or gradient was not finite.
         if divergence and divergence["quantity"] in ("loss", "gradient"):
@@ -176,6 +181,7 @@ class Run:
             "unigram_validation_loss": self.data.unigram_loss,
             "gradient_mean": self.iterations.gradient_means(),
             "certificate": certificate(c, curves["iterations"]),
+            "projection_ways": self._projection_ways(),
             "seconds": {
                 "training": finite(self.updater.seconds),
                 "projection": finite(self.projection.seconds if self.projection else 0.0),

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import Cell, Config, ConfigError
+from experiments.markdown import markdown_table
 from experiments.messages import perplexity
 from experiments.paths import shown
 from experiments.results import FINISHED, find_results, write_file
 from experiments.success import succeeded
-from experiments.table_notes import all_overrides, make_notes
+from experiments.table_notes import all_overrides, make_notes, score_notes
+from experiments.timing_report import timing_rows
 
 NOT_RUN = "not run"
 
@@ -46,12 +48,15 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
 
 def format_table(config: Config, cells: list[Cell], out: Path) -> str:
     """The table as Markdown, with what has to be known to read it."""
-    results = {cell.name: find_results(out, cell) for cell in cells}
-    timing = config.report == "seconds_per_iteration"
-    header, rows = (_time_rows if timing else _score_rows)(cells, results)
-    lines = [f"## {config.title}", ""]
-    lines += _markdown(header, rows)
-    lines += ["", *(f"- {note}" for note in make_notes(config, cells, results, timing)), ""]
+    if config.report == "seconds_per_iteration":
+        header, rows, notes = timing_rows(config, cells, out)
+        notes = make_notes(config, cells, notes)
+    else:
+        results = {cell.name: find_results(out, cell) for cell in cells}
+        header, rows = _score_rows(cells, results)
+        notes = make_notes(config, cells, score_notes(results))
+    lines = [f"## {config.title}", "", *markdown_table(header, rows), ""]
+    lines += [*(f"- {note}" for note in notes), ""]
     return "\n".join(lines)
 
 
@@ -112,72 +117,6 @@ def _without_empty_columns(
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def _time_rows(
-    cells: list[Cell], results: dict[str, list[dict[str, Any]]]
-) -> tuple[list[str], list[list[str]]]:
-    header = [
-        "cell",
-        "seconds an iteration",
-        "of it projection",
-        "singular values capped",
-        "iterations",
-        "n",
-        "ratio to clipping",
-    ]
-    means = {}
-    for cell in cells:
-        times = [_iteration_time(r) for r in results[cell.name] if r["iterations"]]
-        if times:
-            means[cell.name] = times
-    reference = next(
-        (
-            statistics.fmean(sum(t) for t in means[c.name])
-            for c in cells
-            if c.conditions.method == "clipping" and c.name in means
-        ),
-        None,
-    )
-    rows = []
-    for cell in cells:
-        times = means.get(cell.name)
-        if not times:
-            rows.append([cell.name, NOT_RUN, "", "", "", "0", ""])
-            continue
-        total = statistics.fmean(sum(t) for t in times)
-        rows.append(
-            [
-                cell.name,
-                f"{total:.4g}",
-                f"{statistics.fmean(t[1] for t in times) / total:.1%}",
-                _capped(results[cell.name]),
-                " + ".join(str(r["iterations"]) for r in results[cell.name]),
-                str(len(times)),
-                f"{total / reference:.2f}" if reference else "",
-            ]
-        )
-    return header, rows
-
-
-def _capped(results: list[dict[str, Any]]) -> str:
-    """How many singular values a step capped, on average; what the projection costs hangs on it."""
-    points = [
-        sum(layers)
-        for result in results
-        for layers in result["curves"]["iterations"]["capped"]
-        if None not in layers
-    ]
-    return f"{statistics.fmean(points):.2g} a step" if points else ""
-
-
-def _iteration_time(result: dict[str, Any]) -> tuple[float, float]:
-    """Seconds an iteration without and of the projection."""
-    seconds = result["seconds"]
-    return (
-        seconds["training"] / result["iterations"],
-        seconds["projection"] / result["iterations"],
-    )
-
-
 def _score(result: dict[str, Any], key: str) -> float:
     loss = result["best"][key]
     if loss is None:
@@ -217,12 +156,3 @@ def _suffix(overrides: dict[str, Any]) -> str:
         return ""
     text = json.dumps(overrides, sort_keys=True)
     return "-set-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-
-    def line(cells: list[str]) -> str:
-        return "| " + " | ".join(map(str.ljust, cells, widths)) + " |"
-
-    return [line(header), line(["-" * width for width in widths]), *map(line, rows)]

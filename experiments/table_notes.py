@@ -8,16 +8,13 @@ from experiments.config import COMMAND_LINE, STATED, Cell, Config
 from experiments.success import RULE
 
 
-def make_notes(
-    config: Config, cells: list[Cell], results: dict[str, list[dict[str, Any]]], timing: bool
-) -> list[str]:
+def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
     """The notes of a table.
 
     Args:
         config: The config.
         cells: The cells of the table.
-        results: Their results, by the cell's name.
-        timing: Whether the table is of times, not of losses.
+        ours: Notes on our numbers.
     """
     notes = list(config.notes)
     tables = {cell.published.table for cell in cells if cell.published}
@@ -31,22 +28,7 @@ def make_notes(
         if cell.published and cell.published.note:
             remarks[f"Published {cell.published.printed}: {cell.published.note}."] = None
     notes += remarks
-    if timing:
-        notes.append(
-            "Ours: mean over the iterations of each run, whole or partial; the runs did not "
-            "alternate, so the ratio is a rough one."
-        )
-        machines = {_machine(r) for rs in results.values() for r in rs}
-        notes += [f"Ours ran on: {machine}." for machine in sorted(machines)]
-    else:
-        notes.append(
-            "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
-            "± sample standard deviation over successful runs. n: all runs that ended by their "
-            "own rule or diverged; success: the share of them that succeeded."
-        )
-        notes.append(RULE[0].upper() + RULE[1:] + ".")
-        if any(r["status"] == "interrupted" for rs in results.values() for r in rs):
-            notes.append("Partial: stopped before its own rule ended it; not compared.")
+    notes += ours
     overrides = all_overrides(cells)
     if overrides:
         given = ", ".join(f"{key}={value}" for key, value in overrides.items())
@@ -59,10 +41,24 @@ def make_notes(
         listed = ", ".join(f"{key} {_plain(settings[key])}" for key in keys)
         if listed:
             notes.append(f"Conditions that are {source}: {listed}.")
-    dirty = sum(bool(r["environment"]["git"]["dirty"]) for rs in results.values() for r in rs)
+    notes.append(f"Repeat: `scripts/reproduce.sh {config.name}`{_set_flags(overrides)}.")
+    return notes
+
+
+def score_notes(results: dict[str, list[dict[str, Any]]]) -> list[str]:
+    """Notes on our losses, from the results by the cell's name."""
+    everything = [result for runs in results.values() for result in runs]
+    notes = [
+        "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
+        "± sample standard deviation over successful runs. n: all runs that ended by their "
+        "own rule or diverged; success: the share of them that succeeded.",
+        RULE[0].upper() + RULE[1:] + ".",
+    ]
+    if any(result["status"] == "interrupted" for result in everything):
+        notes.append("Partial: stopped before its own rule ended it; not compared.")
+    dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in everything)
     if dirty:
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
-    notes.append(f"Repeat: `scripts/reproduce.sh {config.name}`{_set_flags(overrides)}.")
     return notes
 
 
@@ -74,14 +70,6 @@ def all_overrides(cells: list[Cell]) -> dict[str, Any]:
 def _plain(value: Any) -> str:
     """A setting as the configs write it."""
     return json.dumps(value).replace('"', "")
-
-
-def _machine(result: dict[str, Any]) -> str:
-    environment = result["environment"]
-    if environment.get("device", "cpu") != "cpu":
-        return environment["device"]
-    threads = max((blas.get("num_threads") or 1 for blas in environment.get("blas", [])), default=1)
-    return f"{environment.get('processor')}, {threads} BLAS threads"
 
 
 def _set_flags(overrides: dict[str, Any]) -> str:

@@ -25,7 +25,10 @@ class BPTTUpdater(updaters.StandardUpdater):
         mean_over_steps: Average over the steps, too, instead of summing.
 
     Attributes:
-        seconds: Time spent in all updates so far.
+        seconds_by_part: Time spent so far in ``forward`` (reading the batch included),
+            ``backward`` and ``update``, the optimizer's step with its hooks.
+        synchronize: Whether to wait for the GPU before each look at the clock. Without it, parts
+            of a GPU's work are booked on the part that happens to wait for them.
 
     Raises:
         DivergenceError: In an update, if the loss is not finite; the weights stay as they were.
@@ -40,11 +43,17 @@ class BPTTUpdater(updaters.StandardUpdater):
     ) -> None:
         super().__init__(iterator, optimizer, device=device)
         self.mean_over_steps = mean_over_steps
-        self.seconds = 0.0
+        self.seconds_by_part = {"forward": 0.0, "backward": 0.0, "update": 0.0}
+        self.synchronize = False
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in all updates so far."""
+        return sum(self.seconds_by_part.values())
 
     def update_core(self) -> None:
         """Read a batch, update the weights."""
-        start = time.perf_counter()
+        start = self._clock()
         iterator, optimizer = self.get_iterator("main"), self.get_optimizer("main")
         batch, model = iterator.next(), optimizer.target
         if batch.first:
@@ -57,8 +66,20 @@ class BPTTUpdater(updaters.StandardUpdater):
         steps, size = batch.ts.shape[:2]
         loss = total / (size * steps if self.mean_over_steps else size)
         model.cleargrads()
+        start = self._book("forward", start)
         loss.backward()
+        start = self._book("backward", start)
         optimizer.update()
         if iterator.is_new_epoch:
             optimizer.new_epoch(auto=True)
-        self.seconds += time.perf_counter() - start
+        self._book("update", start)
+
+    def _clock(self) -> float:
+        if self.synchronize:
+            self.get_optimizer("main").target.device.xp.cuda.Stream.null.synchronize()
+        return time.perf_counter()
+
+    def _book(self, part: str, start: float) -> float:
+        now = self._clock()
+        self.seconds_by_part[part] += now - start
+        return now

@@ -20,6 +20,7 @@ KEYS = {
     "unigram_validation_loss": float,
     "gradient_mean": dict,
     "certificate": dict,
+    "projection_ways": dict,
     "seconds": dict,
     "overrides": dict,
     "conditions": dict,

@@ -243,11 +243,13 @@ def test_number_of_cells(config, number):
     assert len(_cells(config)) == number
 
 
-def test_timing_has_both_svds_clipping_and_a_baseline():
+def test_timing_has_all_projections_clipping_and_a_baseline():
     cells = _cells("timing")
-    assert len(cells) >= 4
+    assert len(cells) >= 5
     kinds = {(c.conditions.method, c.conditions.projection) for c in cells}
-    assert {("projection", "naive"), ("projection", "truncated")} <= kinds
+    assert {("projection", way) for way in ("naive", "truncated", "auto")} <= kinds
+    # What it costs to leave more room is asked for up to the paper's largest margin.
+    assert {c.conditions.delta for c in cells} >= {0.2, 0.5, 0.8, 1.1, 1.4}
     assert {"clipping", "none"} <= {method for method, _ in kinds}
     assert load_config("timing").report == "seconds_per_iteration"
 

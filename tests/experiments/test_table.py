@@ -167,7 +167,7 @@ def test_the_test_entries_of_table_4_are_shown(table):
     ]
 
 
-@pytest.mark.parametrize("config", ["main_language", "main_music", "demo", "timing"])
+@pytest.mark.parametrize("config", ["main_language", "main_music", "demo"])
 def test_where_nothing_is_published_it_is_said_and_no_column_left_for_it(table, config):
     rows, text, _ = table(config)
     columns = list(next(iter(rows.values())))
@@ -219,47 +219,3 @@ def test_an_infinite_perplexity_is_shown_as_such(store, table):
     row = table(LANGUAGE[0])[0][LANGUAGE[1]]
     assert "inf" in row["ours, validation perplexity"]
     assert row["success"] == "0 %"
-
-
-# Timing
-
-
-def test_timing_gives_seconds_an_iteration_and_the_ratio_to_clipping(store, table):
-    seconds = {
-        "sgd_1.1/projection_naive": (3.0, 1.0),
-        "sgd_1.1/projection_truncated": (2.0, 1.0),
-        "sgd_1.1/clipping_5": (2.0, 0.0),
-    }
-    for name, (training, projection) in seconds.items():
-        store(
-            _cell("timing", name),
-            status="interrupted",
-            iterations=10,
-            seconds={
-                "training": training,
-                "projection": projection,
-                "evaluation": 1.0,
-                "total": 9.0,
-            },
-        )
-    rows, text, _ = table("timing")
-    naive, truncated = (rows[f"sgd_1.1/projection_{name}"] for name in ("naive", "truncated"))
-    assert (naive["seconds an iteration"], naive["of it projection"]) == ("0.4", "25.0%")
-    assert naive["ratio to clipping"] == "2.00"
-    assert truncated["ratio to clipping"] == "1.50"
-    assert rows["sgd_1.1/clipping_5"]["of it projection"] == "0.0%"
-    assert rows["sgd_1.1/none"]["seconds an iteration"] == "not run"
-    assert "n" in rows["sgd_1.1/none"]
-    assert "perplexity" not in text
-
-
-def test_timing_without_clipping_has_no_ratio(store, table):
-    store(_cell("timing", "sgd_1.1/none"), status="interrupted")
-    rows, _, _ = table("timing")
-    assert rows["sgd_1.1/none"]["ratio to clipping"] == ""
-
-
-def test_timing_leaves_out_a_run_without_iterations(store, table):
-    store(_cell("timing", "sgd_1.1/none"), validation=(), status="interrupted")
-    rows, _, _ = table("timing")
-    assert rows["sgd_1.1/none"]["seconds an iteration"] == "not run"

@@ -1,0 +1,1 @@
+"""``bench``: our iteration beside stock Chainer's and PyTorch's."""

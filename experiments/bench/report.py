@@ -1,0 +1,172 @@
+"""Table and figures of ``bench``'s measurements."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any, Literal
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from experiments.markdown import markdown_table
+from experiments.paths import shown
+from experiments.results import ResultError, write_file
+
+SCHEMA = 1
+NAMES = {
+    "ours": "this package",
+    "chainer": "stock Chainer, a step at a time",
+    "pytorch": "PyTorch nn.GRU",
+}
+COLORS = {"ours": "#1b6ca8", "chainer": "#c8553d", "pytorch": "#e8a33d", "products": "#888888"}
+
+
+class Measurement(BaseModel):
+    """One workload."""
+
+    model_config = ConfigDict(strict=True)
+    workload: dict[str, Any]
+    flops: int
+    seconds: dict[str, list[float]]
+    peak_mib: dict[str, int]
+
+    def median(self, name: str) -> float:
+        """Median seconds an iteration."""
+        return statistics.median(self.seconds[name])
+
+    def ratio(self, name: str) -> float:
+        """How many times as fast as an implementation we are: median over the rounds."""
+        pairs = zip(self.seconds[name], self.seconds["ours"], strict=True)
+        return statistics.median(theirs / ours for theirs, ours in pairs)
+
+    def share(self, side: int) -> float:
+        """Our share of the rate of a product of two square matrices: median over the rounds."""
+        pairs = zip(self.seconds["sgemm"], self.seconds["ours"], strict=True)
+        bound = self.flops / (2 * side**3)
+        return statistics.median(bound * product / ours for product, ours in pairs)
+
+
+class BenchResult(BaseModel):
+    """The whole file; other keys are free."""
+
+    model_config = ConfigDict(strict=True)
+    schema_: Literal[1] = Field(alias="schema")
+    command: str
+    environment: dict[str, Any]
+    sgemm_side: int
+    paper: dict[str, Measurement]
+    scaling: list[Measurement]
+
+
+def bench_file(out: Path, name: str) -> Path:
+    """Where a measurement goes: ``cpu`` or ``gpu``."""
+    return out / "bench" / f"{name}.json"
+
+
+def read_bench(path: Path) -> BenchResult:
+    """A measurement.
+
+    Raises:
+        ResultError: If the file is damaged.
+    """
+    try:
+        return BenchResult.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ResultError(
+            f"{shown(path)}: not a measurement: key '{place}': {first['msg']}"
+        ) from None
+    except (OSError, ValueError):
+        raise ResultError(f"{shown(path)}: not a measurement, expected JSON of `bench`") from None
+
+
+def write_report(out: Path) -> None:
+    """Write ``table.md`` beside the measurements.
+
+    Raises:
+        ResultError: If a measurement is damaged, or the file cannot be written.
+    """
+    text = "\n".join(
+        format_bench(path.stem, read_bench(path)) for path in sorted((out / "bench").glob("*.json"))
+    )
+    path = out / "bench" / "table.md"
+    write_file(path, text.encode())
+    print(f"{text}\nwritten: {shown(path)}")
+
+
+def format_bench(name: str, result: BenchResult) -> str:
+    """A measurement as Markdown."""
+    header = ["model", "implementation", "seconds an iteration", "we are faster by", "peak MiB"]
+    rows, shares = [], []
+    for task, measured in result.paper.items():
+        for key, title in NAMES.items():
+            if key in measured.seconds:
+                row = [task, title, f"{measured.median(key):.4f}", f"{measured.ratio(key):.2f}"]
+                rows.append([*row, str(measured.peak_mib[key])])
+        rate = 2 * result.sgemm_side**3 / measured.median("sgemm") / 1e9
+        shares.append(
+            f"{task}: {measured.flops / 1e9:.1f} GFLOP of matrix products an iteration; at the "
+            f"rate of a square product, {rate:.0f} GFLOP/s, they would take "
+            f"{measured.flops / rate / 1e9:.3f} s: we reach {measured.share(result.sgemm_side):.0%}"
+        )
+    environment = result.environment
+    threads = max((b.get("num_threads") or 1 for b in environment.get("blas", [])), default=1)
+    machine = environment.get("device", "cpu")
+    if machine == "cpu":
+        machine = f"{environment.get('processor')}, {threads} BLAS threads"
+    rounds = len(next(iter(result.paper.values())).seconds["ours"])
+    notes = [
+        "An iteration: forward, backward, norm clipping, SGD step; made-up batches of 20 sequences "
+        "of 35 steps, dropout 0.5; language: 650 units, 10,000 words; music: 2 layers of 200 "
+        "units, 88 notes.",
+        f"The implementations took turns, each in a process of its own, {rounds} rounds; medians; "
+        "faster by: median of the ratio within a round. Peak: resident memory of the whole "
+        "process, its libraries included.",
+        *(f"{share}." for share in shares),
+        f"On: {machine}; {_versions(environment)}.",
+        f"Repeat: `{result.command}`.",
+    ]
+    lines = [f"## An iteration, compared ({name})", "", *markdown_table(header, rows), ""]
+    return "\n".join([*lines, *(f"- {note}" for note in notes), ""])
+
+
+def _versions(environment: dict[str, Any]) -> str:
+    versions = dict(environment.get("packages", {}))
+    if "torch" in environment:
+        versions["torch"] = environment["torch"]
+    wanted = ("chainer", "numpy", "cupy", "cupy-cuda12x", "cupy-cuda13x", "torch")
+    return ", ".join(f"{key} {versions[key]}" for key in wanted if key in versions)
+
+
+def draw_scaling(result: BenchResult) -> Figure | None:
+    """Milliseconds an iteration as units and steps grow; ``None`` where that was not measured."""
+    if not result.scaling:
+        return None
+    figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True)
+    paper = result.paper["language"].workload
+    for axis, key, other in zip(axes, ("units", "steps"), ("steps", "units"), strict=True):
+        points = [m for m in result.scaling if m.workload[other] == paper[other]]
+        points.sort(key=lambda m: m.workload[key])
+        x = [m.workload[key] for m in points]
+        for name, title in NAMES.items():
+            if name in points[0].seconds:
+                y = [1000 * m.median(name) for m in points]
+                axis.plot(x, y, "o-", color=COLORS[name], markersize=4, label=title)
+        products = [1000 * m.flops / (2 * result.sgemm_side**3) * m.median("sgemm") for m in points]
+        axis.plot(
+            x, products, ":", color=COLORS["products"], label="matrix products at sgemm's rate"
+        )
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_xticks(x, [str(v) for v in x])
+        axis.minorticks_off()
+        axis.set_xlabel(f"{key} ({paper[other]} {other})")
+    axes[0].set_ylabel("ms an iteration")
+    axes[0].legend(fontsize=8)
+    figure.suptitle(
+        "Language model, 10,000 words, 20 sequences: one iteration with norm clipping", fontsize=9
+    )
+    figure.tight_layout()
+    return figure

@@ -1,0 +1,99 @@
+"""A process for each implementation: the thread pools of one would disturb the other's.
+
+``python -m experiments.bench.worker IMPLEMENTATION DEVICE TASK UNITS LAYERS SYMBOLS STEPS BATCH``
+does as many iterations as each line of its input says, and answers with a line of JSON.
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+from typing import Any
+
+from experiments.bench.workload import Workload
+from experiments.paths import ROOT
+
+IMPLEMENTATIONS = ("ours", "chainer", "pytorch", "sgemm")
+#: Side of the square matrices that the machine's rate is measured with.
+SIDE = 2048
+
+
+class Worker:
+    """An implementation in a process of its own.
+
+    Args:
+        implementation: One of :data:`IMPLEMENTATIONS`; ``sgemm`` is NumPy's product of two square
+            matrices.
+        workload: What an iteration is.
+        device: ``cpu`` or the number of a GPU.
+    """
+
+    def __init__(self, implementation: str, workload: Workload, device: str) -> None:
+        words = [implementation, device, *map(str, workload)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+
+    def turn(self, iterations: int) -> dict[str, Any]:
+        """Do some iterations: ``seconds`` of each, last ``loss``, ``peak_mib`` of the process."""
+        self._process.stdin.write(f"{iterations}\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise ChildProcessError(f"a worker ended: {' '.join(self._process.args[3:])}")
+        return json.loads(answer)
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
+
+
+def _make(implementation: str, workload: Workload, device_name: str) -> Any:
+    if implementation == "pytorch":
+        from experiments.bench.torch_model import pytorch
+
+        return pytorch(workload, device_name), lambda: None
+    from experiments.bench import chainer_models
+    from experiments.device import find_device
+
+    device = find_device(device_name)
+    device.use()
+    xp = device.xp
+    wait = xp.cuda.Stream.null.synchronize if device_name != "cpu" else lambda: None
+    if implementation == "sgemm":
+        a = xp.ones((SIDE, SIDE), dtype="f")
+        b = a.copy()
+        return lambda xs, ts: float(xp.dot(a, a, out=b)[0, 0]), wait
+    make = chainer_models.ours if implementation == "ours" else chainer_models.stock
+    iterate = make(workload, device)
+    return lambda xs, ts: iterate(device.send(xs), device.send(ts)), wait
+
+
+def main(arguments: list[str]) -> None:
+    """Serve turns until the input ends."""
+    implementation, device, task, *sizes = arguments
+    workload = Workload(task, *map(int, sizes))
+    iterate, wait = _make(implementation, workload, device)
+    batches, number, loss = workload.batches(4), 0, 0.0
+    for line in sys.stdin:
+        seconds = []
+        for _ in range(int(line)):
+            start = time.perf_counter()
+            loss = iterate(*batches[number % len(batches)])
+            wait()
+            seconds.append(time.perf_counter() - start)
+            number += 1
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak_mib = peak / (2**20 if sys.platform == "darwin" else 2**10)
+        print(
+            json.dumps({"seconds": seconds, "loss": loss, "peak_mib": round(peak_mib)}), flush=True
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,11 @@
+"""Tables in Markdown."""
+
+
+def markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
+    """Lines of a table whose columns line up."""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+
+    def line(cells: list[str]) -> str:
+        return "| " + " | ".join(map(str.ljust, cells, widths)) + " |"
+
+    return [line(header), line(["-" * width for width in widths]), *map(line, rows)]

@@ -1,0 +1,98 @@
+"""The file that ``time`` writes: its form, its place, and what follows from it."""
+
+import hashlib
+import json
+import statistics
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from experiments.config import Config
+from experiments.paths import shown
+from experiments.result_schema import Environment
+from experiments.results import ResultError
+
+SCHEMA = 1
+PARTS = ("forward", "backward", "update", "projection")
+Seconds = list[float]
+
+
+class CellTimes(BaseModel):
+    """Seconds of each part of each iteration of a cell, and how many values it capped."""
+
+    model_config = ConfigDict(strict=True)
+    forward: Seconds = Field(min_length=1)
+    backward: Seconds
+    update: Seconds
+    projection: Seconds
+    capped: list[float]
+
+    def totals(self) -> list[float]:
+        """Seconds of each iteration."""
+        parts = (getattr(self, part) for part in PARTS)
+        return [sum(seconds) for seconds in zip(*parts, strict=True)]
+
+
+class Point(BaseModel):
+    """A point of training, and the cells that took turns there."""
+
+    model_config = ConfigDict(strict=True)
+    name: str
+    iteration: int
+    cells: dict[str, CellTimes]
+
+
+class TimingResult(BaseModel):
+    """The whole file; other keys are free."""
+
+    model_config = ConfigDict(strict=True)
+    schema_: Literal[1] = Field(alias="schema")
+    command: str
+    environment: Environment
+    conditions_sha256: dict[str, str]
+    iterations_an_epoch: int | None
+    points: list[Point]
+
+
+def timing_file(out: Path, config: Config, overrides: dict[str, Any]) -> Path:
+    """Where the measurement of a config goes; with ``--set`` it has a file of its own."""
+    suffix = ""
+    if overrides:
+        text = json.dumps(overrides, sort_keys=True)
+        suffix = "-set-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+    return out / config.name / f"timing{suffix}.json"
+
+
+def read_timing(path: Path) -> tuple[TimingResult, dict[str, Any]] | None:
+    """A measurement and its environment, or ``None`` where there is none.
+
+    Raises:
+        ResultError: If the file is damaged.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return TimingResult.model_validate(raw), raw["environment"]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ResultError(f"{shown(path)}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ResultError(
+            f"{shown(path)}: not a measurement: key '{place}': {first['msg']}"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise ResultError(f"{shown(path)}: not a measurement, expected JSON of `time`") from None
+
+
+def ratio(times: CellTimes, reference: CellTimes) -> float:
+    """Median over the rounds of one cell's iteration to another's of the same round."""
+    pairs = zip(times.totals(), reference.totals(), strict=True)
+    return statistics.median(mine / theirs for mine, theirs in pairs)
+
+
+def median_parts(times: CellTimes) -> dict[str, float]:
+    """Median seconds of each part."""
+    return {part: statistics.median(getattr(times, part)) for part in PARTS}
