@@ -11,7 +11,8 @@ prints our numbers beside the published ones. What is finished, or has the itera
 not run again: stop it and start it again at will (a run that was stopped begins anew).
 
 TABLE is a config: table1_language, table2_language_lr0.1, table3_music, table4_elementwise,
-timing, main_language, main_music, demo.
+main_language, main_music, demo; or timing, section D, where all cells take turns in one process
+(a quarter of an hour; of the options below it takes --device, --set, --out, --figures).
 
   --cells GLOB          only these cells, such as 'sgd/*'
   --seeds LIST          such as 0 or 0,1,2 or 0-9; default: as many as the config says
@@ -59,6 +60,14 @@ esac
 if [ -n "$dry_run" ]; then
   exec "$python" -m experiments list "$table" --cells "$cells" ${seeds:+--seeds "$seeds"} \
     --out "$out" ${settings[@]+"${settings[@]}"}
+fi
+if [ "$table" = timing ]; then
+  [ "$cells$seeds" = '*' ] || fail "timing measures all cells together: no --cells, no --seeds"
+  "$python" -m experiments time timing --out "$out" ${settings[@]+"${settings[@]}"} \
+    ${running[@]+"${running[@]}"}
+  "$python" -m experiments table timing --out "$out" ${settings[@]+"${settings[@]}"}
+  [ -z "$figures" ] || "$python" -m experiments figures timing --out "$out"
+  exit
 fi
 plan=$("$python" -m experiments list "$table" --cells "$cells" --plan ${seeds:+--seeds "$seeds"} \
   ${settings[@]+"${settings[@]}"})

@@ -88,7 +88,7 @@ def test_settings_of_the_command_line_have_a_file_and_table_of_their_own(
 def test_figures_draw_the_measurement(timed, measure, call, tmp_path):
     config = timed()
     measure(config)
-    code, out, err = call("figures", config, "--out", tmp_path / "out")
+    code, _, err = call("figures", config, "--out", tmp_path / "out")
     assert (code, err) == (0, "")
     assert (tmp_path / "out/figures/tiny_iteration.png").stat().st_size > 1000
 
