@@ -18,6 +18,8 @@ PROBES = 8
 FOLLOWED, SPARE = 0.88, 4
 #: Nothing that is not followed may come closer to the cap than this share of it.
 MARGIN = 0.97
+#: What lies so many times above the cap is left to the exact way.
+FAR, HUGE = 4, 1000
 #: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed.
 DEGREE = 5
 #: Passes before it is given up; the first two are made without looking.
@@ -83,9 +85,9 @@ class AutoProjection:
         if self._v is not None and 3 * self._v.shape[1] < len(w):
             found = self._search(xp, w)
         if found is not None:
-            self.counts["subspace"] += 1
             projected, info = self._subtract(w, *found)
-            if self.counts["subspace"] % self.check_interval or self._check(projected):
+            if (self.counts["subspace"] + 1) % self.check_interval or self._check(projected):
+                self.counts["subspace"] += 1
                 return projected, info
         return self._exact(xp, w)
 
@@ -104,12 +106,13 @@ class AutoProjection:
         """Eigenvectors of ``W^T W``, on the CPU in float64."""
         self.counts["exact"] += 1
         a = cuda.to_cpu(w).astype(np.float64)
-        squares, v = np.linalg.eigh(a.T @ a)
-        sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
-        huge = sigma[0] > 100 * self.cap
+        huge = np.linalg.norm(a) > 100 * self.cap
         if huge:  # its square, or subtracting its excess, loses what is near the cap
             u, sigma, vt = np.linalg.svd(a)
             v = vt.T
+        else:
+            squares, v = np.linalg.eigh(a.T @ a)
+            sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
         self._v = xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype)
         k = int((sigma > self.cap).sum())
         top = float(sigma[0])
@@ -125,6 +128,8 @@ class AutoProjection:
 
     def _search(self, xp: Any, w: Any) -> tuple[Any, np.ndarray, Any] | None:
         """Singular triplets that hold all values above the cap, or ``None``."""
+        if float(xp.linalg.norm(w)) > HUGE * self.cap:
+            return None  # the filter would overflow
         probes = self.rng.standard_normal((len(w), PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
         times = _filter(xp, w, FOLLOWED * self.cap, block.shape[1])
@@ -134,6 +139,8 @@ class AutoProjection:
             u, sigma, v, residuals = _rayleigh_ritz(xp, w, block)
             if (sigma > FOLLOWED * self.cap).sum() > len(sigma) - PROBES:
                 return None  # there may be more of them
+            if sigma[0] > FAR * self.cap:
+                return None  # float32 would lose what is near the cap beside it
             if self._converged(sigma, residuals):
                 self._v = v[:, : self._width(sigma)]
                 return u, sigma, v
@@ -145,19 +152,19 @@ class AutoProjection:
         return -(-wanted // 16) * 16 - PROBES
 
     def _converged(self, sigma: np.ndarray, residuals: np.ndarray) -> bool:
-        cap, above = self.cap, sigma > self.cap
-        excess = sigma[above] - cap
-        error = residuals[above] * excess / (sigma[above] - FOLLOWED * cap)
+        cap, near = self.cap, sigma > MARGIN * self.cap
+        sigma, residuals = sigma[near], residuals[near]
+        excess, gap = np.maximum(sigma - cap, 0), sigma - FOLLOWED * cap
+        # How much larger the value may be, and how far its vectors may be turned.
+        error = np.maximum(sigma + residuals**2 / gap - cap, 0) - excess + residuals * excess / gap
         if np.linalg.norm(error) > ACCURACY * np.linalg.norm(excess):
             return False
         # In the basis of the singular vectors the result is block triangular: value i, its
         # residual beside it, the rest below. The norm of each 2 x 2 of norms bounds the whole.
         bound = MARGIN * cap
-        near = sigma > bound
-        for s, r in zip(sigma[near][::-1], residuals[near][::-1], strict=True):
+        for s, r in zip(sigma[::-1], residuals[::-1], strict=True):
             s = min(s, cap)
-            total = s * s + r * r + bound * bound
-            bound = math.sqrt((total + math.sqrt(total**2 - (2 * s * bound) ** 2)) / 2)
+            bound = (math.hypot(s + bound, r) + math.hypot(s - bound, r)) / 2
         return bound <= cap * (1 + 0.9 * TOLERANCE)
 
 
@@ -193,7 +200,7 @@ def _rayleigh_ritz(xp: Any, w: Any, block: Any) -> tuple[Any, np.ndarray, Any, n
     """Best singular triplets in the span of orthonormal columns, and their residuals' norms."""
     image = w @ block
     squares, rotation = np.linalg.eigh(cuda.to_cpu(image.T @ image).astype(np.float64))
-    sigma = np.sqrt(np.maximum(squares[::-1], np.finfo(np.float64).tiny))
+    sigma = np.sqrt(np.maximum(squares[::-1], np.finfo(w.dtype).tiny))
     rotation = xp.asarray(rotation[:, ::-1], dtype=w.dtype)
     factors = xp.asarray(sigma, dtype=w.dtype)
     v, u = block @ rotation, (image @ rotation) / factors

@@ -15,8 +15,8 @@ class ProjectionInfo(NamedTuple):
     """What one projection found and did.
 
     Attributes:
-        sigma_before: Largest singular value before; an upper bound on it where Lemma 6 proved that
-            nothing exceeds the cap.
+        sigma_before: Largest singular value before, where it exceeds the cap or a full
+            decomposition was made; else an upper bound (Lemma 6) or an estimate below the cap.
         sigma_after: The same after: never above the cap, up to :data:`TOLERANCE`.
         capped: How many singular values were set to the cap.
         computed: How many singular triplets were computed, all attempts together.

@@ -53,16 +53,15 @@ def _gradient_before_reset(a: Any, h: Any, dh: Any, da: Any) -> None:
     """
     n = h.shape[1]
     z, candidate = a[:, :n], a[:, 2 * n :]
-    dz, passed, dc = da[:, :n], da[:, n : 2 * n], da[:, 2 * n :]  # dr's place is still free
-    np.multiply(dh, z, out=dz)
-    np.subtract(dh, dz, out=passed)
-    np.multiply(candidate, candidate, out=dc)
-    np.subtract(1, dc, out=dc)
-    dc *= passed
-    dh[...] = dz
-    passed *= z
-    np.subtract(h, candidate, out=dz)
-    dz *= passed
+    kept = dh * z
+    dh -= kept
+    factor = candidate * candidate
+    np.subtract(1, factor, out=factor)
+    np.multiply(factor, dh, out=da[:, 2 * n :])
+    dh *= z
+    np.subtract(h, candidate, out=factor)
+    np.multiply(factor, dh, out=da[:, :n])
+    dh[...] = kept
 
 
 def _gradient_before_gates(a: Any, h: Any, d_rh: Any, dh: Any, da: Any) -> None:
@@ -71,12 +70,11 @@ def _gradient_before_gates(a: Any, h: Any, d_rh: Any, dh: Any, da: Any) -> None:
     ``dr = d_rh h r (1 - r)``; ``dh`` grows by ``d_rh r``; ``d_rh`` is overwritten.
     """
     n = h.shape[1]
-    r, dr = a[:, n : 2 * n], da[:, n : 2 * n]
+    r = a[:, n : 2 * n]
     d_rh *= r
     dh += d_rh
-    np.subtract(1, r, out=dr)
-    dr *= d_rh
-    dr *= h
+    d_rh *= h
+    np.multiply(d_rh, 1 - r, out=da[:, n : 2 * n])
 
 
 # The same four on a GPU, one kernel each; i runs over (B, n).

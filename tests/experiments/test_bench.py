@@ -62,7 +62,7 @@ def test_a_worker_answers_turn_by_turn():
 @pytest.mark.slow
 def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.bench.driver.PAPER", TINY)
-    monkeypatch.setattr("experiments.bench.driver.UNITS", (4,))
+    monkeypatch.setattr("experiments.bench.driver.UNITS", (8,))
     monkeypatch.setattr("experiments.bench.driver.STEPS", (5,))
     monkeypatch.setattr("experiments.bench.driver.PAUSE", 0)
     find = importlib.util.find_spec
@@ -73,7 +73,7 @@ def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch
     assert (code, err) == (0, "")
     assert "PyTorch is not installed" in out
     result = json.loads((tmp_path / "bench/cpu.json").read_text())
-    assert [m["workload"]["units"] for m in result["scaling"]] == [4]
+    assert [m["workload"]["units"] for m in result["scaling"]] == [8]
     assert all(len(s) == 2 for s in result["paper"]["music"]["seconds"].values())
     text = (tmp_path / "bench/table.md").read_text()
     assert text in out

@@ -1,0 +1,94 @@
+"""P_delta by AutoProjection behind every optimizer step, for one GRU and for two."""
+
+import chainer
+import chainer.functions as F
+import numpy as np
+import pytest
+from chainer import optimizers
+
+from grustab.errors import NonFiniteMatrixError
+from grustab.extensions import SpectralProjection
+from grustab.links import GRU, StackedGRU
+from grustab.spectral import TOLERANCE
+
+UNITS = 64
+OPTIMIZERS = {
+    "SGD": lambda: optimizers.SGD(lr=3.0),
+    "Adam": lambda: optimizers.Adam(alpha=0.05),
+    "RMSprop": lambda: optimizers.RMSprop(lr=0.02, alpha=0.99),
+}
+MODELS = {"one": lambda: chainer.Chain(gru=GRU(3, UNITS)), "two": lambda: two_layers(UNITS)}
+
+
+def two_layers(units):
+    return chainer.Chain(gru=StackedGRU(3, units, 2))
+
+
+def sigma_1(w):
+    return np.linalg.svd(w.astype(np.float64), compute_uv=False)[0]
+
+
+def calls(auto):
+    return sum(auto.counts[way] for way in ("skipped", "subspace", "exact"))
+
+
+@pytest.mark.parametrize("delta", [0.2, 1.4])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("model", MODELS)
+def test_every_step_ends_within_the_cap(model, optimizer, delta):
+    model, rng = MODELS[model](), np.random.default_rng(0)
+    optimizer = OPTIMIZERS[optimizer]().setup(model)
+    projection, overshoot = SpectralProjection(model, delta, "auto"), 0.0
+    for _ in range(100):
+        xs = rng.normal(size=(4, 5, 3)).astype(np.float32)
+        model.cleargrads()
+        model.gru.reset_state()
+        F.mean((model.gru(xs) - 1) ** 2).backward()
+        optimizer.update()
+        overshoot = max(overshoot, *(sigma_1(gru.W_hh) for gru in projection.grus.values()))
+        projection()
+        for gru in projection.grus.values():
+            assert sigma_1(gru.W_hh) <= (2 - delta) * (1 + TOLERANCE)
+    assert overshoot > (2 - delta) * 1.01, "the test is to show a projection with work to do"
+    assert projection.automatic.keys() == projection.grus.keys()
+    for auto in projection.automatic.values():
+        assert calls(auto) == 100
+        assert auto.counts["failed_checks"] == 0
+
+
+def test_each_layer_keeps_its_own_state():
+    model, rng = two_layers(UNITS), np.random.default_rng(0)
+    first, second = (model.gru[i] for i in range(2))
+    projection = SpectralProjection(model, 0.2, "auto")
+    for gru in (first, second):
+        gru.W_hh *= 0.5 / sigma_1(gru.W_hh)
+    for _ in range(5):
+        u, v = rng.normal(size=(2, UNITS))
+        first.W_hh += (np.outer(u, v) / UNITS).astype(np.float32)  # the other stays as it is
+        projection()
+    moving, still = (projection.automatic[f"/gru/{i}"] for i in range(2))
+    assert moving is not still
+    assert (still.counts["exact"], still.counts["skipped"]) == (1, 4)
+    assert moving.counts["subspace"] > 0
+    assert sigma_1(second.W_hh) == pytest.approx(0.5, rel=1e-5)
+    assert sigma_1(first.W_hh) <= 1.8 * (1 + TOLERANCE)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("layer", [0, 1])
+def test_weights_that_are_not_finite_are_an_error_and_leave_the_state_sound(layer, bad):
+    model = two_layers(UNITS)
+    projection = SpectralProjection(model, 0.2, "auto")
+    for i in range(3):
+        gru = model.gru[layer]
+        gru.W_hh *= 3 - i
+        projection()
+        kept = gru.W_hh.copy()
+        gru.W_hh[1, 2] = bad
+        with pytest.raises(NonFiniteMatrixError, match=f"1 of its {UNITS**2}"):
+            projection()
+        gru.W_hh = kept
+    projection()
+    assert sigma_1(gru.W_hh) <= 1.8 * (1 + TOLERANCE)
+    # Refused before it could be counted.
+    assert calls(projection.automatic[f"/gru/{layer}"]) == 4
