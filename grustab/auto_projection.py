@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -133,9 +134,9 @@ class AutoProjection:
         probes = self.rng.standard_normal((len(w), PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
         times = _filter(xp, w, FOLLOWED * self.cap, block.shape[1])
-        block = xp.linalg.qr(_chebyshev(times, block))[0]
+        block = _orthonormal(xp, _chebyshev(times, block))
         for _ in range(MAX_PASSES - 1):
-            block = xp.linalg.qr(_chebyshev(times, block))[0]
+            block = _orthonormal(xp, _chebyshev(times, block))
             u, sigma, v, residuals = _rayleigh_ritz(xp, w, block)
             if (sigma > FOLLOWED * self.cap).sum() > len(sigma) - PROBES:
                 return None  # there may be more of them
@@ -194,6 +195,24 @@ def _chebyshev(times: Callable[[Any], Any], block: Any) -> Any:
         after -= before
         before, now = now, after
     return now
+
+
+def _orthonormal(xp: Any, block: Any) -> Any:
+    """Orthonormal columns that span those of a block.
+
+    By repeated Cholesky decompositions in float64: a few thin products, where the many small steps
+    of a Householder QR wait for each other's threads.
+    """
+    q = block.astype(np.float64)
+    q /= xp.maximum(xp.linalg.norm(q, axis=0), np.finfo(np.float64).tiny)
+    identity = np.eye(q.shape[1])
+    with suppress(np.linalg.LinAlgError):
+        for _ in range(3):
+            gram = cuda.to_cpu(q.T @ q)
+            if np.abs(gram - identity).max() < 1e-7:
+                return q.astype(block.dtype)
+            q = q @ xp.asarray(np.linalg.inv(np.linalg.cholesky(gram)).T)
+    return xp.linalg.qr(block)[0]
 
 
 def _rayleigh_ritz(xp: Any, w: Any, block: Any) -> tuple[Any, np.ndarray, Any, np.ndarray]:
