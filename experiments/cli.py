@@ -237,9 +237,11 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _figures(options: argparse.Namespace) -> None:
+    from experiments.bench.report import write_report
     from experiments.config import config_names
     from experiments.figures import draw_bench, draw_figures
 
     draw_figures([options.config] if options.config else config_names(), _out(options))
     if not options.config:
         draw_bench(_out(options))
+        write_report(_out(options))

@@ -18,11 +18,12 @@ EPOCH = {
     ("nottingham", "tunes"): (650, 88),
 }
 #: Seen on two cores, 2026-11: share of the machine's rate that an iteration reaches, ...
-EFFICIENCY = {"language": 0.65, "music": 0.35}
+EFFICIENCY = {"language": 0.75, "music": 0.32}
 #: ... evaluation's time beside training's, ...
 EVALUATION = {"language": 0.06, "music": 0.3}
-#: ... and products of n^3 that a full SVD takes as long as.
-SVD = 80
+#: ... and products of n^3 that take as long as a projection: a full SVD, and what ``auto`` does
+#: (several times that where dozens of values come near the cap).
+PROJECTION = {"naive": 80, "truncated": 80, "auto": 6}
 
 
 def iterations_an_epoch(c: Conditions) -> int | None:
@@ -51,7 +52,7 @@ def estimate_seconds(c: Conditions, rate: float, max_iterations: int | None = No
     seconds = flops / rate / EFFICIENCY[c.task]
     evaluation = EVALUATION[c.task] * iterations * seconds
     if c.method == "projection":
-        seconds += SVD * c.layers * n**3 / rate
+        seconds += PROJECTION[c.projection] * c.layers * n**3 / rate
     count = min(max_iterations or math.inf, c.epochs * iterations)
     return count * seconds + math.ceil(count / iterations) * evaluation
 

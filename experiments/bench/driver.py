@@ -72,6 +72,7 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path) -> None:
     write_file(path, (json.dumps(result, allow_nan=False) + "\n").encode())
     print(f"written: {shown(path)}")
     write_report(out)
+    print((out / "bench" / "table.md").read_text(encoding="utf-8"))
 
 
 def _measure(

@@ -83,17 +83,17 @@ def read_bench(path: Path) -> BenchResult:
 
 
 def write_report(out: Path) -> None:
-    """Write ``table.md`` beside the measurements.
+    """Write ``table.md`` beside the measurements, if there is one.
 
     Raises:
         ResultError: If a measurement is damaged, or the file cannot be written.
     """
-    text = "\n".join(
-        format_bench(path.stem, read_bench(path)) for path in sorted((out / "bench").glob("*.json"))
-    )
-    path = out / "bench" / "table.md"
-    write_file(path, text.encode())
-    print(f"{text}\nwritten: {shown(path)}")
+    measured = sorted((out / "bench").glob("*.json"))
+    if measured:
+        path = out / "bench" / "table.md"
+        text = "\n".join(format_bench(file.stem, read_bench(file)) for file in measured)
+        write_file(path, text.encode())
+        print(f"written: {shown(path)}")
 
 
 def format_bench(name: str, result: BenchResult) -> str:
