@@ -6,12 +6,11 @@ import statistics
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.config import Config
-from experiments.paths import shown
+from experiments.measurement import read_measurement
 from experiments.result_schema import Environment
-from experiments.results import ResultError
 
 SCHEMA = 1
 PARTS = ("forward", "backward", "update", "projection")
@@ -71,20 +70,10 @@ def read_timing(path: Path) -> tuple[TimingResult, dict[str, Any]] | None:
         ResultError: If the file is damaged.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return TimingResult.model_validate(raw), raw["environment"]
+        measured, raw = read_measurement(path, TimingResult)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise ResultError(f"{shown(path)}: cannot be read: {error.strerror}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ResultError(
-            f"{shown(path)}: not a measurement: key '{place}': {first['msg']}"
-        ) from None
-    except (ValueError, KeyError, TypeError):
-        raise ResultError(f"{shown(path)}: not a measurement, expected JSON of `time`") from None
+    return measured, raw["environment"]
 
 
 def ratio(times: CellTimes, reference: CellTimes) -> float:

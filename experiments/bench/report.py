@@ -1,17 +1,17 @@
 """Table and figures of ``bench``'s measurements."""
 
-import json
 import statistics
 from pathlib import Path
 from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from experiments.markdown import markdown_table
+from experiments.measurement import read_measurement
 from experiments.paths import shown
-from experiments.results import ResultError, write_file
+from experiments.results import write_file
 
 SCHEMA = 1
 NAMES = {
@@ -70,16 +70,7 @@ def read_bench(path: Path) -> BenchResult:
     Raises:
         ResultError: If the file is damaged.
     """
-    try:
-        return BenchResult.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ResultError(
-            f"{shown(path)}: not a measurement: key '{place}': {first['msg']}"
-        ) from None
-    except (OSError, ValueError):
-        raise ResultError(f"{shown(path)}: not a measurement, expected JSON of `bench`") from None
+    return read_measurement(path, BenchResult)[0]
 
 
 def write_report(out: Path) -> None:
