@@ -114,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
         "--no-scaling", dest="scaling", action="store_false", help="only the paper's sizes"
     )
     _add_out(sub, "folder the measurement goes to")
+    sub.add_argument("--force", action="store_true", help="measure again where that was done")
 
     sub = command("table", _table, "Print and write a table: ours beside the published numbers.")
     sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
@@ -226,7 +227,7 @@ def _time(options: argparse.Namespace) -> None:
 def _bench(options: argparse.Namespace) -> None:
     from experiments.bench.driver import run_bench
 
-    run_bench(options.device, options.rounds, options.scaling, _out(options))
+    run_bench(options.device, options.rounds, options.scaling, _out(options), options.force)
 
 
 def _table(options: argparse.Namespace) -> None:

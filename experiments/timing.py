@@ -55,8 +55,12 @@ def time_config(
 
     Raises:
         GrustabError: If the device, the data, a setting or the results folder is not usable.
-        ConfigError: If no cell projects with ``auto``: that one trains from point to point.
+        ConfigError: If the config reports no times, or no cell projects with ``auto``: that one
+            trains from point to point.
+        DivergenceError: If a cell diverges at once from the weights of a point.
     """
+    if config.report != "seconds_per_iteration":
+        raise ConfigError(f"config {config.name} reports no times, expected one such as timing")
     cells = [cell.override(settings) for cell in config.cells.values()]
     leaders = [c for c in cells if c.conditions.projection == "auto" and c.conditions.delta]
     if not leaders:
@@ -75,6 +79,7 @@ def time_config(
         flush=True,
     )
     command = ["time", config.name, "--rounds", str(rounds), "--later", str(later)]
+    command += ["--device", device_name]
     for key, value in cells[0].overrides.items():
         command += ["--set", f"{key}={json.dumps(value)}"]
     result = {
@@ -166,12 +171,12 @@ def _take_turns(
         names = list(variants)
         first = next(order)
         for name in names[first:] + names[:first]:
-            variant, seconds = variants[name], None
-            while seconds is None:
-                try:
-                    seconds = variant.step()
-                except (DivergenceError, NonFiniteMatrixError):
-                    variant.copy_from(trained)  # an unprotected run may explode meanwhile
+            variant = variants[name]
+            try:
+                seconds = variant.step()
+            except (DivergenceError, NonFiniteMatrixError):
+                variant.copy_from(trained)  # an unprotected run may explode meanwhile
+                seconds = variant.step()
             if number >= 0:
                 for part in PARTS:
                     seen[name][part].append(round(seconds[part], 7))

@@ -101,9 +101,10 @@ def _notes(measured: TimingResult, environment: dict[str, Any]) -> list[str]:
         "medians; ratio: median over the rounds of the ratio to clipping in the same round. "
         "Evaluation is not part of it.",
         "All cells start from the same weights at a point, those of P_δ with `auto`, and go on by "
-        "themselves. Values capped: mean number a step.",
+        "themselves (one whose loss is no longer finite goes back to them; an explosion makes the "
+        "output layer do work twice). Values capped: mean number a step.",
         f"Ours ran on: {machine}.",
-        f"Ours came from: `{measured.command}`.",
+        f"Ours came from: `{measured.command}` (`--force` to measure again).",
     ]
 
 

@@ -33,7 +33,9 @@ class RowSparseParameter(chainer.Parameter):
             return
         distinct, place = np.unique(rows, return_inverse=True)
         ones = np.ones(len(rows), dtype=values.dtype)
-        members = coo_array((ones, (place, np.arange(len(rows)))))  # of each distinct row
+        members = coo_array(  # of each distinct row
+            (ones, (place, np.arange(len(rows)))), shape=(len(distinct), len(rows))
+        )
         self._rows = distinct, members.tocsr() @ values
 
     # Where chainer.Variable keeps the array of the gradient.

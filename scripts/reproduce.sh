@@ -62,7 +62,8 @@ if [ -n "$dry_run" ]; then
     --out "$out" ${settings[@]+"${settings[@]}"}
 fi
 if [ "$table" = timing ]; then
-  [ "$cells$seeds" = '*' ] || fail "timing measures all cells together: no --cells, no --seeds"
+  case " ${running[*]-} " in *" --max-iterations "*) cells=none ;; esac
+  [ "$cells$seeds" = '*' ] || fail "timing takes no --cells, --seeds or --max-iterations"
   "$python" -m experiments time timing --out "$out" ${settings[@]+"${settings[@]}"} \
     ${running[@]+"${running[@]}"}
   "$python" -m experiments table timing --out "$out" ${settings[@]+"${settings[@]}"}

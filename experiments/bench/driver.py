@@ -27,7 +27,7 @@ UNITS = (100, 200, 400, 650, 1000, 1600)
 STEPS = (10, 20, 35, 70, 140, 200)
 
 
-def run_bench(device_name: str, rounds: int, scaling: bool, out: Path) -> None:
+def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bool) -> None:
     """Measure the paper's two models, and how cost grows with their sizes.
 
     Args:
@@ -35,11 +35,16 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path) -> None:
         rounds: Turns of each implementation at the paper's sizes.
         scaling: Whether to vary the sizes, too.
         out: Folder of the results.
+        force: Measure even where a measurement is there, and replace it.
 
     Raises:
-        GrustabError: If the device or the results folder is not usable.
+        GrustabError: If the device or the results folder is not usable, or a worker ends.
     """
+    device = find_device(device_name)
     path = bench_file(out, "cpu" if device_name == "cpu" else "gpu")
+    if path.exists() and not force:
+        print(f"measured already, see {shown(path)} (--force measures again)")
+        return
     check_writable(path)
     names = ["ours", "chainer", "pytorch", "sgemm"]
     if importlib.util.find_spec("torch") is None:
@@ -55,7 +60,7 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path) -> None:
         "command": f"python -m experiments bench --device {device_name} --rounds {rounds}"
         + ("" if scaling else " --no-scaling"),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "environment": describe_environment(find_device(device_name)) | _torch(),
+        "environment": describe_environment(device) | _torch(),
         "sgemm_side": SIDE,
         "paper": {},
         "scaling": [],

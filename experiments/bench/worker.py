@@ -9,14 +9,20 @@ import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from experiments.bench.workload import Workload
 from experiments.paths import ROOT
+from grustab.errors import GrustabError
 
 IMPLEMENTATIONS = ("ours", "chainer", "pytorch", "sgemm")
 #: Side of the square matrices that the machine's rate is measured with.
 SIDE = 2048
+
+
+class WorkerError(GrustabError):
+    """A worker ended before its turn did."""
 
 
 class Worker:
@@ -37,20 +43,34 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
+            start_new_session=True,  # a Ctrl-C is for the parent, which ends it
         )
 
     def turn(self, iterations: int) -> dict[str, Any]:
-        """Do some iterations: ``seconds`` of each, last ``loss``, ``peak_mib`` of the process."""
-        self._process.stdin.write(f"{iterations}\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
+        """Do some iterations: ``seconds`` of each, last ``loss``, ``peak_mib`` of the process.
+
+        Raises:
+            WorkerError: If the process ends meanwhile.
+        """
+        answer = ""
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{iterations}\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
         if not answer:
-            raise ChildProcessError(f"a worker ended: {' '.join(self._process.args[3:])}")
+            raise WorkerError(
+                f"the worker {' '.join(self._process.args[3:])} ended by itself "
+                f"(exit code {self._process.wait()})"
+            )
         return json.loads(answer)
 
     def close(self) -> None:
-        """End the process."""
-        self._process.communicate()
+        """End the process, whatever it does."""
+        self._process.kill()
+        self._process.wait()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.stdout.close()
 
 
 def _make(implementation: str, workload: Workload, device_name: str) -> Any:

@@ -2,7 +2,7 @@
 
 The scores ``y = h W^T + b`` of a language model are its largest array by far: 700 x 10,000 in the
 paper's experiments, 28 MB. Here there is one such array, which becomes the gradient of the loss
-with respect to the scores in place, a block of rows at a time, while the block is in cache.
+with respect to the scores in place; on a CPU a block of rows at a time, while it is in cache.
 
 ========  ======  ==========================================================
 ``h``     (N, n)  what the layer reads, one row a step of a sequence
@@ -120,6 +120,8 @@ class LinearSoftmaxCrossEntropy(_LinearCrossEntropy):
             xp.exp(d, out=d)
             d.sum(axis=1, out=sums)
         loss = xp.where(counts, xp.log(sums) - score_of_label, 0).sum()
+        if xp is np and not counts.all():
+            d[~counts], sums[~counts] = 0, 1  # whatever their scores are, Inf included
         d[rows, labels] -= sums  # a label of -1 changes a row that does not count
         self._keep(d, counts / sums)
         return (xp.asarray(loss, dtype=h.dtype),)
@@ -196,13 +198,13 @@ def linear_softmax_cross_entropy(h: Any, W: Any, b: Any, labels: Any) -> chainer
         h: Shape (N, n), float.
         W: Weights (V, n), same dtype.
         b: Bias (V,), same dtype, or ``None``.
-        labels: Array (N,) of integers below V; rows with a negative one do not count.
+        labels: Array (N,) of integers below V; rows with -1 do not count.
 
     Returns:
         A scalar, in nats; NaN or Inf where a score of a row that counts is.
 
     Raises:
-        IndexError: If a label is not below V.
+        IndexError: If a label is not below V (on a CPU).
         chainer.utils.type_check.InvalidType: If shapes or dtypes do not fit.
         NotImplementedError: On double backprop through the result.
     """
