@@ -19,7 +19,7 @@ PROBES = 8
 FOLLOWED, SPARE = 0.88, 4
 #: Nothing that is not followed may come closer to the cap than this share of it.
 MARGIN = 0.97
-#: What lies so many times above the cap is left to the exact way.
+#: A singular value, and a Frobenius norm, so many times the cap are left to the exact way.
 FAR, HUGE = 4, 1000
 #: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed.
 DEGREE = 5
@@ -42,8 +42,9 @@ class AutoProjection:
        :data:`ACCURACY` of the correction and the largest singular value left by the tolerance. A
        value above the cap that the subspace misses must be almost orthogonal to all the random
        vectors.
-    3. *Exact*: eigenvectors of ``W^T W`` in float64, when that did not converge, when there is no
-       call before, or when too many values come near the cap.
+    3. *Exact*: eigenvectors of ``W^T W`` in float64 (a full SVD of a huge matrix), when that did
+       not converge or failed its verification, when there is no call before, when too many
+       values come near the cap for the matrix's size, or when one lies far above it.
 
     Every ``check_interval``-th result of the second way is verified by a Cholesky decomposition
     in float64, and replaced by an exact one if that fails. Singular values above 2 - delta are
