@@ -1,5 +1,6 @@
 """Result files: where they are, written whole or not at all, read with care."""
 
+import hashlib
 import json
 import math
 import os
@@ -35,6 +36,14 @@ def run_path(cell: Cell, seed: int) -> Path:
 def result_file(directory: Path, cell: Cell, seed: int) -> Path:
     """The ``result.json`` of a run under a results folder."""
     return directory / run_path(cell, seed) / "result.json"
+
+
+def override_suffix(overrides: dict[str, Any]) -> str:
+    """What keeps files of runs with ``--set`` apart; empty for the config's own conditions."""
+    if not overrides:
+        return ""
+    text = json.dumps(overrides, sort_keys=True)
+    return "-set-" + hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def check_writable(path: Path) -> None:

@@ -1,7 +1,5 @@
 """``table``: ours beside the published numbers, as Markdown."""
 
-import hashlib
-import json
 import math
 import statistics
 from collections.abc import Sequence
@@ -13,7 +11,7 @@ from experiments.config import Cell, Config, ConfigError
 from experiments.markdown import markdown_table
 from experiments.messages import perplexity
 from experiments.paths import shown
-from experiments.results import FINISHED, find_results, write_file
+from experiments.results import FINISHED, find_results, override_suffix, write_file
 from experiments.success import succeeded
 from experiments.table_notes import all_overrides, make_notes, score_notes
 from experiments.timing_report import timing_rows
@@ -41,7 +39,7 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
     for cell in config.cells.values():
         with suppress(ConfigError):
             everything.append(cell.override(settings))
-    path = out / config.name / f"table{_suffix(all_overrides(chosen))}.md"
+    path = out / config.name / f"table{override_suffix(all_overrides(chosen))}.md"
     write_file(path, format_table(config, everything, out).encode())
     print(f"written: {shown(path)}")
 
@@ -149,10 +147,3 @@ def _partial(result: dict[str, Any]) -> tuple[str, str]:
         f"partial, {progress}: {_score(result, 'validation_loss'):.4g}",
         f"{_score(result, 'test_loss'):.4g}",
     )
-
-
-def _suffix(overrides: dict[str, Any]) -> str:
-    if not overrides:
-        return ""
-    text = json.dumps(overrides, sort_keys=True)
-    return "-set-" + hashlib.sha256(text.encode()).hexdigest()[:8]

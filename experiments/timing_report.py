@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.config import Cell, Config
+from experiments.environment import machine
 from experiments.timing_result import (
     PARTS,
     CellTimes,
@@ -59,7 +60,10 @@ def timing_rows(
         reference = _clipping(cells, point)
         for cell in cells:
             times = point.cells.get(cell.name)
-            if times is None or measured.conditions_sha256[cell.name] != cell.conditions.digest():
+            if (
+                times is None
+                or measured.conditions_sha256.get(cell.name) != cell.conditions.digest()
+            ):
                 rows.append([_place(point), cell.name, NOT_MEASURED, *[""] * (len(header) - 3)])
                 continue
             row = _row(times, reference)
@@ -92,10 +96,6 @@ def _row(times: CellTimes, reference: CellTimes | None) -> list[str]:
 
 def _notes(measured: TimingResult, environment: dict[str, Any]) -> list[str]:
     rounds = len(next(iter(measured.points[0].cells.values())).forward)
-    threads = max((b.get("num_threads") or 1 for b in environment.get("blas", [])), default=1)
-    machine = environment.get("device", "cpu")
-    if machine == "cpu":
-        machine = f"{environment.get('processor')}, {threads} BLAS threads"
     return [
         f"Ours: the cells took turns, {rounds} iterations each at each point, in changing order; "
         "medians; ratio: median over the rounds of the ratio to clipping in the same round. "
@@ -103,7 +103,7 @@ def _notes(measured: TimingResult, environment: dict[str, Any]) -> list[str]:
         "All cells start from the same weights at a point, those of P_δ with `auto`, and go on by "
         "themselves (one whose loss is no longer finite goes back to them; an explosion makes the "
         "output layer do work twice). Values capped: mean number a step.",
-        f"Ours ran on: {machine}.",
+        f"Ours ran on: {machine(environment)}.",
         f"Ours came from: `{measured.command}` (`--force` to measure again).",
     ]
 

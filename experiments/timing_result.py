@@ -1,7 +1,5 @@
 """The file that ``time`` writes: its form, its place, and what follows from it."""
 
-import hashlib
-import json
 import statistics
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from experiments.config import Config
 from experiments.measurement import read_measurement
 from experiments.result_schema import Environment
+from experiments.results import override_suffix
 
 SCHEMA = 1
 PARTS = ("forward", "backward", "update", "projection")
@@ -56,11 +55,7 @@ class TimingResult(BaseModel):
 
 def timing_file(out: Path, config: Config, overrides: dict[str, Any]) -> Path:
     """Where the measurement of a config goes; with ``--set`` it has a file of its own."""
-    suffix = ""
-    if overrides:
-        text = json.dumps(overrides, sort_keys=True)
-        suffix = "-set-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-    return out / config.name / f"timing{suffix}.json"
+    return out / config.name / f"timing{override_suffix(overrides)}.json"
 
 
 def read_timing(path: Path) -> tuple[TimingResult, dict[str, Any]] | None:

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from pydantic import BaseModel, ConfigDict, Field
 
+from experiments.environment import machine
 from experiments.markdown import markdown_table
 from experiments.measurement import read_measurement
 from experiments.paths import shown
@@ -103,10 +104,6 @@ def format_bench(name: str, result: BenchResult) -> str:
             f"{measured.flops / rate / 1e9:.3f} s: we reach {measured.share(result.sgemm_side):.0%}"
         )
     environment = result.environment
-    threads = max((b.get("num_threads") or 1 for b in environment.get("blas", [])), default=1)
-    machine = environment.get("device", "cpu")
-    if machine == "cpu":
-        machine = f"{environment.get('processor')}, {threads} BLAS threads"
     rounds = len(next(iter(result.paper.values())).seconds["ours"])
     notes = [
         "An iteration: forward, backward, norm clipping, SGD step; made-up batches of 20 sequences "
@@ -116,7 +113,7 @@ def format_bench(name: str, result: BenchResult) -> str:
         "faster by: median of the ratio within a round. Peak: resident memory of the whole "
         "process, its libraries included.",
         *(f"{share}." for share in shares),
-        f"On: {machine}; {_versions(environment)}.",
+        f"On: {machine(environment)}; {_versions(environment)}.",
         f"Repeat: `{result.command}`.",
     ]
     lines = [f"## An iteration, compared ({name})", "", *markdown_table(header, rows), ""]
