@@ -1,6 +1,7 @@
 """Read configs/*.yaml strictly: what it says, where each setting comes from, what was published."""
 
 import difflib
+import json
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -106,6 +107,11 @@ class Cell(NamedTuple):
         conditions = _validated(where, Conditions, {**now, **given})
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         return self._replace(conditions=conditions, sources=sources, overrides=given)
+
+    def set_words(self) -> list[str]:
+        """The overrides as words of a command line that gives them again."""
+        pairs = (f"{key}={json.dumps(value)}" for key, value in self.overrides.items())
+        return [word for pair in pairs for word in ("--set", pair)]
 
 
 class Config(NamedTuple):

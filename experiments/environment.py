@@ -35,15 +35,6 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
     }
 
 
-def machine(environment: dict[str, Any]) -> str:
-    """The device, or the processor and its BLAS threads, of a described environment."""
-    device = environment.get("device", "cpu")
-    if device != "cpu":
-        return device
-    threads = max((blas.get("num_threads") or 1 for blas in environment.get("blas", [])), default=1)
-    return f"{environment.get('processor')}, {threads} BLAS threads"
-
-
 def git_state() -> dict[str, Any]:
     """Commit of the source tree, and whether a file that a run depends on differs from it.
 

@@ -33,3 +33,12 @@ def read_measurement(path: Path, model: type[Model]) -> tuple[Model, dict[str, A
     except ValueError:
         complaint = "not a measurement, expected JSON"
     raise ResultError(f"{shown(path)}: {complaint}")
+
+
+def machine(environment: dict[str, Any]) -> str:
+    """The device, or the processor and its BLAS threads, of a described environment."""
+    device = environment.get("device", "cpu")
+    if device != "cpu":
+        return device
+    threads = max((blas.get("num_threads") or 1 for blas in environment.get("blas", [])), default=1)
+    return f"{environment.get('processor')}, {threads} BLAS threads"

@@ -1,7 +1,6 @@
 """Run one cell with one seed and write its result."""
 
 import datetime
-import json
 import shlex
 import time
 from contextlib import suppress
@@ -142,8 +141,7 @@ class Run:
     def _command(self) -> str:
         """What repeats the run, wherever its result went."""
         words = ["run", self.cell.config, "--cell", self.cell.name, "--seed", str(self.seed)]
-        for key, value in self.cell.overrides.items():
-            words += ["--set", f"{key}={json.dumps(value)}"]
+        words += self.cell.set_words()
         if self.max_iterations:
             words += ["--max-iterations", str(self.max_iterations)]
         return "python -m experiments " + shlex.join(words)

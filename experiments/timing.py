@@ -79,9 +79,7 @@ def time_config(
         flush=True,
     )
     command = ["time", config.name, "--rounds", str(rounds), "--later", str(later)]
-    command += ["--device", device_name]
-    for key, value in cells[0].overrides.items():
-        command += ["--set", f"{key}={json.dumps(value)}"]
+    command += ["--device", device_name, *cells[0].set_words()]
     result = {
         "schema": SCHEMA,
         "config": config.name,

@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.config import Cell, Config
-from experiments.environment import machine
+from experiments.measurement import machine
 from experiments.timing_result import (
     PARTS,
     CellTimes,

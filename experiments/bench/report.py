@@ -8,9 +8,8 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from pydantic import BaseModel, ConfigDict, Field
 
-from experiments.environment import machine
 from experiments.markdown import markdown_table
-from experiments.measurement import read_measurement
+from experiments.measurement import machine, read_measurement
 from experiments.paths import shown
 from experiments.results import write_file
 
