@@ -1,0 +1,28 @@
+"""Parts of a state that Chainer's serializers take only as text."""
+
+import json
+from typing import Any
+
+import chainer
+import numpy as np
+
+
+def serialize_json(serializer: chainer.AbstractSerializer, key: str, value: Any) -> Any:
+    """Save, or load, anything that JSON can hold.
+
+    Args:
+        serializer: Chainer's, of either direction.
+        key: Name of the value.
+        value: What to save; ignored in loading.
+
+    Returns:
+        The value saved or loaded, floats to the bit, tuples as lists.
+    """
+    return json.loads(str(serializer(key, json.dumps(value))))
+
+
+def serialize_generator(
+    serializer: chainer.AbstractSerializer, key: str, rng: np.random.Generator
+) -> None:
+    """Save the state of a generator, or put the loaded one into it."""
+    rng.bit_generator.state = serialize_json(serializer, key, rng.bit_generator.state)
