@@ -16,6 +16,7 @@ setup(
     install_requires=[
         "chainer>=7.8.1,<8",
         "fbpca>=1.0,<2",
+        "filelock>=3.15",
         "matplotlib>=3.8",
         "numpy>=1.26,<3",
         "pydantic>=2.5,<3",

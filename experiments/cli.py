@@ -1,16 +1,24 @@
 """Command line: list, run, time, bench, table, figures."""
 
 import argparse
+import errno
 import io
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.files import StorageError
+from experiments.lock import LockedError
 from grustab.errors import GrustabError
 
 DESCRIPTION = """\
 Reproduce the tables of "Preventing Gradient Explosions in Gated Recurrent Units" (NIPS 2017).
 """
+
+
+EXIT_CODES = {StorageError: 3, LockedError: 75}
+DISK_TROUBLE = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,7 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words of the command line; ``None`` takes those of the process.
 
     Returns:
-        Exit code: 0, 2 for input that cannot be used, 130 after an interruption.
+        Exit code: 0; 1 if runs of a sweep failed; 2 for input that cannot be used; 3 where the
+        disk does not take a file; 75 if another process has the run; 130 after an interruption.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -30,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.command(options) or 0
     except GrustabError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
+        return EXIT_CODES.get(type(error), 2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
@@ -44,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 2
+        return 3 if error.errno in DISK_TROUBLE else 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,7 +95,18 @@ def _parser() -> argparse.ArgumentParser:
         help="stop there; the result counts as partial",
     )
     _add_out(sub, "folder the result goes to")
-    sub.add_argument("--force", action="store_true", help="run again where a result is there")
+    sub.add_argument(
+        "--force",
+        action="store_true",
+        help="begin anew even where a finished result or a snapshot is there",
+    )
+    sub.add_argument(
+        "--snapshot-interval",
+        type=_seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="time between two snapshots; default: 600",
+    )
 
     sub = command("time", _time, "Section D: what an iteration costs, all cells taking turns.")
     sub.add_argument(
@@ -171,6 +191,16 @@ def _positive(text: str) -> int:
     return int(text)
 
 
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    return seconds
+
+
 # Imports wait until a command is chosen: --help and mistakes answer at once.
 
 
@@ -201,11 +231,17 @@ def _list(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     from experiments.config import load_config
-    from experiments.run import run_cell
+    from experiments.run_cell import run_cell
 
     cell = load_config(options.config).cell(options.cell).override(options.set)
     run_cell(
-        cell, options.seed, options.device, options.max_iterations, _out(options), options.force
+        cell,
+        options.seed,
+        options.device,
+        options.max_iterations,
+        _out(options),
+        options.force,
+        options.snapshot_interval,
     )
 
 

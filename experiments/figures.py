@@ -15,9 +15,10 @@ from matplotlib.ticker import MaxNLocator
 
 from experiments.bench.report import draw_scaling, read_bench
 from experiments.config import Config, load_config
+from experiments.files import write_file
 from experiments.messages import perplexity
 from experiments.paths import shown
-from experiments.results import FINISHED, all_results, find_results, write_file
+from experiments.results import FINISHED, all_results, find_results
 from experiments.success import succeeded
 from experiments.timing_report import draw_timing
 

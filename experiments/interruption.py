@@ -1,31 +1,63 @@
-"""Ctrl-C, a batch system's SIGTERM and a closed terminal: all the same, and only once."""
+"""Ctrl-C, a batch system's SIGTERM and a closed terminal: all the same."""
 
+import os
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+#: Signals so close together are one: a terminal and a parent process may both send theirs.
+TOGETHER = 1.0
+
+
+class Interruption:
+    """What a signal does.
+
+    Attributes:
+        patient: Whether somebody looks at ``requested`` every now and then; the first signal then
+            only sets it.
+        requested: Whether there was a signal.
+    """
+
+    def __init__(self) -> None:
+        self.patient = False
+        self.requested = False
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Raise KeyboardInterrupt for the first of SIGINT, SIGTERM and SIGHUP, and ignore the others.
+def interruptible() -> Iterator[Interruption]:
+    """Raise KeyboardInterrupt for SIGINT, SIGTERM or SIGHUP, once.
 
-    After the first there is a result to write, which a second one is not to prevent. A signal
-    that is ignored already, as under ``nohup``, stays so.
+    While the :class:`Interruption` is ``patient``, the first signal waits for whoever looks, and
+    only a second one, later than :data:`TOGETHER` seconds, raises. After that there is something to
+    write, which no further signal is to prevent. A signal that is ignored already, as under
+    ``nohup``, stays so.
     """
     signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
     before = {number: signal.getsignal(number) for number in signals}
     taken = [number for number in signals if before[number] is not signal.SIG_IGN]
+    state = Interruption()
+    first = 0.0
 
     def interrupt(*_: Any) -> None:
+        nonlocal first
+        if state.patient and not state.requested:
+            state.requested, first = True, time.monotonic()
+            with suppress(OSError):
+                os.write(2, b"\nstopping after this iteration; once more stops at once\n")
+            return
+        if state.requested and (not state.patient or time.monotonic() - first < TOGETHER):
+            return
         for number in taken:
             signal.signal(number, signal.SIG_IGN)
+        state.requested = True
         raise KeyboardInterrupt
 
     for number in taken:
         signal.signal(number, interrupt)
     try:
-        yield
+        yield state
     finally:
         for number in taken:
             signal.signal(number, before[number])

@@ -54,27 +54,35 @@ def add_schedule(c: Conditions, trainer: training.Trainer) -> None:
     if c.schedule == "exponential":
         # At the end of epochs decay_after, decay_after + 1, ...: so many epochs at full rate.
         ends = triggers.ManualScheduleTrigger(list(range(c.decay_after, c.epochs)), "epoch")
-        shift = extensions.ExponentialShift(attr, 1 / c.decay_divisor)
+        # Not from the optimizer, whose rate is already a later one where a run is resumed.
+        shift = extensions.ExponentialShift(attr, 1 / c.decay_divisor, init=c.learning_rate)
         trainer.extend(shift, trigger=ends)
     elif c.schedule == "plateau":
         trainer.extend(PlateauDecay(c.decay_divisor, c.decay_after, attr, VALIDATION_LOSS))
 
 
-def make_stop_trigger(
-    c: Conditions, optimizer: chainer.Optimizer
+def make_stop_rule(
+    c: Conditions, losses: Callable[[], list[float]]
 ) -> Callable[[training.Trainer], bool]:
-    """The rule that ends training: epochs, patience or a learning rate that became too small."""
-    last_epoch = (c.epochs, "epoch")
-    if c.stop_patience is None:
-        length = triggers.IntervalTrigger(*last_epoch)
-    else:
-        length = triggers.EarlyStoppingTrigger(
-            monitor=VALIDATION_LOSS, patience=c.stop_patience, max_trigger=last_epoch
-        )
-    attr = learning_rate_name(optimizer)
+    """The rule that ends training: epochs, patience or a learning rate that became too small.
+
+    It depends on nothing but what a snapshot holds, unlike Chainer's ``EarlyStoppingTrigger``,
+    which cannot be saved.
+
+    Args:
+        c: Conditions of the run.
+        losses: Gives the validation losses of the epochs so far.
+    """
 
     def stop(trainer: training.Trainer) -> bool:
-        too_small = (c.min_learning_rate or 0) > getattr(optimizer, attr)
-        return length(trainer) or too_small
+        optimizer = trainer.updater.get_optimizer("main")
+        rate = getattr(optimizer, learning_rate_name(optimizer))
+        seen = losses()
+        since_best = len(seen) - 1 - seen.index(min(seen)) if seen else 0
+        return (
+            trainer.updater.epoch >= c.epochs
+            or (c.stop_patience is not None and since_best >= c.stop_patience)
+            or rate < (c.min_learning_rate or 0)
+        )
 
     return stop

@@ -1,10 +1,11 @@
 """Record a run's curves: windows of iterations, and epochs."""
 
 import math
-import time
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
+import chainer
 from chainer import training
 
 from experiments.optimization import VALIDATION_LOSS, learning_rate_name
@@ -12,6 +13,7 @@ from experiments.result_schema import EpochCurves, IterationCurves
 from experiments.results import finite
 from grustab.errors import DivergenceError
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
+from grustab.serialization import serialize_json
 
 
 class IterationRecorder(training.Extension):
@@ -39,6 +41,14 @@ class IterationRecorder(training.Extension):
         self._window: dict[str, list[float]] = defaultdict(list)
         self._gradient_sums = [0.0, 0.0]
         self._gradient_counts = [0, 0]
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load all that was recorded."""
+        state = [self.curves, self._window, self._gradient_sums, self._gradient_counts]
+        self.curves, window, self._gradient_sums, self._gradient_counts = serialize_json(
+            serializer, "recorded", state
+        )
+        self._window = defaultdict(list, window)
 
     def __call__(self, trainer: training.Trainer) -> None:
         """Take in one iteration."""
@@ -93,6 +103,7 @@ class EpochRecorder(training.Extension):
     Args:
         validation: Evaluates on the validation data.
         test: Evaluates on the test data, each time the validation loss is the best so far.
+        elapsed: Says how many seconds the run has taken so far.
 
     Attributes:
         curves: Lists of equal length: ``epoch``, ``iteration``, ``validation_loss`` (nats a
@@ -108,11 +119,21 @@ class EpochRecorder(training.Extension):
     # Before the schedule changes the learning rate that the epoch had.
     priority = training.PRIORITY_WRITER
 
-    def __init__(self, validation: SequenceEvaluator, test: SequenceEvaluator) -> None:
-        self.validation, self.test = validation, test
+    def __init__(
+        self,
+        validation: SequenceEvaluator,
+        test: SequenceEvaluator,
+        elapsed: Callable[[], float],
+    ) -> None:
+        self.validation, self.test, self.elapsed = validation, test, elapsed
         self.curves: dict[str, list[Any]] = {key: [] for key in EpochCurves.model_fields}
         self.best: dict[str, Any] | None = None
-        self._start = time.perf_counter()
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load all that was recorded, and the time that the evaluations took."""
+        self.curves, self.best = serialize_json(serializer, "recorded", [self.curves, self.best])
+        self.validation.serialize(serializer["validation"])
+        self.test.serialize(serializer["test"])
 
     def __call__(self, trainer: training.Trainer) -> None:
         """Evaluate and record."""
@@ -125,7 +146,7 @@ class EpochRecorder(training.Extension):
             "iteration": trainer.updater.iteration,
             "validation_loss": finite(loss),
             "learning_rate": getattr(optimizer, learning_rate_name(optimizer)),
-            "seconds": finite(time.perf_counter() - self._start),
+            "seconds": finite(self.elapsed()),
         }
         for key, value in point.items():
             self.curves[key].append(value)

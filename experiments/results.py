@@ -4,7 +4,6 @@ import hashlib
 import json
 import math
 import os
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from experiments.config import Cell
-from experiments.paths import shown
+from experiments.files import StorageError, write_file
+from experiments.paths import RESULTS, RUNS, shown
 from experiments.result_schema import ResultFile
 from grustab.errors import GrustabError
 
@@ -22,7 +22,7 @@ FINISHED = ("completed", "diverged")
 
 
 class ResultError(GrustabError):
-    """A result file cannot be written, or is not one of ours."""
+    """A result file cannot be read, or is not one of ours."""
 
 
 def run_path(cell: Cell, seed: int) -> Path:
@@ -46,34 +46,38 @@ def override_suffix(overrides: dict[str, Any]) -> str:
     return "-set-" + hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def check_writable(path: Path) -> None:
-    """Find out before a long run, not after it, whether its result can be written.
-
-    Raises:
-        ResultError: If the folder of ``path`` cannot be made or does not take a file.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise ResultError(f"{shown(path)}: cannot be written: {error.strerror}") from None
-
-
 def write_result(path: Path, result: dict[str, Any]) -> None:
     """Write a result file whole or not at all.
 
     Raises:
-        ResultError: If the folder or the disk does not take it.
+        StorageError: If the folder or the disk does not take it.
     """
     write_file(path, (_format(result) + "\n").encode())
+
+
+def work_folder(out: Path, cell: Cell, seed: int) -> Path:
+    """Where a run keeps its snapshots, log and lock: in ``runs/`` for results in ``results/``."""
+    base = RUNS if out.resolve() == RESULTS.resolve() else out
+    return base / run_path(cell, seed)
+
+
+def is_done(path: Path, max_iterations: int | None = None) -> bool:
+    """Whether a result is there that is finished, or has the iterations asked for.
+
+    Raises:
+        ResultError: If a damaged one is there.
+    """
+    if not path.exists():
+        return False
+    there = read_result(path)
+    enough = max_iterations and there["iterations"] >= max_iterations
+    return there["status"] in FINISHED or bool(enough)
 
 
 def keep_result(path: Path, aside: Path, result: dict[str, Any]) -> Path:
     """Write a result to its place, or to another one rather than lose it.
 
-    A partial result never replaces a finished one or a longer partial one; and where the disk
-    does not take it, it goes aside, or to the folder for temporary files.
+    A partial result never replaces a finished one or a longer partial one; it then goes aside.
 
     Args:
         path: Its place.
@@ -84,50 +88,27 @@ def keep_result(path: Path, aside: Path, result: dict[str, Any]) -> Path:
         Where it was written.
 
     Raises:
-        ResultError: If it cannot be written anywhere.
+        StorageError: If the disk did not take it at its place; the message says where it is kept,
+            aside or in the folder for temporary files.
     """
-    last = Path(tempfile.gettempdir()) / f"grustab-{os.getpid()}-result.json"
-    places = [path, aside, last]
     if result["status"] == "interrupted" and path.exists():
         with suppress(ResultError):
             there = read_result(path)
             if there["status"] in FINISHED or there["iterations"] > result["iterations"]:
                 print(f"{shown(path)} holds more and stays as it is")
-                places.remove(path)
-    for place in places:
+                path = aside
+    problem = None
+    last = Path(tempfile.gettempdir()) / f"grustab-{os.getpid()}-result.json"
+    for place in (path, aside, last):
         try:
             write_result(place, result)
-        except ResultError as error:
-            print(f"error: {error}", file=sys.stderr)
+        except StorageError as error:
+            problem = problem or error
             continue
-        if place != path:
-            print(f"this result is kept in {shown(place)}")
+        if problem:
+            raise StorageError(f"{problem}; this result is kept in {shown(place)}")
         return place
-    raise ResultError("the result could not be kept anywhere")
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Raises:
-        ResultError: If the folder or the disk does not take it.
-    """
-    temporary = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
-            temporary = file.name
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
-        if not isinstance(error, OSError):
-            raise
-        raise ResultError(f"{shown(path)}: cannot be written: {error.strerror}") from None
+    raise StorageError(f"{problem}; this result could not be kept anywhere")
 
 
 def read_result(path: Path) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config import Cell, Config, ConfigError
+from experiments.files import write_file
 from experiments.markdown import markdown_table
 from experiments.messages import perplexity
 from experiments.paths import shown
-from experiments.results import FINISHED, find_results, override_suffix, write_file
+from experiments.results import FINISHED, find_results, override_suffix
 from experiments.success import succeeded
 from experiments.table_notes import all_overrides, make_notes, score_notes
 from experiments.timing_report import timing_rows

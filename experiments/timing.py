@@ -22,9 +22,9 @@ from tqdm import tqdm
 from experiments.config import Cell, Config, ConfigError
 from experiments.device import find_device
 from experiments.environment import describe_environment
+from experiments.files import check_writable, write_file
 from experiments.interruption import interruptible
 from experiments.paths import shown
-from experiments.results import check_writable, write_file
 from experiments.run import Run
 from experiments.timing_result import PARTS, SCHEMA, timing_file
 from grustab.errors import DivergenceError, NonFiniteMatrixError

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import chainer
 import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
+from grustab.serialization import serialize_json
 from grustab.spectral_cap import TOLERANCE, ProjectionInfo, remove_excess, within_cap
 
 #: Relative to the correction's size, how far a projection may lie from the exact one.
@@ -93,6 +95,20 @@ class AutoProjection:
                 return projected, info
         return self._exact(xp, w)
 
+    def serialize(self, serializer: chainer.AbstractSerializer, device: Any) -> None:
+        """Save or load what is followed and counted, but not the generator's state.
+
+        Args:
+            serializer: Chainer's, of either direction.
+            device: Chainer device of the matrix.
+        """
+        reference, sigma_1 = self._reference or (None, None)
+        v, reference = serializer("v", self._v), serializer("reference", reference)
+        sigma_1 = serialize_json(serializer, "sigma_1", sigma_1)
+        self.counts = serialize_json(serializer, "counts", self.counts)
+        self._v = None if v is None else device.send(v)
+        self._reference = None if reference is None else (device.send(reference), sigma_1)
+
     def _check(self, projected: Any) -> bool:
         self.counts["checks"] += 1
         passed = within_cap(cuda.to_cpu(projected), self.cap)
@@ -115,7 +131,7 @@ class AutoProjection:
         else:
             squares, v = np.linalg.eigh(a.T @ a)
             sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
-        self._v = xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype)
+        self._v = xp.ascontiguousarray(xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype))
         k = int((sigma > self.cap).sum())
         top = float(sigma[0])
         self._reference = (w.copy(), top) if k == 0 else None
@@ -144,7 +160,7 @@ class AutoProjection:
             if sigma[0] > FAR * self.cap:
                 return None  # float32 would lose what is near the cap beside it
             if self._converged(sigma, residuals):
-                self._v = v[:, : self._width(sigma)]
+                self._v = xp.ascontiguousarray(v[:, : self._width(sigma)])
                 return u, sigma, v
         return None
 

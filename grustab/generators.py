@@ -1,7 +1,11 @@
 """The random generators of one run: every draw of a run comes from one of these."""
 
+from typing import Any
+
 import chainer
 import numpy as np
+
+from grustab.serialization import serialize_generator, serialize_json
 
 
 class Generators:
@@ -30,6 +34,27 @@ class Generators:
         if device is None or device.xp is np:
             self.dropout = np.random.default_rng(dropout)
         else:
-            cupy = device.xp
-            bits = cupy.random.XORWOW(int(dropout.generate_state(1)[0]))
-            self.dropout = cupy.random.Generator(bits)
+            self._dropout_seeds = dropout.generate_state(2)
+            self.dropout = device.xp.random.Generator(self._gpu_bits(device.xp, 0))
+        self._resumed = 0
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load where the generators are, but that of the initial weights.
+
+        A generator on a GPU cannot be read out: there, dropout masks after a resumption come from a
+        new stream, derived from the seed and the number of resumptions.
+        """
+        serialize_generator(serializer, "order", self.order)
+        serialize_generator(serializer, "projection", self.projection)
+        if isinstance(self.dropout, np.random.Generator):
+            serialize_generator(serializer, "dropout", self.dropout)
+            return
+        self._resumed = serialize_json(serializer, "resumed", self._resumed)
+        if isinstance(serializer, chainer.serializer.Deserializer):
+            self._resumed += 1
+            xp = chainer.backends.cuda.cupy
+            self.dropout.bit_generator = self._gpu_bits(xp, self._resumed)
+
+    def _gpu_bits(self, xp: Any, resumed: int) -> Any:
+        first, more = map(int, self._dropout_seeds)
+        return xp.random.XORWOW((first + resumed * (more | 1)) % 2**32)

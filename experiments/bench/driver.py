@@ -15,9 +15,9 @@ from experiments.bench.worker import SIDE, Worker
 from experiments.bench.workload import PAPER, Workload
 from experiments.device import find_device
 from experiments.environment import describe_environment
+from experiments.files import check_writable, write_file
 from experiments.interruption import interruptible
 from experiments.paths import shown
-from experiments.results import check_writable, write_file
 
 #: Iterations of a turn; the first is not counted, nor is a worker's first turn.
 TURN = {"ours": 4, "pytorch": 4, "chainer": 2, "sgemm": 6}

@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from pydantic import BaseModel, ConfigDict, Field
 
+from experiments.files import write_file
 from experiments.markdown import markdown_table
 from experiments.measurement import machine, read_measurement
 from experiments.paths import shown
-from experiments.results import write_file
 
 SCHEMA = 1
 NAMES = {

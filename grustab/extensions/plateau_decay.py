@@ -1,5 +1,6 @@
 """Divide the learning rate when the validation loss stops improving."""
 
+import chainer
 from chainer import training
 
 
@@ -45,3 +46,8 @@ class PlateauDecay(training.Extension):
             optimizer = trainer.updater.get_optimizer("main")
             setattr(optimizer, self.attr, getattr(optimizer, self.attr) / self.divisor)
             self.count = 0
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load what has been seen; the optimizer's attribute is not part of it."""
+        self.best = serializer("best", self.best)
+        self.count = serializer("count", self.count)

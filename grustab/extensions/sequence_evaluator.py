@@ -57,3 +57,7 @@ class SequenceEvaluator(extensions.Evaluator):
             chainer.report({"loss": total / steps}, self.get_target("main"))
         self.seconds += time.perf_counter() - start
         return observation
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load the time spent."""
+        self.seconds = serializer("seconds", self.seconds)

@@ -8,7 +8,7 @@ import numpy as np
 from chainer import training
 
 from grustab.auto_projection import AutoProjection
-from grustab.links.gru import GRU
+from grustab.links.gru import GRU, gru_layers
 from grustab.spectral import METHODS, project
 from grustab.spectral_cap import require_finite
 from grustab.stability import singular_value_bounds
@@ -84,6 +84,18 @@ class SpectralProjection(training.Extension):
         self.seconds += elapsed
         chainer.report({"projection/time": elapsed})
 
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load what is known of each matrix, but not the generator's state."""
+        self.seconds = serializer("seconds", self.seconds)
+        for name, gru in self.grus.items():
+            part = serializer[f"gru{name}"]
+            if name in self.automatic:
+                self.automatic[name].serialize(part, gru.device)
+            last = self._last.get(name, (None, None))
+            w, bounds = part("w", last[0]), part("bounds", last[1])
+            if w is not None:
+                self._last[name] = gru.device.send(w), bounds
+
     def _project(self, name: str, gru: GRU) -> None:
         w, bounds = gru.W_hh, None
         if name in self._last:
@@ -107,9 +119,3 @@ class SpectralProjection(training.Extension):
                 f"projection{name}/capped": info.capped,
             }
         )
-
-
-def gru_layers(model: chainer.Link) -> dict[str, GRU]:
-    """Every GRU of a model by its path (``/gru/0``; empty for a model that is a GRU)."""
-    layers = ((name, link) for name, link in model.namedlinks() if isinstance(link, GRU))
-    return {"" if name == "/" else name: link for name, link in layers}

@@ -5,7 +5,7 @@ import math
 import chainer
 from chainer import training
 
-from grustab.extensions.spectral_projection import gru_layers
+from grustab.links.gru import gru_layers
 from grustab.stability import jacobian, largest_singular_value, spectral_radius
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import chainer
 import numpy as np
 from chainer.dataset import Iterator
 
@@ -56,13 +57,25 @@ class StreamIterator(Iterator):
         self.is_new_epoch = False
         self.position = 0  # batches read in this epoch
         self.previous_epoch_detail = -1.0
+        self._shuffle()
         self._cut()
 
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load the place in the data, but not the generator's state."""
+        self.epoch = serializer("epoch", self.epoch)
+        self.is_new_epoch = serializer("is_new_epoch", self.is_new_epoch)
+        self.position = serializer("position", self.position)
+        self.previous_epoch_detail = serializer("previous_epoch_detail", self.previous_epoch_detail)
+        self._order = serializer("order", self._order)
+        if isinstance(serializer, chainer.serializer.Deserializer):
+            self._cut()
+
+    def _shuffle(self) -> None:
+        n = len(self.sequences)
+        self._order = np.arange(n) if self.rng is None else self.rng.permutation(n)
+
     def _cut(self) -> None:
-        order = range(len(self.sequences))
-        if self.rng is not None:
-            order = self.rng.permutation(len(self.sequences))
-        stream = np.concatenate([self.sequences[i] for i in order])
+        stream = np.concatenate([self.sequences[i] for i in self._order])
         n, size = len(stream) - 1, self.batch_size * self.length
         self._mask = None
         if size > n:
@@ -84,6 +97,7 @@ class StreamIterator(Iterator):
             raise StopIteration
         self.previous_epoch_detail = self.epoch_detail
         if self.is_new_epoch and self.rng is not None:
+            self._shuffle()
             self._cut()
         first = self.position == 0
         steps = slice(self.position * self.n_steps, (self.position + 1) * self.n_steps)

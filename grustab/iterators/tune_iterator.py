@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import chainer
 import numpy as np
 from chainer.dataset import Iterator
 
@@ -45,19 +46,33 @@ class TuneIterator(Iterator):
         self.epoch = 0
         self.is_new_epoch = False
         self.previous_epoch_detail = -1.0
+        self._begin_epoch()
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load the place in the data, but not the generator's state."""
+        self.epoch = serializer("epoch", self.epoch)
+        self.is_new_epoch = serializer("is_new_epoch", self.is_new_epoch)
+        self.position = serializer("position", self.position)
+        self.previous_epoch_detail = serializer("previous_epoch_detail", self.previous_epoch_detail)
+        self._order = serializer("order", self._order)
+        if isinstance(serializer, chainer.serializer.Deserializer):
+            self._plan()
+
+    def _begin_epoch(self) -> None:
+        n = len(self.tunes)
+        self._order = np.arange(n) if self.rng is None else self.rng.permutation(n)
+        self.position = 0  # pieces read in this epoch
         self._plan()
 
     def _plan(self) -> None:
-        """Order of this epoch's tunes and its pieces, as (batch, first step) pairs."""
-        n = len(self.tunes)
-        order = np.arange(n) if self.rng is None else self.rng.permutation(n)
-        self._batches = [order[i : i + self.batch_size] for i in range(0, n, self.batch_size)]
+        """The epoch's batches of tunes and its pieces, as (batch, first step) pairs."""
+        n, size = len(self.tunes), self.batch_size
+        self._batches = [self._order[i : i + size] for i in range(0, n, size)]
         self._pieces = [
             (number, start)
             for number, batch in enumerate(self._batches)
             for start in range(0, max(len(self.tunes[i]) for i in batch) - 1, self.n_steps)
         ]
-        self.position = 0  # pieces read in this epoch
 
     @property
     def epoch_detail(self) -> float:
@@ -70,7 +85,7 @@ class TuneIterator(Iterator):
             raise StopIteration
         self.previous_epoch_detail = self.epoch_detail
         if self.is_new_epoch:
-            self._plan()
+            self._begin_epoch()
         number, start = self._pieces[self.position]
         tunes = [self.tunes[i] for i in self._batches[number]]
         steps = min(self.n_steps, max(len(tune) for tune in tunes) - 1 - start)

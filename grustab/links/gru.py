@@ -124,3 +124,9 @@ class GRU(chainer.Link):
         hs = gru_sequence(xs, h, self.W_x, self.W_h)
         self.h = hs.array[-1].copy()  # a copy: a view would keep all T states alive
         return hs
+
+
+def gru_layers(model: chainer.Link) -> dict[str, GRU]:
+    """Every GRU of a model by its path (``/gru/0``; empty for a model that is a GRU)."""
+    layers = ((name, link) for name, link in model.namedlinks() if isinstance(link, GRU))
+    return {"" if name == "/" else name: link for name, link in layers}

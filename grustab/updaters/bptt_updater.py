@@ -8,6 +8,8 @@ from chainer.training import updaters
 
 from grustab.errors import DivergenceError
 from grustab.iterators.batch import send
+from grustab.links.gru import gru_layers
+from grustab.serialization import serialize_json
 
 
 class BPTTUpdater(updaters.StandardUpdater):
@@ -73,6 +75,14 @@ class BPTTUpdater(updaters.StandardUpdater):
         if iterator.is_new_epoch:
             optimizer.new_epoch(auto=True)
         self._book("update", start)
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load weights, optimizer, place in the data, and the states carried on."""
+        super().serialize(serializer)
+        self.seconds_by_part = serialize_json(serializer, "seconds_by_part", self.seconds_by_part)
+        for name, gru in gru_layers(self.get_optimizer("main").target).items():
+            h = serializer["states"](name or "/", gru.h)
+            gru.h = None if h is None else gru.device.send(h)
 
     def _clock(self) -> float:
         if self.synchronize:

@@ -21,6 +21,7 @@ KEYS = {
     "gradient_mean": dict,
     "certificate": dict,
     "projection_ways": dict,
+    "weights_sha256": str,
     "seconds": dict,
     "overrides": dict,
     "conditions": dict,
@@ -29,6 +30,7 @@ KEYS = {
     "command": str,
     "started": str,
     "environment": dict,
+    "resumed": list,
     "curves": dict,
 }
 WINDOW_CURVES = {

@@ -103,7 +103,9 @@ def tiny_music(tiny):
 def keep_out_of_the_checkout(tmp_path, monkeypatch):
     """Neither results/ nor runs/ of the checkout is read or written; signals stay as they were."""
     monkeypatch.setattr("experiments.paths.RESULTS", tmp_path / "results")
-    monkeypatch.setattr("experiments.run.RUNS", tmp_path / "runs")
+    for module in ("results", "run_cell"):
+        monkeypatch.setattr(f"experiments.{module}.RESULTS", tmp_path / "results")
+    monkeypatch.setattr("experiments.results.RUNS", tmp_path / "runs")
     handler = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, handler)
@@ -133,11 +135,11 @@ def call(capsys):
 
 @pytest.fixture
 def refused(call):
-    """The one sentence that a command is refused with: exit code 2, nothing else on stderr."""
+    """The one sentence that a command is refused with: its exit code, nothing else on stderr."""
 
-    def run(*words):
-        code, _, err = call(*words)
-        assert code == 2
+    def run(*words, code=2):
+        got, _, err = call(*words)
+        assert got == code, err
         assert err.startswith("error: ")
         assert err.endswith("\n")
         assert err.count("\n") == 1, err
@@ -270,20 +272,21 @@ def never_run(monkeypatch):
     def refuse(*_):
         raise AssertionError("a run was started")
 
-    monkeypatch.setattr("experiments.run.Run", refuse)
+    monkeypatch.setattr("experiments.run_cell.Run", refuse)
 
 
 @pytest.fixture
 def interrupt_at(monkeypatch):
-    """Press Ctrl-C during an update."""
+    """Press Ctrl-C during an update, once or more often."""
 
-    def at(iteration):
+    def at(iteration, times=1):
         update = BPTTUpdater.update_core
         count = itertools.count(1)
 
         def update_core(self):
             if next(count) == iteration:
-                signal.raise_signal(signal.SIGINT)
+                for _ in range(times):
+                    signal.raise_signal(signal.SIGINT)
             update(self)
 
         monkeypatch.setattr(BPTTUpdater, "update_core", update_core)

@@ -232,7 +232,7 @@ def test_a_full_or_missing_disk_is_one_sentence(refused, command, tmp_path, monk
     (tmp_path / "file").write_text("")
     if command == "table":
         assert "file/demo/table.md: cannot be written: " in refused(
-            "table", "demo", "--out", "file"
+            "table", "demo", "--out", "file", code=3
         )
     else:
         assert main(["list", "demo", "--out", "file"]) == 0

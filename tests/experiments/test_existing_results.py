@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from experiments.files import StorageError
 from grustab.extensions import SequenceEvaluator
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -140,13 +141,13 @@ def test_a_result_that_its_place_does_not_take_is_kept_aside(tiny, call, tmp_pat
 
     def full(path, content):
         if "results" in path.parts:
-            raise module.ResultError(f"{path}: cannot be written: No space left on device")
+            raise StorageError(f"{path}: cannot be written: No space left on device")
         write(path, content)
 
     monkeypatch.setattr(module, "write_file", full)
-    code, out, err = call("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
-    assert code == 0
+    code, _, err = call("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    assert code == 3
     assert "No space left on device" in err
     (aside,) = (tmp_path / "runs").rglob("result.json")
     assert json.loads(aside.read_text())["status"] == "completed"
-    assert "this result is kept in" in out
+    assert "this result is kept in" in err

@@ -152,7 +152,7 @@ def test_a_real_run_is_drawn(draw, call, out, small_data):
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(refused, store, out):
     store(_cell("demo", "sgd/clipping_20"))
     (out / "figures").write_text("")
-    assert "cannot be written" in refused("figures", "--out", out)
+    assert "cannot be written" in refused("figures", "--out", out, code=3)
 
 
 def test_axes_that_share_a_scale_get_one_that_fits_both():

@@ -26,13 +26,16 @@ def test_an_interruption_writes_what_there_is_and_exits_130(tiny, run, interrupt
     result, out, err = run(tiny(), "sgd/projection_0.2", code=130)
     check_complete(result)
     assert result["status"] == "interrupted"
-    assert result["iterations"] == iteration - 1
-    assert len(result["curves"]["epochs"]["epoch"]) == (iteration - 1) // 14
+    assert result["iterations"] == iteration  # it was finished
+    assert len(result["curves"]["epochs"]["epoch"]) == iteration // 14
     assert "interrupted" in out + err
 
 
-def test_an_interruption_in_the_first_iteration_leaves_a_whole_result(tiny, run, interrupt_at):
-    interrupt_at(1)
+def test_a_second_signal_stops_at_once_and_leaves_a_whole_result(
+    tiny, run, interrupt_at, monkeypatch
+):
+    monkeypatch.setattr("experiments.interruption.TOGETHER", 0.0)
+    interrupt_at(1, times=2)
     result, _, _ = run(tiny(), "sgd/projection_0.2", code=130)
     assert (result["status"], result["iterations"], result["best"]) == ("interrupted", 0, None)
     check_complete(result)
@@ -57,11 +60,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import grustab.datasets
-import experiments.run
+import experiments.results
 from experiments.cli import main
 made = grustab.datasets.synthetic_corpus(n_tokens=1500)
 grustab.datasets.synthetic_corpus = lambda: made
-experiments.run.RUNS = Path(sys.argv.pop(1))
+experiments.results.RUNS = Path(sys.argv.pop(1))
+experiments.results.RESULTS = Path(sys.argv[-1])
 sys.exit(main())
 """
 
@@ -92,6 +96,7 @@ def test_a_real_signal_leaves_a_partial_result(tiny, results, tmp_path, name):
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert stderr.splitlines()[-1] == "interrupted"
+    assert "stopping after this iteration" in stderr
     (path,) = results()
     result = json.loads(path.read_text())
     check_complete(result)

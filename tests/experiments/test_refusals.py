@@ -17,7 +17,7 @@ def test_a_results_folder_that_is_a_file_is_refused_before_training(
     tiny, refused, never_run, tmp_path
 ):
     (tmp_path / "results").write_text("")
-    sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results", code=3)
     assert "results" in sentence
 
 
@@ -27,10 +27,10 @@ def test_a_read_only_results_folder_is_refused_before_training(tiny, refused, ne
     refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
 
 
-def test_a_run_goes_on_without_a_folder_for_logs(tiny, run, tmp_path):
+def test_a_run_does_not_start_where_it_can_keep_no_snapshot(tiny, refused, never_run, tmp_path):
     (tmp_path / "runs").write_text("")
-    result, _, _ = run(tiny(), "sgd/none")
-    assert result["status"] == "completed"
+    run = ("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    assert ".lock: cannot be written: Not a directory" in refused(*run, code=3)
 
 
 @pytest.mark.parametrize("device", ["foo", "gpu", "-1", "0x", "", "cuda:0", "²", "1.0"])

@@ -6,15 +6,14 @@ import os
 
 import pytest
 
-from experiments import results
+from experiments import files
+from experiments.files import StorageError, write_file
 from experiments.result_schema import ResultFile
 from experiments.results import (
-    ResultError,
     find_results,
     finite,
     read_result,
     result_file,
-    write_file,
     write_result,
 )
 from experiments.success import succeeded
@@ -48,8 +47,8 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(results.os, step, full)
-    with pytest.raises(ResultError, match=r"result\.json: cannot be written: No space left"):
+    monkeypatch.setattr(files.os, step, full)
+    with pytest.raises(StorageError, match=r"result\.json: cannot be written: No space left"):
         write_result(path, make_result(demo, iterations=99))
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
@@ -65,7 +64,7 @@ def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(results.os, "fsync", interrupt)
+    monkeypatch.setattr(files.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         write_result(path, make_result(demo, iterations=99))
     assert path.read_bytes() == before
@@ -104,7 +103,7 @@ def test_a_text_can_be_read_by_all(out):
 
 def test_a_file_in_the_place_of_a_folder_is_one_sentence(out, refused):
     out.write_text("")
-    assert "cannot be written" in refused("table", "demo", "--out", out)
+    assert "cannot be written" in refused("table", "demo", "--out", out, code=3)
 
 
 # Reading

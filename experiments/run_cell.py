@@ -1,0 +1,95 @@
+"""``run``: do one cell with one seed, from where it stopped, and write its result."""
+
+from pathlib import Path
+
+from experiments.config import Cell
+from experiments.device import find_device
+from experiments.files import check_writable
+from experiments.interruption import interruptible
+from experiments.lock import run_lock
+from experiments.messages import announce, summary
+from experiments.paths import RESULTS, shown
+from experiments.progress import ProgressFile, TrainingBar
+from experiments.results import (
+    FINISHED,
+    is_done,
+    keep_result,
+    result_file,
+    work_folder,
+)
+from experiments.run import BY_INTERRUPTION, Run
+from experiments.run_result import make_result
+from experiments.snapshots import SnapshotExtension, Snapshots
+
+#: Seconds between two snapshots.
+SNAPSHOT_INTERVAL = 600.0
+
+
+def run_cell(
+    cell: Cell,
+    seed: int,
+    device_name: str,
+    max_iterations: int | None,
+    out: Path,
+    force: bool,
+    snapshot_interval: float = SNAPSHOT_INTERVAL,
+) -> Path:
+    """Run a cell unless its result is there, from its newest snapshot, and write the result.
+
+    Args:
+        cell: What to run.
+        seed: Seed of the run.
+        device_name: ``cpu`` or the number of a GPU.
+        max_iterations: Stop there; the result is then partial (``interrupted``).
+        out: Folder of the results.
+        force: Run from the beginning even where a finished result or a snapshot is there.
+        snapshot_interval: Seconds between two snapshots; 0: one at every iteration.
+
+    Returns:
+        Path of the result file.
+
+    Raises:
+        KeyboardInterrupt: After an interruption, snapshot and partial result written.
+        GrustabError: If the device, the data, a snapshot or the results folder is not usable, or
+            another process has the run.
+    """
+    device = find_device(device_name)
+    device.use()
+    path = result_file(out, cell, seed)
+    if not force and is_done(path, max_iterations):
+        print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
+        return path
+    check_writable(path)
+    folder = work_folder(out, cell, seed)
+    with run_lock(folder), interruptible() as interruption:
+        if not force and is_done(path, max_iterations):  # by whoever held the lock
+            return path
+        announce(cell, seed, device_name, max_iterations, path)
+        snapshots = Snapshots(folder, cell, seed)
+        if force:
+            snapshots.clear()
+        run = Run(cell, seed, device, max_iterations, interruption, str(folder))
+        return _train(run, snapshots, path, snapshot_interval)
+
+
+def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
+    if snapshots.resume(run):
+        print(f"  resumed at iteration {run.updater.iteration}", flush=True)
+    periodic = SnapshotExtension(snapshots, run, interval)
+    run.trainer.extend(periodic, trigger=periodic.trigger)
+    c = run.cell.conditions
+    run.trainer.extend(TrainingBar(c.epochs, run.max_iterations))
+    run.trainer.extend(ProgressFile(snapshots.folder, c.epochs, run.max_iterations))
+    if run.train() and run.status == "interrupted":
+        periodic()
+    run.finish()
+    result = make_result(run)
+    path = keep_result(path, work_folder(RESULTS, run.cell, run.seed) / "result.json", result)
+    if result["status"] in FINISHED:
+        snapshots.clear()
+    print(summary(result), flush=True)
+    if run.failure:
+        raise run.failure
+    if run.stopped_by == BY_INTERRUPTION:
+        raise KeyboardInterrupt
+    return path

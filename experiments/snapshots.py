@@ -1,0 +1,182 @@
+"""Snapshots of a run: all that decides how it goes on, in a file that proves itself."""
+
+import hashlib
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from chainer import training
+from chainer.serializers import DictionarySerializer, NpzDeserializer
+
+from experiments.config import Cell
+from experiments.files import StorageError, write_file
+from experiments.paths import shown
+from grustab.errors import GrustabError
+
+if TYPE_CHECKING:
+    from experiments.run import Run
+
+#: Changes whenever what a run saves changes its form or its meaning.
+FORMAT = 1
+KEPT = 2
+_MANIFEST, _NONE = "manifest", "none"
+
+
+class SnapshotError(GrustabError):
+    """A snapshot is whole, but not one that this run can go on from."""
+
+
+class Snapshots:
+    """The snapshots of one cell with one seed, ``snapshot-ITERATION-SHA256.npz`` in its folder.
+
+    Plain ``.npz`` files without pickles; the name holds the first 16 digits of the contents'
+    SHA-256.
+
+    Args:
+        folder: Where they are.
+        cell: The cell.
+        seed: The seed.
+    """
+
+    def __init__(self, folder: Path, cell: Cell, seed: int) -> None:
+        self.folder = folder
+        self.manifest: dict[str, Any] = {
+            "format": FORMAT,
+            "config": cell.config,
+            "cell": cell.name,
+            "seed": seed,
+            **cell.conditions.model_dump(),
+        }
+
+    def write(self, run: "Run") -> Path:
+        """Write a snapshot whole, then remove all but the last two.
+
+        Raises:
+            StorageError: If the disk does not take it; the earlier ones are as they were.
+        """
+        serializer = DictionarySerializer()
+        run.serialize(serializer)
+        state = serializer.target
+        nones = [key for key, value in state.items() if value.dtype == object]
+        arrays = {key: value for key, value in state.items() if key not in nones}
+        content = io.BytesIO()
+        np.savez(
+            content, **{_MANIFEST: json.dumps(self.manifest), _NONE: json.dumps(nones)}, **arrays
+        )
+        digest = hashlib.sha256(content.getbuffer()).hexdigest()
+        path = self.folder / f"snapshot-{run.updater.iteration:08d}-{digest[:16]}.npz"
+        write_file(path, content.getbuffer())
+        others = [other for other in self._newest_first() if other != path]
+        self._remove(others[KEPT - 1 :])
+        return path
+
+    def resume(self, run: "Run") -> bool:
+        """Put the newest snapshot that is not damaged into a run.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            SnapshotError: If it is of another config, seed, or version.
+        """
+        for path in self._newest_first():
+            state = self._read(path)
+            if state is None:
+                continue
+            try:
+                run.serialize(NpzDeserializer(state))
+            except (KeyError, ValueError, TypeError) as error:
+                raise SnapshotError(
+                    f"{shown(path)}: does not fit this version ({' '.join(str(error).split())}), "
+                    "run with --force to begin anew"
+                ) from None
+            return True
+        return False
+
+    def clear(self) -> None:
+        """Remove all snapshots."""
+        self._remove(self._newest_first())
+
+    def _newest_first(self) -> list[Path]:
+        def key(path: Path) -> tuple[str, float]:
+            with suppress(OSError):
+                return path.name.split("-")[1], path.stat().st_mtime
+            return "", 0.0
+
+        return sorted(self.folder.glob("snapshot-*-*.npz"), key=key, reverse=True)
+
+    def _remove(self, paths: list[Path]) -> None:
+        for path in paths:
+            with suppress(OSError):
+                path.unlink()
+
+    def _read(self, path: Path) -> dict[str, np.ndarray] | None:
+        """Contents of a snapshot, or ``None`` for a damaged one."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            print(f"note: {shown(path)} cannot be read ({error.strerror}) and is passed over")
+            return None
+        if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[-1]:
+            print(f"note: {shown(path)} is damaged (its checksum is wrong) and is passed over")
+            return None
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                state = {key: file[key] for key in file.files}
+            manifest = json.loads(str(state.pop(_MANIFEST)))
+            state |= {key: np.asarray(None) for key in json.loads(str(state.pop(_NONE)))}
+            differing = list(self._differing(manifest))
+        except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile):
+            raise SnapshotError(
+                f"{shown(path)}: not a snapshot of this program, delete it or run with --force"
+            ) from None
+        if differing:
+            raise SnapshotError(
+                f"{shown(path)}: a snapshot of another run ({'; '.join(differing)}), move it away "
+                "or run with --force to begin anew"
+            )
+        return state
+
+    def _differing(self, manifest: dict[str, Any]) -> Iterator[str]:
+        for key in sorted({*self.manifest, *manifest}):
+            there, here = manifest.get(key), self.manifest.get(key)
+            if there != here:
+                yield f"{key}: {json.dumps(there)} there, {json.dumps(here)} here"
+
+
+class SnapshotExtension(training.Extension):
+    """Write a snapshot every so many seconds, at the end of an iteration.
+
+    Args:
+        snapshots: Where to.
+        run: What to.
+        interval: Seconds between two; 0: at every iteration.
+    """
+
+    # Last: what other extensions do in this iteration belongs to it.
+    priority = -1000
+
+    def __init__(self, snapshots: Snapshots, run: "Run", interval: float) -> None:
+        self.snapshots, self.run, self.interval = snapshots, run, interval
+        self.seconds = 0.0
+        self._last = time.perf_counter()
+
+    def trigger(self, trainer: training.Trainer) -> bool:
+        """Whether it is time."""
+        return time.perf_counter() - self._last >= self.interval
+
+    def __call__(self, trainer: training.Trainer | None = None) -> None:
+        """Write one; where the disk does not take it, say so and go on."""
+        start = time.perf_counter()
+        try:
+            self.snapshots.write(self.run)
+        except StorageError as error:
+            print(f"warning: no snapshot, the earlier ones are kept: {error}", flush=True)
+        self._last = time.perf_counter()
+        self.seconds += self._last - start
