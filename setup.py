@@ -30,6 +30,8 @@ setup(
         # CuPy 14 has no cuDNN bindings; Chainer then takes its own kernels.
         "cuda12x": ["cupy-cuda12x[ctk]>=14,<15"],
         "cuda13x": ["cupy-cuda13x[ctk]>=14,<15"],
+        # sweep --scheduler
+        "cluster": ["distributed>=2024.1"],
         "dev": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.6"],
     },
 )

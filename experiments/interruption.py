@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -61,3 +62,14 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for number in taken:
             signal.signal(number, before[number])
+
+
+def interrupt_at_end_of_input() -> None:
+    """Send this process a SIGTERM when its standard input ends: whoever started it is gone."""
+
+    def watch() -> None:
+        while os.read(0, 1):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -5,7 +5,7 @@ from pathlib import Path
 from experiments.config import Cell
 from experiments.device import find_device
 from experiments.files import check_writable
-from experiments.interruption import interruptible
+from experiments.interruption import interrupt_at_end_of_input, interruptible
 from experiments.lock import run_lock
 from experiments.messages import announce, summary
 from experiments.paths import RESULTS, shown
@@ -33,6 +33,7 @@ def run_cell(
     out: Path,
     force: bool,
     snapshot_interval: float = SNAPSHOT_INTERVAL,
+    stop_with_parent: bool = False,
 ) -> Path:
     """Run a cell unless its result is there, from its newest snapshot, and write the result.
 
@@ -44,6 +45,7 @@ def run_cell(
         out: Folder of the results.
         force: Run from the beginning even where a finished result or a snapshot is there.
         snapshot_interval: Seconds between two snapshots; 0: one at every iteration.
+        stop_with_parent: Stop, as after a signal, when the process's standard input ends.
 
     Returns:
         Path of the result file.
@@ -62,6 +64,8 @@ def run_cell(
     check_writable(path)
     folder = work_folder(out, cell, seed)
     with run_lock(folder), interruptible() as interruption:
+        if stop_with_parent:
+            interrupt_at_end_of_input()
         if not force and is_done(path, max_iterations):  # by whoever held the lock
             return path
         announce(cell, seed, device_name, max_iterations, path)

@@ -27,4 +27,4 @@ done
 
 # Matrices this small gain nothing from more threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
-exec "$root/scripts/reproduce.sh" demo --out "$out" --figures
+exec "$root/scripts/reproduce.sh" demo --out "$out" --jobs 2 --figures

@@ -1,0 +1,92 @@
+"""Options that several commands share, and what their words have to look like."""
+
+import argparse
+import math
+from pathlib import Path
+
+
+def add_set(sub: argparse.ArgumentParser) -> None:
+    """``--set``."""
+    sub.add_argument(
+        "--set",
+        action="extend",
+        nargs="+",
+        default=[],
+        metavar="key=value",
+        help="replace settings of the config, such as epochs=2; the results are stored under a "
+        "name of their own and never compared with the published numbers",
+    )
+
+
+def add_cells(sub: argparse.ArgumentParser) -> None:
+    """``--cells``."""
+    sub.add_argument("--cells", default="*", metavar="GLOB", help="such as 'sgd/*'; default: all")
+
+
+def add_seeds(sub: argparse.ArgumentParser) -> None:
+    """``--seeds``."""
+    sub.add_argument(
+        "--seeds",
+        type=seeds,
+        metavar="SEEDS",
+        help="such as 0 or 0,2 or 0-9; default: as many as the config says",
+    )
+
+
+def add_limits(sub: argparse.ArgumentParser) -> None:
+    """``--max-iterations`` and ``--snapshot-interval``."""
+    sub.add_argument(
+        "--max-iterations",
+        type=positive,
+        metavar="N",
+        help="stop a run there; its result counts as partial",
+    )
+    sub.add_argument(
+        "--snapshot-interval",
+        type=seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="time between two snapshots of a run; default: 600",
+    )
+
+
+def add_out(sub: argparse.ArgumentParser, text: str) -> None:
+    """``--out``."""
+    sub.add_argument("--out", type=Path, metavar="DIR", help=f"{text}; default: results/")
+
+
+def seeds(text: str) -> list[int]:
+    """Seeds such as ``0,2`` or ``0-9``."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        low, high = natural(first), natural(last if dash else first)
+        if not low <= high < low + 1000:
+            raise argparse.ArgumentTypeError(f"expected up to 1000 seeds such as 0-9, got {part!r}")
+        found += range(low, high + 1)
+    return found
+
+
+def natural(text: str) -> int:
+    """An integer from 0 to 2^32 - 1."""
+    if not (text.isascii() and text.isdigit()) or int(text) >= 2**32:
+        raise argparse.ArgumentTypeError(f"expected an integer from 0 to 2^32 - 1, got {text!r}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A positive integer."""
+    if not (text.isascii() and text.isdigit()) or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A number of seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+    return number

@@ -1,0 +1,124 @@
+"""What each command does. Imports wait until one is chosen: --help and mistakes answer at once."""
+
+import argparse
+from pathlib import Path
+
+
+def _out(options: argparse.Namespace) -> Path:
+    from experiments.paths import RESULTS
+
+    return options.out or RESULTS
+
+
+def list_command(options: argparse.Namespace) -> None:
+    """Cells, what is done, what the rest would cost."""
+    from experiments.config import ConfigError, config_names, load_config
+    from experiments.listing import list_config
+
+    if options.config:
+        configs = [load_config(options.config)]
+    else:
+        configs = [c for c in map(load_config, config_names()) if c.matching(options.cells)]
+        if not configs:
+            raise ConfigError(f"no config has a cell {options.cells!r}")
+    for config in configs:
+        cells = [cell.override(options.set) for cell in config.select(options.cells)]
+        seeds = options.seeds or range(config.runs)
+        print(list_config(config, cells, seeds, _out(options)))
+
+
+def run_command(options: argparse.Namespace) -> None:
+    """One run."""
+    from experiments.config import load_config
+    from experiments.run_cell import run_cell
+
+    cell = load_config(options.config).cell(options.cell).override(options.set)
+    run_cell(
+        cell,
+        options.seed,
+        options.device,
+        options.max_iterations,
+        _out(options),
+        options.force,
+        options.snapshot_interval,
+        options.stop_with_parent,
+    )
+
+
+def sweep_command(options: argparse.Namespace) -> int:
+    """Many runs."""
+    from experiments.files import check_writable
+    from experiments.sweep.plan import describe_plan, make_plan
+
+    out = _out(options)
+    runs = make_plan(
+        options.config, options.cells, options.seeds, options.set, out, options.max_iterations
+    )
+    devices = options.device.split(",")
+    jobs = options.jobs if devices == ["cpu"] else len(devices) * options.jobs_per_device
+    if options.dry_run:
+        print(describe_plan(runs, jobs))
+        return 0
+    if options.emit_slurm:
+        from experiments.sweep.slurm import slurm_script
+
+        missing = [run for run in runs if not run.done]
+        print(slurm_script(missing or runs, devices[0], options.snapshot_interval), end="")
+        return 0
+    if devices != ["cpu"]:
+        from experiments.device import DeviceError, find_device
+
+        if options.scheduler and len(devices) > 1:
+            raise DeviceError(f"--device {options.device}: expected one device with --scheduler")
+        for device in [] if options.scheduler else devices:
+            find_device(device)
+    from experiments.sweep.driver import run_sweep
+
+    for run in runs:
+        check_writable(run.folder / "log.txt")
+    print(describe_plan(runs, jobs), flush=True)
+    done = run_sweep(runs, jobs, devices, options.snapshot_interval, options.scheduler)
+    return 0 if done else 1
+
+
+def time_command(options: argparse.Namespace) -> None:
+    """Section D."""
+    from experiments.config import load_config
+    from experiments.timing import time_config
+
+    time_config(
+        load_config(options.config),
+        options.set,
+        options.device,
+        options.rounds,
+        options.later,
+        _out(options),
+        options.force,
+    )
+
+
+def bench_command(options: argparse.Namespace) -> None:
+    """The benchmark."""
+    from experiments.bench.driver import run_bench
+
+    run_bench(options.device, options.rounds, options.scaling, _out(options), options.force)
+
+
+def table_command(options: argparse.Namespace) -> None:
+    """Ours beside the published numbers."""
+    from experiments.config import load_config
+    from experiments.table import write_table
+
+    write_table(load_config(options.config), options.cells, options.set, _out(options))
+
+
+def figures_command(options: argparse.Namespace) -> None:
+    """All figures."""
+    from experiments.bench.report import write_report
+    from experiments.config import config_names
+    from experiments.figures import draw_bench, draw_figures
+
+    draw_figures([options.config] if options.config else config_names(), _out(options))
+    if not options.config:
+        draw_bench(_out(options))
+        write_report(_out(options))

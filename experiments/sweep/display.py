@@ -1,0 +1,114 @@
+"""What a person sees of a sweep: a line a run, how far it is, and what is left."""
+
+import json
+import sys
+import time
+from collections.abc import Sequence
+
+from tqdm import tqdm
+
+from experiments.cost import human_time
+from experiments.paths import shown
+from experiments.sweep.job import LOG
+from experiments.sweep.plan import PlannedRun
+
+#: Seconds between two reports where nothing can be overwritten, such as in a log file.
+REPORT = 60.0
+LINES = 8
+
+
+class Display:
+    """A bar of the runs that ended, and a line for each that is going on.
+
+    Args:
+        runs: The runs of the sweep.
+    """
+
+    def __init__(self, runs: Sequence[PlannedRun]) -> None:
+        self.runs = {run.name: run for run in runs}
+        self.total = len(runs)
+        self.ended_count = self.failed_count = 0
+        self.live = bool(sys.stderr and sys.stderr.isatty())
+        self._reported = time.monotonic()
+        self._bars: list[tqdm] = []
+
+    def __enter__(self) -> "Display":
+        if self.live:
+            self._bars = [
+                tqdm(total=0, bar_format="{desc}", position=number, leave=False)
+                for number in range(min(self.total, LINES) + 1)
+            ]
+        self.refresh()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for bar in reversed(self._bars):
+            bar.close()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        tqdm.write(text)
+        sys.stdout.flush()
+
+    def waits(self, run: PlannedRun) -> None:
+        """A run turned out to be another process's; said once."""
+        if run.name in self.runs:
+            self.say(f"{run.name}: another process has it, waiting")
+            del self.runs[run.name]
+
+    def ended(self, run: PlannedRun, code: int, tail: str) -> None:
+        """A run ended, well or not."""
+        self.runs.pop(run.name, None)
+        self.ended_count += 1
+        if code == 0:
+            self.say(f"{run.name}: {_last_words(tail)}")
+            return
+        self.failed_count += 1
+        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+        log = shown(run.folder / LOG)
+        self.say(f"{run.name}: FAILED ({how}), see {log}, which ends:")
+        self.say("\n".join(f"    {line}" for line in tail.splitlines()))
+        self.say(f"  to repeat it: {run.command_line()}")
+
+    def refresh(self) -> None:
+        """Show how far all are."""
+        lines = self._lines()
+        if self.live:
+            for bar, line in zip(self._bars, [*lines, *[""] * len(self._bars)], strict=False):
+                bar.set_description_str(line)
+        elif time.monotonic() - self._reported >= REPORT:
+            self._reported = time.monotonic()
+            self.say("\n".join(line for line in lines if line))
+
+    def _lines(self) -> list[str]:
+        lines = []
+        for run in self.runs.values():
+            try:
+                state = json.loads((run.folder / "progress.json").read_text())
+            except (OSError, ValueError):
+                continue
+            loss = state["validation_loss"]
+            lines.append(
+                f"  {run.name}: epoch {state['epoch']:.2f}"
+                + (f", validation {loss:.4g}" if loss is not None else "")
+                + f", at most {human_time(state['seconds_left'])} left"
+            )
+        failed = f", {self.failed_count} failed" if self.failed_count else ""
+        more = len(lines) - LINES
+        hidden = f", {more} of them not shown" if more > 0 else ""
+        head = (
+            f"{self.ended_count} of {self.total} runs ended{failed}, {len(lines)} going on{hidden}"
+        )
+        return [head, *lines[:LINES]]
+
+
+def _last_words(tail: str) -> str:
+    """From the log of a run that ended well: its status and best value."""
+    lines = [line.strip() for line in tail.splitlines()]
+    wanted = [
+        line
+        for line in lines
+        if line.startswith(("completed", "diverged", "interrupted", "best validation"))
+        or "done already" in line
+    ]
+    return "; ".join(wanted) or "ended"

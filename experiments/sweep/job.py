@@ -1,0 +1,102 @@
+"""One run of a sweep in a process of its own, on this machine or on a worker's.
+
+This module needs no other of the package: it travels to workers by value, so that these need
+nothing but the same file system.
+"""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+LOG = "log.txt"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+
+_running: set[subprocess.Popen] = set()
+
+
+class Job(NamedTuple):
+    """A run to be done.
+
+    Attributes:
+        name: For people, such as ``sgd/clipping_15 seed 0``.
+        command: The words of the command line, Python's path first.
+        root: Folder to run it in.
+        folder: Where its log and its progress are.
+        threads: Threads of its matrix products; ``None``: the cores shared among the threads of
+            the worker that does it.
+    """
+
+    name: str
+    command: list[str]
+    root: str
+    folder: str
+    threads: int | None
+
+    def on(self, device: str) -> "Job":
+        """The same on a device, ``cpu`` or the number of a GPU."""
+        return self._replace(command=[*self.command, "--device", device])
+
+
+def run_job(job: Job) -> tuple[int, str]:
+    """Run a job to its end.
+
+    The process gets a session of its own, so that Ctrl-C reaches it only through whoever runs the
+    sweep; and it stops by itself, with a snapshot, when this process is gone, as its standard
+    input then ends.
+
+    Returns:
+        The process's exit code, negative for the signal that killed it, and the last lines of
+        its log.
+    """
+    os.makedirs(job.folder, exist_ok=True)
+    log = Path(job.folder) / LOG
+    threads = str(job.threads or _share_of_worker())
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **dict.fromkeys(THREADS, threads)}
+    with open(log, "ab") as output:
+        start = output.tell()
+        process = subprocess.Popen(
+            job.command,
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=job.root,
+            env=environment,
+            start_new_session=True,
+        )
+        _running.add(process)
+        try:
+            code = process.wait()
+        finally:
+            _running.discard(process)
+            process.stdin.close()
+    return code, _tail(log, start)
+
+
+def stop_jobs() -> None:
+    """Ask all jobs of this process, once, to save a snapshot and end."""
+    while _running:
+        _running.pop().send_signal(signal.SIGTERM)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _share_of_worker() -> int:
+    from distributed import get_worker
+
+    return max(cores() // get_worker().state.nthreads, 1)
+
+
+def _tail(log: Path, start: int, lines: int = 12) -> str:
+    """The last lines written since ``start``; of a progress bar its last state."""
+    with open(log, "rb") as file:
+        file.seek(max(start, log.stat().st_size - 20_000))
+        text = file.read().decode(errors="replace")
+    kept = [line.rstrip("\r").rsplit("\r", 1)[-1].rstrip() for line in text.split("\n")]
+    return "\n".join([line for line in kept if line][-lines:])

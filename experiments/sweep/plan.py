@@ -1,0 +1,125 @@
+"""What a sweep has to run: all that has no finished result under just these conditions."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.config import Cell, load_config
+from experiments.cost import estimate_seconds, human_time, product_rate
+from experiments.paths import RESULTS, ROOT
+from experiments.results import is_done, result_file, work_folder
+from experiments.sweep.job import Job
+
+
+class PlannedRun(NamedTuple):
+    """A run of a sweep.
+
+    Attributes:
+        config_file: Name of the config, or the path of its file.
+        cell: Its cell.
+        seed: Its seed.
+        out: Folder of the results.
+        max_iterations: Where it stops, or ``None``.
+    """
+
+    config_file: str
+    cell: Cell
+    seed: int
+    out: Path
+    max_iterations: int | None
+
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.cell.name} seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        """Where its snapshots, log and progress are."""
+        return work_folder(self.out, self.cell, self.seed)
+
+    @property
+    def done(self) -> bool:
+        """Whether its result is there.
+
+        Raises:
+            ResultError: If a damaged one is.
+        """
+        return is_done(result_file(self.out, self.cell, self.seed), self.max_iterations)
+
+    def words(self) -> list[str]:
+        """Its command line after ``python -m experiments``."""
+        words = ["run", self.config_file, "--cell", self.cell.name, "--seed", str(self.seed)]
+        if self.out.resolve() != RESULTS.resolve():
+            words += ["--out", str(self.out.resolve())]
+        words += self.cell.set_words()
+        if self.max_iterations:
+            words += ["--max-iterations", str(self.max_iterations)]
+        return words
+
+    def command_line(self) -> str:
+        """What a person types to run just this one."""
+        return "python -m experiments " + shlex.join(self.words())
+
+    def job(self, snapshot_interval: float, threads: int | None) -> Job:
+        """The same as a job for a process of its own, whatever device it gets."""
+        command = [sys.executable, "-m", "experiments", *self.words(), "--stop-with-parent"]
+        command += ["--snapshot-interval", f"{snapshot_interval:g}"]
+        return Job(self.name, command, str(ROOT), str(self.folder.resolve()), threads)
+
+    def cost(self) -> float | None:
+        """Estimated seconds on this CPU, at most."""
+        return estimate_seconds(self.cell.conditions, product_rate(), self.max_iterations)
+
+
+def make_plan(
+    config_file: str,
+    pattern: str,
+    seeds: Sequence[int] | None,
+    settings: Sequence[str],
+    out: Path,
+    max_iterations: int | None,
+) -> list[PlannedRun]:
+    """All runs of a sweep, done or not, a seed of all cells before the next seed.
+
+    Args:
+        config_file: Name of the config, or the path of its file.
+        pattern: Shell pattern of its cells.
+        seeds: Which seeds; ``None``: as many as the config says.
+        settings: ``key=value`` settings of the command line.
+        out: Folder of the results.
+        max_iterations: Where each run stops, or ``None``.
+
+    Raises:
+        ConfigError: If the config is not valid, no cell matches or a setting is not valid.
+    """
+    config = load_config(config_file)
+    if config_file.endswith((".yaml", ".yml")):
+        config_file = str(Path(config_file).resolve())
+    cells = [cell.override(settings) for cell in config.select(pattern)]
+    return [
+        PlannedRun(config_file, cell, seed, out, max_iterations)
+        for seed in (range(config.runs) if seeds is None else seeds)
+        for cell in cells
+    ]
+
+
+def describe_plan(runs: Sequence[PlannedRun], jobs: int) -> str:
+    """The runs that are not done, with what each will cost, as text."""
+    missing = [run for run in runs if not run.done]
+    lines = [f"{runs[0].cell.config}:"]
+    costs = [run.cost() for run in missing]
+    width = max((len(run.name) for run in missing), default=0)
+    for run, cost in zip(missing, costs, strict=True):
+        partial = ", from a snapshot" if any(run.folder.glob("snapshot-*.npz")) else ""
+        lines.append(f"  {run.name:{width}}  at most about {human_time(cost)}{partial}")
+    done = len(runs) - len(missing)
+    total = sum(cost or 0 for cost in costs)
+    lines.append(
+        f"{len(missing)} to run, {done} done"
+        + (f"; one after the other at most about {human_time(total)} on this CPU" if total else "")
+        + (f", {jobs} at a time" if jobs > 1 else "")
+    )
+    return "\n".join(lines)

@@ -1,0 +1,58 @@
+"""``sweep --emit-slurm``: a job array for Slurm that needs no engine."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+
+from experiments.paths import ROOT
+from experiments.sweep.plan import PlannedRun
+
+TEMPLATE = """\
+#!/bin/bash
+# {count} runs of {config}, an array task each. Submit with: sbatch FILE
+# Adapt the lines below to your cluster (partition, account, a GPU: --gres=gpu:1).
+#SBATCH --job-name=grustab-{config}
+#SBATCH --array=0-{last}
+#SBATCH --cpus-per-task=2
+#SBATCH --mem=2G
+#SBATCH --time=12:00:00
+#SBATCH --output=slurm-%A_%a.log
+#SBATCH --open-mode=append
+# Two minutes before the time is up the run saves a snapshot and ends; it is then queued again.
+#SBATCH --signal=TERM@120
+#SBATCH --requeue
+
+runs=(
+{runs}
+)
+export OMP_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}} OPENBLAS_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}}
+cd {root} || exit 2
+eval "words=(${{runs[SLURM_ARRAY_TASK_ID]}})"
+srun {python} -m experiments "${{words[@]}}" --snapshot-interval {interval:g}{device}
+code=$?
+if [ $code -eq {interrupted} ]; then
+  scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
+fi
+exit $code
+"""
+
+
+def slurm_script(runs: Sequence[PlannedRun], device: str, snapshot_interval: float) -> str:
+    """A batch script with an array task for each run.
+
+    Args:
+        runs: What to run, at least one.
+        device: ``cpu``, or the number of a GPU as a task counts them.
+        snapshot_interval: Seconds between two snapshots of a run.
+    """
+    return TEMPLATE.format(
+        count=len(runs),
+        last=len(runs) - 1,
+        config=runs[0].cell.config,
+        runs="\n".join("  " + shlex.quote(shlex.join(run.words())) for run in runs),
+        root=shlex.quote(str(ROOT)),
+        python=shlex.quote(sys.executable),
+        interval=snapshot_interval,
+        device="" if device == "cpu" else f" --device {device}",
+        interrupted=130,
+    )
