@@ -435,7 +435,7 @@ BASE = load_config("main_music").cell("sgd/clipping_15").conditions.model_dump()
 OTHER = {
     "task": ("language", {"dataset": "synthetic", "batching": "stream"}),
     "dataset": ("synthetic", {}),
-    "batching": ("stream", {}),
+    "batching": ("tunes", {}),
     "dropout": (0.25, {}),
     "dropout_after": (["gru"], {}),
     "initial_std": (0.1, {}),
