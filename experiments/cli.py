@@ -1,4 +1,4 @@
-"""Command line: list, run, sweep, time, bench, table, figures."""
+"""Command line: list, run, sweep, time, bench, table, claims, figures."""
 
 import argparse
 import errno
@@ -173,6 +173,11 @@ def _parser() -> argparse.ArgumentParser:
     add_cells(sub)
     add_set(sub)
     add_out(sub, "folder of the results; the table is written there, too")
+
+    sub = command(
+        "claims", commands.claims_command, "The paper's claims, held against the results."
+    )
+    add_out(sub, "folder of the results; claims.md is written there, too")
 
     sub = command("figures", commands.figures_command, "Draw the figures from the results.")
     sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")

@@ -112,6 +112,13 @@ def table_command(options: argparse.Namespace) -> None:
     write_table(load_config(options.config), options.cells, options.set, _out(options))
 
 
+def claims_command(options: argparse.Namespace) -> None:
+    """The paper's claims."""
+    from experiments.claims import write_claims
+
+    write_claims(_out(options))
+
+
 def figures_command(options: argparse.Namespace) -> None:
     """All figures."""
     from experiments.bench.report import write_report

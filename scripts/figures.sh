@@ -7,7 +7,7 @@ case ${1:-} in
   -h | --help)
     echo "Usage: scripts/figures.sh"
     echo
-    echo "Redraws results/figures/*.png and results/*/table.md from the result files, in seconds."
+    echo "Redraws results/figures/*.png, results/*/table.md and results/claims.md from the result files, in seconds."
     exit 0 ;;
   '') ;;
   *) echo "error: unknown option $1, see scripts/figures.sh --help" >&2; exit 2 ;;
@@ -18,4 +18,5 @@ esac
 for config in configs/*.yaml; do
   "$python" -m experiments table "$(basename "$config" .yaml)" > /dev/null
 done
-echo "written: results/*/table.md"
+"$python" -m experiments claims > /dev/null
+echo "written: results/*/table.md, results/claims.md"

@@ -1,0 +1,173 @@
+"""What the results say to a claim: reproduced, not reproduced, or not enough runs."""
+
+import statistics
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.config import load_config
+from experiments.messages import perplexity
+from experiments.results import FINISHED, find_results
+from experiments.success import succeeded
+from experiments.timing_result import ratio, read_timing, timing_file
+
+REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
+NOT_ENOUGH = "not enough runs"
+
+
+class Verdict(NamedTuple):
+    """A verdict and the numbers behind it.
+
+    Attributes:
+        word: ``reproduced``, ``not reproduced`` or ``not enough runs``.
+        numbers: Ours, or what is missing, in a few words.
+    """
+
+    word: str
+    numbers: str
+
+
+class Evidence:
+    """The finished results in a folder, and the forms that claims have.
+
+    Args:
+        out: Folder of the results.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def runs(self, table: str, cell: str) -> list[dict[str, Any]]:
+        """Finished runs of a cell under the config's own conditions."""
+        results = find_results(self.out, load_config(table).cell(cell))
+        return [result for result in results if result["status"] in FINISHED]
+
+    def value(self, table: str, cell: str) -> float | None:
+        """Mean of the lowest validation values of the successful runs, as the table has it."""
+        good = [r for r in self.runs(table, cell) if succeeded(r)]
+        losses = [r["best"]["validation_loss"] for r in good]
+        if good and good[0]["conditions"]["task"] == "language":
+            losses = [perplexity(loss) for loss in losses]
+        return statistics.fmean(losses) if losses else None
+
+    def rate(self, table: str, cell: str) -> float:
+        """Share of the finished runs that succeeded; there has to be one."""
+        finished = self.runs(table, cell)
+        return sum(bool(succeeded(r)) for r in finished) / len(finished)
+
+    def _missing(self, table: str, cells: Iterable[str], runs: int = 1) -> Verdict | None:
+        short = {cell: len(self.runs(table, cell)) for cell in cells}
+        short = {cell: n for cell, n in short.items() if n < runs}
+        if not short:
+            return None
+        named = ", ".join(f"{cell} has {n} of {runs}" for cell, n in list(short.items())[:2])
+        more = f" and {len(short) - 2} more cells" if len(short) > 2 else ""
+        return Verdict(NOT_ENOUGH, f"{named}{more}")
+
+    def _rates(self, table: str, cells: Iterable[str]) -> dict[str, float]:
+        return {cell: self.rate(table, cell) for cell in cells}
+
+    def all_succeed(self, table: str, cells: Sequence[str], runs: int = 1) -> Verdict:
+        """Every run of every cell succeeds."""
+        rates = self._rates(table, [c for c in cells if self.runs(table, c)])
+        failing = {cell: rate for cell, rate in rates.items() if rate < 1}
+        if failing:  # one failure is enough, whatever is missing
+            return Verdict(NOT_REPRODUCED, _percent(failing))
+        return self._missing(table, cells, runs) or Verdict(REPRODUCED, "100 % of all runs")
+
+    def all_fail(self, table: str, cells: Sequence[str]) -> Verdict:
+        """No run of any cell succeeds."""
+        rates = self._rates(table, [c for c in cells if self.runs(table, c)])
+        if any(rates.values()):
+            return Verdict(NOT_REPRODUCED, _percent(rates))
+        return self._missing(table, cells) or Verdict(REPRODUCED, _percent(rates))
+
+    def some_fail(self, table: str, cells: Sequence[str], runs: int) -> Verdict:
+        """In each cell, at least one run fails."""
+        rates = self._rates(table, [c for c in cells if self.runs(table, c)])
+        if len(rates) == len(cells) and all(rate < 1 for rate in rates.values()):
+            return Verdict(REPRODUCED, _percent(rates))
+        missing = self._missing(table, [c for c in cells if rates.get(c, 1) == 1], runs)
+        return missing or Verdict(NOT_REPRODUCED, _percent(rates))
+
+    def fewer_succeed(
+        self, these: tuple[str, Sequence[str]], than: tuple[str, str], runs: int
+    ) -> Verdict:
+        """The success rate of each of these cells lies below that of the other one."""
+        missing = self._missing(than[0], [than[1]], runs) or self._missing(*these, runs)
+        if missing:
+            return missing
+        rates = {**self._rates(*these), than[1]: self.rate(*than)}
+        fewer = all(rates[cell] < rates[than[1]] for cell in these[1])
+        return Verdict(REPRODUCED if fewer else NOT_REPRODUCED, _percent(rates))
+
+    def is_lowest(self, table: str, cell: str, among: Sequence[str], place: int = 1) -> Verdict:
+        """At most ``place - 1`` of the other cells have a lower value; a failed one has none."""
+        missing = self._missing(table, among)
+        if missing:
+            return missing
+        values = {name: self.value(table, name) for name in among}
+        own = values.pop(cell)
+        order = sorted((value, name) for name, value in values.items() if value is not None)
+        lower = [(value, name) for value, name in order if own is None or value < own]
+        good = own is not None and len(lower) < place
+        shown = ([(own, cell)] if own is not None else []) + order[:3]
+        return Verdict(REPRODUCED if good else NOT_REPRODUCED, _list(sorted(shown)))
+
+    def all_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
+        """In each pair the first cell has the lower value; a failed second one counts as higher."""
+        return self._all_lower([((table, a), (table, b)) for a, b in pairs])
+
+    def all_lower_across(self, cell: tuple[str, str], others: tuple[str, Sequence[str]]) -> Verdict:
+        """A cell has a lower value than each of some cells of another table."""
+        return self._all_lower([(cell, (others[0], other)) for other in others[1]])
+
+    def _all_lower(self, pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]]) -> Verdict:
+        known = [(a, b) for a, b in pairs if self.runs(*a) and self.runs(*b)]
+        wrong = []
+        for a, b in known:
+            x, y = self.value(*a), self.value(*b)
+            if x is None or (y is not None and x >= y):
+                wrong.append(_list([(x, a[1]), (y, b[1])]))
+        if wrong:  # one is enough, whatever is missing
+            return Verdict(
+                NOT_REPRODUCED, f"{len(wrong)} of {len(known)} pairs otherwise: {'; '.join(wrong)}"
+            )
+        for a, b in pairs:
+            missing = self._missing(a[0], [a[1]]) or self._missing(b[0], [b[1]])
+            if missing:
+                return missing
+        return Verdict(REPRODUCED, f"all {len(pairs)} pairs")
+
+    def mean_norm_near(self, table: str, cells: Sequence[str], stated: float) -> Verdict:
+        """The mean gradient norm of each cell is within a factor of two of the stated one."""
+        missing = self._missing(table, cells)
+        if missing:
+            return missing
+        means = {
+            cell: statistics.fmean(r["gradient_mean"]["norm"] for r in self.runs(table, cell))
+            for cell in cells
+        }
+        near = all(stated / 2 <= mean <= stated * 2 for mean in means.values())
+        numbers = ", ".join(f"{cell} {mean:.3g}" for cell, mean in means.items())
+        return Verdict(REPRODUCED if near else NOT_REPRODUCED, numbers)
+
+    def no_slower(self, config: str, cell: str, reference: str) -> Verdict:
+        """At every point of training measured, an iteration takes no longer."""
+        found = read_timing(timing_file(self.out, load_config(config), {}))
+        if found is None:
+            return Verdict(NOT_ENOUGH, "not measured")
+        ratios = {p.name: ratio(p.cells[cell], p.cells[reference]) for p in found[0].points}
+        numbers = ", ".join(f"{name}: {value:.2f} times" for name, value in ratios.items())
+        good = all(value <= 1 for value in ratios.values())
+        return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
+
+
+def _list(values: Sequence[tuple[float | None, str]]) -> str:
+    return ", ".join(
+        f"{cell} {'failed' if value is None else f'{value:.4g}'}" for value, cell in values
+    )
+
+
+def _percent(rates: dict[str, float]) -> str:
+    return ", ".join(f"{cell} {100 * rate:.0f} %" for cell, rate in rates.items())

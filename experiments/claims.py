@@ -1,0 +1,179 @@
+"""``claims``: what the supplement claims, held against the results that are there."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.claim_evidence import Evidence, Verdict
+from experiments.files import write_file
+from experiments.markdown import markdown_table
+from experiments.paths import shown
+
+TABLE_1, TABLE_2, TABLE_3 = "table1_language", "table2_language_lr0.1", "table3_music"
+TABLE_4, TIMING = "table4_elementwise", "timing"
+PROJECTION, CLIPPING = "projection_0.2", {TABLE_1: "clipping_5", TABLE_3: "clipping_15"}
+ADAPTIVE = [f"{name}_{rate}" for name in ("adam", "rmsprop") for rate in ("1e-2", "1e-3", "1e-4")]
+METHODS = {TABLE_1: [*ADAPTIVE, "sgd_1.2", "sgd_1.1", "sgd_1.05"], TABLE_3: [*ADAPTIVE, "sgd"]}
+DELTAS, THRESHOLDS = ("0.2", "0.5", "0.8", "1.1", "1.4"), ("5", "10", "15", "20")
+
+
+class Claim(NamedTuple):
+    """A claim and how to check it.
+
+    Attributes:
+        source: Where it stands in the supplement.
+        text: The claim.
+        check: Its verdict over the results.
+    """
+
+    source: str
+    text: str
+    check: Callable[[Evidence], Verdict]
+
+
+def _ours(table: str) -> list[str]:
+    return [f"{method}/{PROJECTION}" for method in METHODS[table]]
+
+
+def _theirs(table: str) -> list[str]:
+    return [f"{method}/{CLIPPING[table]}" for method in METHODS[table]]
+
+
+def _pairs(table: str, methods: Sequence[str]) -> list[tuple[str, str]]:
+    return [(f"{m}/{PROJECTION}", f"{m}/{CLIPPING[table]}") for m in methods]
+
+
+def _deltas() -> list[str]:
+    return [f"sgd_0.1/projection_{delta}" for delta in DELTAS]
+
+
+def _thresholds() -> list[str]:
+    return [f"sgd_0.1/clipping_{threshold}" for threshold in THRESHOLDS]
+
+
+CLAIMS = [
+    Claim(
+        "Table 1",
+        "Clipping diverges (N/A) with Adam and RMSprop at 1e-2.",
+        lambda e: e.all_fail(TABLE_1, ["adam_1e-2/clipping_5", "rmsprop_1e-2/clipping_5"]),
+    ),
+    Claim(
+        "Table 1",
+        "P_δ with δ = 0.2 diverges nowhere.",
+        lambda e: e.all_succeed(TABLE_1, _ours(TABLE_1)),
+    ),
+    Claim(
+        "B.2, Table 1",
+        "SGD divided by 1.1 has the lowest perplexity of P_δ.",
+        lambda e: e.is_lowest(TABLE_1, f"sgd_1.1/{PROJECTION}", _ours(TABLE_1)),
+    ),
+    Claim(
+        "B.2, Table 1",
+        "SGD divided by 1.1 has the lowest perplexity of clipping.",
+        lambda e: e.is_lowest(TABLE_1, "sgd_1.1/clipping_5", _theirs(TABLE_1)),
+    ),
+    Claim(
+        "Table 1",
+        "With each schedule of SGD, P_δ has a lower perplexity than clipping.",
+        lambda e: e.all_lower(TABLE_1, _pairs(TABLE_1, ["sgd_1.2", "sgd_1.1", "sgd_1.05"])),
+    ),
+    Claim(
+        "Table 2",
+        "Every run of P_δ succeeds, whatever δ is.",
+        lambda e: e.all_succeed(TABLE_2, _deltas(), runs=10),
+    ),
+    Claim(
+        "Table 2",
+        "Some runs of clipping at 5 and at 20 fail.",
+        lambda e: e.some_fail(TABLE_2, ["sgd_0.1/clipping_5", "sgd_0.1/clipping_20"], runs=10),
+    ),
+    Claim(
+        "Table 2",
+        "P_δ has a lower perplexity with every δ than clipping with any threshold.",
+        lambda e: e.all_lower(TABLE_2, [(d, t) for d in _deltas() for t in _thresholds()]),
+    ),
+    Claim(
+        "B.2, Table 3",
+        "Adam at 1e-3 has the lowest loss of P_δ.",
+        lambda e: e.is_lowest(TABLE_3, f"adam_1e-3/{PROJECTION}", _ours(TABLE_3)),
+    ),
+    Claim(
+        "B.2, Table 3",
+        "SGD has the second lowest loss of P_δ (RMSprop at 1e-3 is printed as equal).",
+        lambda e: e.is_lowest(TABLE_3, f"sgd/{PROJECTION}", _ours(TABLE_3), place=2),
+    ),
+    Claim(
+        "B.2, Table 3",
+        "SGD has the lowest loss of clipping.",
+        lambda e: e.is_lowest(TABLE_3, "sgd/clipping_15", _theirs(TABLE_3)),
+    ),
+    Claim(
+        "Table 3",
+        "With each optimizer, P_δ has a lower loss than clipping.",
+        lambda e: e.all_lower(TABLE_3, _pairs(TABLE_3, METHODS[TABLE_3])),
+    ),
+    Claim(
+        "C, Table 4",
+        "Fewer runs succeed with elementwise clipping than with clipping of the norm at 5.",
+        lambda e: e.fewer_succeed(
+            (TABLE_4, [f"sgd_1.1/elementwise_{t}" for t in ("0.0015", "0.003", "0.0045", "0.006")]),
+            (TABLE_1, "sgd_1.1/clipping_5"),
+            runs=10,
+        ),
+    ),
+    Claim(
+        "C, Tables 1 and 4",
+        "Elementwise clipping has a higher perplexity than clipping of the norm at 5.",
+        lambda e: e.all_lower_across(
+            (TABLE_1, "sgd_1.1/clipping_5"),
+            (TABLE_4, [f"sgd_1.1/elementwise_{t}" for t in ("0.0015", "0.003", "0.0045", "0.006")]),
+        ),
+    ),
+    Claim(
+        "B",
+        "The average norm of the gradient is about 10 in language modelling (here: a factor of 2).",
+        lambda e: e.mean_norm_near(TABLE_1, ["sgd_1.1/clipping_5"], 10),
+    ),
+    Claim(
+        "B",
+        "The average norm of the gradient is about 30 in music modelling (here: a factor of 2).",
+        lambda e: e.mean_norm_near(TABLE_3, ["sgd/clipping_15", f"sgd/{PROJECTION}"], 30),
+    ),
+    Claim(
+        "main paper (unverified), as section D measured it",
+        "P_δ with truncated SVD takes no more time than clipping.",
+        lambda e: e.no_slower(TIMING, "sgd_1.1/projection_truncated", "sgd_1.1/clipping_5"),
+    ),
+]
+
+
+def write_claims(out: Path) -> None:
+    """Print the verdicts, and write them to ``claims.md``.
+
+    Args:
+        out: Folder of the results.
+
+    Raises:
+        grustab.errors.GrustabError: If a result file is not valid, or the file cannot be written.
+    """
+    text = format_claims(out)
+    print(text)
+    path = out / "claims.md"
+    write_file(path, text.encode())
+    print(f"written: {shown(path)}")
+
+
+def format_claims(out: Path) -> str:
+    """The claims with their verdicts, as Markdown."""
+    evidence = Evidence(out)
+    rows = []
+    for claim in CLAIMS:
+        verdict = claim.check(evidence)
+        rows.append([claim.text, claim.source, verdict.word, verdict.numbers])
+    table = markdown_table(["claim", "where", "verdict", "ours"], rows)
+    notes = [
+        "A verdict needs finished runs of every cell that the claim is about; a partial run never "
+        "counts. One run stands for a cell where the supplement does not say how many did.",
+        "Repeat: `python -m experiments claims`.",
+    ]
+    return "\n".join(["## The supplement's claims", "", *table, "", *(f"- {n}" for n in notes), ""])

@@ -1,0 +1,138 @@
+"""The verdicts on the supplement's claims, over made results."""
+
+import math
+
+import pytest
+
+from experiments.claim_evidence import NOT_ENOUGH, NOT_REPRODUCED, REPRODUCED, Evidence
+from experiments.claims import CLAIMS, TABLE_1, TABLE_3, format_claims
+from experiments.config import load_config
+
+
+@pytest.fixture
+def cells(store):
+    """Make finished results of cells: ``cells(table, {name: validation loss or None})``."""
+
+    def make(table, values, seed=0):
+        config = load_config(table)
+        for name, loss in values.items():
+            status = "diverged" if loss is None else "completed"
+            losses = (None,) if loss is None else (loss + 1, loss)
+            store(config.cell(name), seed, validation=losses, status=status, unigram=50.0)
+
+    return make
+
+
+@pytest.fixture
+def evidence(out):
+    return Evidence(out)
+
+
+def verdicts(out):
+    """Word by claim and place."""
+    made = Evidence(out)
+    return {(claim.source, claim.text): claim.check(made) for claim in CLAIMS}
+
+
+def test_without_results_nothing_is_decided(out):
+    found = verdicts(out)
+    assert {verdict.word for verdict in found.values()} == {NOT_ENOUGH}
+    assert len(found) == len(CLAIMS)  # no two alike
+
+
+def test_table_3_as_published_reproduces_every_claim_on_its_losses(out, cells):
+    config = load_config(TABLE_3)
+    cells(TABLE_3, {name: cell.published.value for name, cell in config.cells.items()})
+    found = {key: v for key, v in verdicts(out).items() if "Table 3" in key[0]}
+    assert len(found) == 4
+    assert {verdict.word for verdict in found.values()} == {REPRODUCED}
+
+
+def test_table_1_as_published_reproduces_every_claim_on_it(out, cells):
+    config = load_config(TABLE_1)
+    published = {name: cell.published.value for name, cell in config.cells.items()}
+    cells(TABLE_1, {name: value and math.log(value) for name, value in published.items()})
+    found = {key: v for key, v in verdicts(out).items() if key[0] in ("Table 1", "B.2, Table 1")}
+    assert len(found) == 5
+    assert {verdict.word for verdict in found.values()} == {REPRODUCED}
+
+
+def test_one_pair_otherwise_is_enough_to_refute(evidence, cells):
+    cells(TABLE_3, {"sgd/projection_0.2": 4.0, "sgd/clipping_15": 3.5})
+    pairs = [
+        ("adam_1e-3/projection_0.2", "adam_1e-3/clipping_15"),
+        ("sgd/projection_0.2", "sgd/clipping_15"),
+    ]
+    verdict = evidence.all_lower(TABLE_3, pairs)
+    assert verdict.word == NOT_REPRODUCED
+    assert "sgd/projection_0.2 4, sgd/clipping_15 3.5" in verdict.numbers
+    assert evidence.all_lower(TABLE_3, pairs[:1]).word == NOT_ENOUGH
+
+
+def test_equal_values_are_not_lower(evidence, cells):
+    cells(TABLE_3, {"sgd/projection_0.2": 4.0, "sgd/clipping_15": 4.0})
+    pair = [("sgd/projection_0.2", "sgd/clipping_15")]
+    assert evidence.all_lower(TABLE_3, pair).word == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "word"),
+    [(4.0, None, REPRODUCED), (None, 4.0, NOT_REPRODUCED), (None, None, NOT_REPRODUCED)],
+)
+def test_a_failed_run_is_worse_than_any_value(evidence, cells, ours, theirs, word):
+    cells(TABLE_3, {"sgd/projection_0.2": ours, "sgd/clipping_15": theirs})
+    pair = [("sgd/projection_0.2", "sgd/clipping_15")]
+    assert evidence.all_lower(TABLE_3, pair).word == word
+
+
+@pytest.mark.parametrize(("place", "word"), [(1, NOT_REPRODUCED), (2, REPRODUCED)])
+def test_a_place_counts_only_what_is_really_lower(evidence, cells, place, word):
+    values = {"sgd/clipping_15": 3.4, "adam_1e-3/clipping_15": 3.3, "rmsprop_1e-3/clipping_15": 3.4}
+    cells(TABLE_3, values)
+    verdict = evidence.is_lowest(TABLE_3, "sgd/clipping_15", list(values), place)
+    assert verdict.word == word
+    assert verdict.numbers.startswith("adam_1e-3/clipping_15 3.3")
+
+
+def test_one_failure_refutes_that_all_succeed_and_ten_runs_are_asked_for(evidence, cells):
+    name = "sgd/projection_0.2"
+    for seed in range(9):
+        cells(TABLE_3, {name: 4.0}, seed)
+    assert evidence.all_succeed(TABLE_3, [name], runs=10).word == NOT_ENOUGH
+    cells(TABLE_3, {name: None}, 9)
+    assert evidence.all_succeed(TABLE_3, [name], runs=10).word == NOT_REPRODUCED
+    assert evidence.some_fail(TABLE_3, [name], runs=10).word == REPRODUCED
+    assert evidence.all_fail(TABLE_3, [name]).word == NOT_REPRODUCED
+    assert "90 %" in evidence.all_succeed(TABLE_3, [name]).numbers
+
+
+def test_a_partial_run_never_counts(evidence, store):
+    cell = load_config(TABLE_3).cell("sgd/projection_0.2")
+    store(cell, status="interrupted")
+    assert evidence.all_succeed(TABLE_3, [cell.name]).word == NOT_ENOUGH
+
+
+def test_runs_under_other_conditions_never_count(evidence, store):
+    cell = load_config(TABLE_3).cell("sgd/projection_0.2").override(["units=7"])
+    store(cell)
+    assert evidence.all_succeed(TABLE_3, [cell.name]).word == NOT_ENOUGH
+
+
+def test_every_cell_that_a_claim_names_exists(out, cells):
+    for table in (TABLE_1, TABLE_3):
+        cells(table, dict.fromkeys(load_config(table).cells, 4.0))
+    verdicts(out)  # an unknown name raises
+
+
+def test_the_command_prints_and_writes_all_claims(call, out):
+    code, text, err = call("claims", "--out", out)
+    assert (code, err) == (0, "")
+    written = (out / "claims.md").read_text()
+    assert written == format_claims(out)
+    assert all(claim.text in written and claim.text in text for claim in CLAIMS)
+
+
+def test_a_damaged_result_is_one_sentence(refused, store, out):
+    path = store(load_config(TABLE_3).cell("sgd/projection_0.2"))
+    path.write_text("{")
+    assert "not valid JSON" in refused("claims", "--out", out)
