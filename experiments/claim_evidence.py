@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,11 +37,15 @@ class Evidence:
 
     def __init__(self, out: Path) -> None:
         self.out = out
+        self._runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        self._config = cache(load_config)
 
     def runs(self, table: str, cell: str) -> list[dict[str, Any]]:
         """Finished runs of a cell under the config's own conditions."""
-        results = find_results(self.out, load_config(table).cell(cell))
-        return [result for result in results if result["status"] in FINISHED]
+        if (table, cell) not in self._runs:
+            results = find_results(self.out, self._config(table).cell(cell))
+            self._runs[table, cell] = [r for r in results if r["status"] in FINISHED]
+        return self._runs[table, cell]
 
     def value(self, table: str, cell: str) -> float | None:
         """Mean of the lowest validation values of the successful runs, as the table has it."""
@@ -154,7 +159,7 @@ class Evidence:
 
     def no_slower(self, config: str, cell: str, reference: str) -> Verdict:
         """At every point of training measured, an iteration takes no longer."""
-        found = read_timing(timing_file(self.out, load_config(config), {}))
+        found = read_timing(timing_file(self.out, self._config(config), {}))
         if found is None:
             return Verdict(NOT_ENOUGH, "not measured")
         ratios = {p.name: ratio(p.cells[cell], p.cells[reference]) for p in found[0].points}

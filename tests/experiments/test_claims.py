@@ -94,11 +94,11 @@ def test_a_place_counts_only_what_is_really_lower(evidence, cells, place, word):
     assert verdict.numbers.startswith("adam_1e-3/clipping_15 3.3")
 
 
-def test_one_failure_refutes_that_all_succeed_and_ten_runs_are_asked_for(evidence, cells):
+def test_one_failure_refutes_that_all_succeed_and_ten_runs_are_asked_for(out, evidence, cells):
     name = "sgd/projection_0.2"
     for seed in range(9):
         cells(TABLE_3, {name: 4.0}, seed)
-    assert evidence.all_succeed(TABLE_3, [name], runs=10).word == NOT_ENOUGH
+    assert Evidence(out).all_succeed(TABLE_3, [name], runs=10).word == NOT_ENOUGH
     cells(TABLE_3, {name: None}, 9)
     assert evidence.all_succeed(TABLE_3, [name], runs=10).word == NOT_REPRODUCED
     assert evidence.some_fail(TABLE_3, [name], runs=10).word == REPRODUCED
