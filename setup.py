@@ -17,6 +17,7 @@ setup(
         "chainer>=7.8.1,<8",
         "fbpca>=1.0,<2",
         "filelock>=3.15",
+        "markdown>=3.4",
         "matplotlib>=3.8",
         "numpy>=1.26,<3",
         "pydantic>=2.5,<3",

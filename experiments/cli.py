@@ -1,4 +1,4 @@
-"""Command line: list, run, sweep, time, bench, table, claims, figures."""
+"""Command line: list, run, sweep, time, bench, table, claims, report, figures."""
 
 import argparse
 import errno
@@ -178,6 +178,9 @@ def _parser() -> argparse.ArgumentParser:
         "claims", commands.claims_command, "The paper's claims, held against the results."
     )
     add_out(sub, "folder of the results; claims.md is written there, too")
+
+    sub = command("report", commands.report_command, "All tables and figures on one page of HTML.")
+    add_out(sub, "folder of the results; report.html is written there, too")
 
     sub = command("figures", commands.figures_command, "Draw the figures from the results.")
     sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")

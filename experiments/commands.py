@@ -119,6 +119,13 @@ def claims_command(options: argparse.Namespace) -> None:
     write_claims(_out(options))
 
 
+def report_command(options: argparse.Namespace) -> None:
+    """The page with everything."""
+    from experiments.report import write_report
+
+    write_report(_out(options))
+
+
 def figures_command(options: argparse.Namespace) -> None:
     """All figures."""
     from experiments.bench.report import write_report

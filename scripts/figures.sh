@@ -7,7 +7,7 @@ case ${1:-} in
   -h | --help)
     echo "Usage: scripts/figures.sh"
     echo
-    echo "Redraws results/figures/*.png, results/*/table.md and results/claims.md from the result files, in seconds."
+    echo "Redraws results/figures/*.png, results/*/table.md, results/claims.md and results/report.html from the result files, in seconds."
     exit 0 ;;
   '') ;;
   *) echo "error: unknown option $1, see scripts/figures.sh --help" >&2; exit 2 ;;
@@ -20,3 +20,4 @@ for config in configs/*.yaml; do
 done
 "$python" -m experiments claims > /dev/null
 echo "written: results/*/table.md, results/claims.md"
+"$python" -m experiments report

@@ -1,0 +1,174 @@
+"""``report``: everything in ``results/`` on one page of HTML that needs no network."""
+
+import base64
+import html
+from pathlib import Path
+
+import markdown
+
+from experiments.claims import format_claims
+from experiments.config import Config, config_names, load_config
+from experiments.files import write_file
+from experiments.paths import shown
+from experiments.results import FINISHED, find_results
+from experiments.table import format_table
+
+#: Order of the page; configs that are not named here come last.
+ORDER = (
+    "table1_language",
+    "table2_language_lr0.1",
+    "table3_music",
+    "table4_elementwise",
+    "timing",
+    "main_language",
+    "main_music",
+)
+FIGURES = {
+    "published": "Ours beside the published values",
+    "learning_curves": "Validation value over the epochs",
+    "dynamics": "Gradient norm, and spectral radius of the Jacobian at h = 0",
+    "iteration": "Parts of an iteration",
+    "scaling": "Cost of an iteration as sizes grow",
+}
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.55 Georgia, 'Times New Roman', serif; color: #1d2430; background: #fff;
+  margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; overflow-wrap: break-word; }
+h1, h2, th, nav, figcaption, .verdict { font-family: system-ui, Helvetica, sans-serif; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
+h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .6rem;
+  border-top: 1px solid #d5dae2; }
+nav { font-size: .9rem; } nav a { margin-right: 1rem; white-space: nowrap; }
+a { color: #1b5c94; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font: 14px/1.4 system-ui, Helvetica, sans-serif;
+  margin: .8rem 0; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; }
+th { border-bottom: 2px solid #1d2430; } td { border-bottom: 1px solid #e5e8ee; }
+code { font: .86em ui-monospace, Menlo, Consolas, monospace; background: #f2f4f7;
+  padding: .1em .3em; }
+ul { padding-left: 1.2rem; font-size: .92rem; color: #3d4757; }
+figure { margin: 1.2rem 0; } img { max-width: 100%; height: auto; }
+figcaption { font-size: .85rem; color: #3d4757; }
+.verdict { font-weight: 600; white-space: nowrap; }
+.yes { color: #1d7a46; } .no { color: #b3321f; } .open { color: #6b7280; font-weight: 400; }
+@media print { nav { display: none; } body { font-size: 10.5pt; max-width: none; padding: 0; }
+  table { font-size: 8pt; } .scroll { overflow: visible; } figure, tr { break-inside: avoid; }
+  h2 { break-after: avoid; } }
+"""
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>grustab: what was reproduced</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+INTRODUCTION = """\
+# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced
+
+This page holds every table and figure that the committed results allow, beside the numbers that the
+supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. Conditions that the paper
+leaves open, or that nobody could check against its main text, are named below each table.
+`scripts/figures.sh` rebuilds the page from the result files, without data and without network.
+"""
+VERDICTS = {"reproduced": "yes", "not reproduced": "no", "not enough runs": "open"}
+
+
+def write_report(out: Path) -> None:
+    """Write ``report.html``.
+
+    Args:
+        out: Folder of the results, with the figures drawn.
+
+    Raises:
+        grustab.errors.GrustabError: If a result file is not valid, or the page cannot be written.
+    """
+    path = out / "report.html"
+    write_file(path, make_report(out).encode())
+    print(f"written: {shown(path)}")
+
+
+def make_report(out: Path) -> str:
+    """The page; equal results give an equal page."""
+    names = [*ORDER, *(name for name in config_names() if name not in ORDER)]
+    configs = [load_config(name) for name in names]
+    sections = {"run": ("What was run", _runs(configs, out))}
+    sections["claims"] = ("The supplement's claims", _html(_without_title(format_claims(out))))
+    for config in configs:
+        text = _html(_without_title(format_table(config, list(config.cells.values()), out)))
+        sections[config.name] = (config.title, text + _figures(out, config.name))
+    for name, title in (("bench", "Speed of this package"), ("faults", "Faults survived")):
+        table = out / name / "table.md"
+        if table.exists():
+            text = _html(_without_title(table.read_text(encoding="utf-8")))
+            sections[name] = (title, text + _figures(out, name))
+    links = "".join(
+        f'<a href="#{key}">{html.escape(title.partition(":")[0])}</a>'
+        for key, (title, _) in sections.items()
+    )
+    parts = [_html(INTRODUCTION), f"<nav>{links}</nav>"]
+    for key, (title, text) in sections.items():
+        parts.append(f'<section id="{key}"><h2>{html.escape(title)}</h2>{text}</section>')
+    return PAGE.format(style=STYLE, body="\n".join(parts))
+
+
+def _runs(configs: list[Config], out: Path) -> str:
+    """How much of each config is there, and the command for the rest."""
+    lines = ["| config | cells with a finished run | partial | not run | command |"]
+    lines.append("| --- | --- | --- | --- | --- |")
+    for config in configs:
+        if config.report == "seconds_per_iteration":
+            continue
+        statuses = [
+            {result["status"] for result in find_results(out, cell)}
+            for cell in config.cells.values()
+        ]
+        finished = sum(bool(status & set(FINISHED)) for status in statuses)
+        none = sum(not status for status in statuses)
+        lines.append(
+            f"| [{config.name}](#{config.name}) | {finished} of {len(statuses)} "
+            f"| {len(statuses) - finished - none} | {none} "
+            f"| `scripts/reproduce.sh {config.name}` |"
+        )
+    return _html("\n".join(lines))
+
+
+def _figures(out: Path, name: str) -> str:
+    """The figures of a config, inline."""
+    parts = []
+    for path in sorted((out / "figures").glob(f"{name}_*.png")):
+        kind = path.stem.removeprefix(f"{name}_")
+        caption = next((text for key, text in FIGURES.items() if kind.startswith(key)), kind)
+        group = kind.removeprefix("dynamics_") if kind.startswith("dynamics_") else ""
+        caption = html.escape(f"{caption}{f': {group}' if group else ''}.")
+        data = base64.b64encode(path.read_bytes()).decode()
+        parts.append(
+            f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+    return "\n".join(parts)
+
+
+def _without_title(text: str) -> str:
+    """Markdown without its heading: the section has one."""
+    first, _, rest = text.partition("\n")
+    return rest if first.startswith("#") else text
+
+
+def _html(text: str) -> str:
+    page = markdown.markdown(text, extensions=["tables", "sane_lists"])
+    page = page.replace("<table>", '<div class="scroll"><table>').replace(
+        "</table>", "</table></div>"
+    )
+    page = page.replace("P_δ", "P<sub>δ</sub>")
+    for word, kind in VERDICTS.items():
+        page = page.replace(
+            f"<td>{word}</td>", f'<td><span class="verdict {kind}">{word}</span></td>'
+        )
+    return page

@@ -1,0 +1,97 @@
+"""The page with everything."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from experiments.config import config_names, load_config
+from experiments.report import make_report
+
+
+class Tags(HTMLParser):
+    """Collects what a page links to and whether its tags match."""
+
+    EMPTY = ("meta", "img", "br", "hr", "link")
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.links, self.sources = [], set(), [], []
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.ids.add(attributes.get("id"))
+        self.links += [attributes["href"]] if "href" in attributes else []
+        self.sources += [attributes["src"]] if "src" in attributes else []
+        if tag not in self.EMPTY:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def parsed(page):
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    return tags
+
+
+def test_it_has_a_section_for_each_config_and_every_link_leads_somewhere(out):
+    tags = parsed(make_report(out))
+    assert {*config_names(), "run", "claims"} <= tags.ids
+    assert {link.removeprefix("#") for link in tags.links} <= tags.ids
+
+
+def test_it_needs_no_network(out, store, call):
+    store(load_config("demo").cell("sgd/clipping_20"))
+    call("figures", "demo", "--out", out)
+    page = make_report(out)
+    sources = parsed(page).sources
+    assert sources
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert not re.search(r"(src|href)=.(https?:|//)|@import|url\(", page)
+
+
+def test_equal_results_give_an_equal_page(out, store):
+    store(load_config("table3_music").cell("sgd/projection_0.2"))
+    assert make_report(out) == make_report(out)
+
+
+def test_it_says_what_was_run_what_not_and_how_to(out, store):
+    config = load_config("table3_music")
+    store(config.cell("sgd/projection_0.2"))
+    store(config.cell("sgd/clipping_15"), status="interrupted")
+    page = make_report(out)
+    row = next(
+        line for line in page.split("<tr>") if 'href="#table3_music"' in line and "<td>" in line
+    )
+    assert [re.sub("<.*?>", "", cell) for cell in row.split("</td>")][1:5] == [
+        "\n1 of 14",
+        "\n1",
+        "\n12",
+        "\nscripts/reproduce.sh table3_music",
+    ]
+    assert 'class="verdict open">not enough runs<' in page
+
+
+@pytest.mark.parametrize("name", ["bench", "faults"])
+def test_other_tables_are_taken_in_where_they_are_there(out, name):
+    assert f'id="{name}"' not in make_report(out)
+    (out / name).mkdir(parents=True)
+    (out / name / "table.md").write_text("## Title\n\n| a & b |\n| --- |\n| <x> 1 |\n")
+    page = make_report(out)
+    assert f'id="{name}"' in page
+    assert "a &amp; b" in page
+
+
+def test_the_command_writes_it(call, out):
+    code, text, err = call("report", "--out", out)
+    assert (code, err) == (0, "")
+    assert "report.html" in text
+    assert (out / "report.html").read_text(encoding="utf-8") == make_report(out)
+
+
+def test_a_damaged_result_is_one_sentence(refused, store, out):
+    store(load_config("demo").cell("sgd/clipping_20")).write_text("{")
+    assert "not valid JSON" in refused("report", "--out", out)
