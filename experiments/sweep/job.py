@@ -52,8 +52,11 @@ def run_job(job: Job) -> tuple[int, str]:
     """
     os.makedirs(job.folder, exist_ok=True)
     log = Path(job.folder) / LOG
-    threads = str(job.threads or _share_of_worker())
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **dict.fromkeys(THREADS, threads)}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    if job.threads:  # what the person has set is respected
+        environment = {**dict.fromkeys(THREADS, str(job.threads)), **environment}
+    else:  # a worker's variables are Dask's
+        environment |= dict.fromkeys(THREADS, str(_share_of_worker()))
     with open(log, "ab") as output:
         start = output.tell()
         process = subprocess.Popen(
