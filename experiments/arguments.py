@@ -90,3 +90,11 @@ def seconds(text: str) -> float:
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
     return number
+
+
+def devices(text: str) -> list[str]:
+    """``cpu``, or numbers of GPUs."""
+    found = text.split(",")
+    if found != ["cpu"] and not all(word.isascii() and word.isdigit() for word in found):
+        raise argparse.ArgumentTypeError(f"expected cpu, or GPUs such as 0 or 0,1, got {text!r}")
+    return found

@@ -13,6 +13,7 @@ from experiments.arguments import (
     add_out,
     add_seeds,
     add_set,
+    devices,
     natural,
     positive,
 )
@@ -114,7 +115,11 @@ def _parser() -> argparse.ArgumentParser:
         "--jobs", type=positive, default=1, metavar="N", help="runs at a time; default: 1"
     )
     sub.add_argument(
-        "--device", default="cpu", metavar="D", help="cpu (default), or GPUs such as 0 or 0,1"
+        "--device",
+        type=devices,
+        default=["cpu"],
+        metavar="D",
+        help="cpu (default), or GPUs such as 0 or 0,1",
     )
     sub.add_argument(
         "--jobs-per-device", type=positive, default=1, metavar="N", help="runs a GPU; default: 1"

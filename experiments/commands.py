@@ -54,7 +54,8 @@ def sweep_command(options: argparse.Namespace) -> int:
     runs = make_plan(
         options.config, options.cells, options.seeds, options.set, out, options.max_iterations
     )
-    devices = options.device.split(",")
+    missing = [run for run in runs if not run.done]
+    devices = options.device
     jobs = options.jobs if devices == ["cpu"] else len(devices) * options.jobs_per_device
     if options.dry_run:
         print(describe_plan(runs, jobs))
@@ -62,22 +63,21 @@ def sweep_command(options: argparse.Namespace) -> int:
     if options.emit_slurm:
         from experiments.sweep.slurm import slurm_script
 
-        missing = [run for run in runs if not run.done]
         print(slurm_script(missing or runs, devices[0], options.snapshot_interval), end="")
         return 0
     if devices != ["cpu"]:
         from experiments.device import DeviceError, find_device
 
-        if options.scheduler and len(devices) > 1:
-            raise DeviceError(f"--device {options.device}: expected one device with --scheduler")
-        for device in [] if options.scheduler else devices:
+        if options.scheduler is not None and len(devices) > 1:
+            raise DeviceError("--device: expected one device with --scheduler")
+        for device in [] if options.scheduler is not None else devices:
             find_device(device)
     from experiments.sweep.driver import run_sweep
 
-    for run in runs:
+    for run in missing:
         check_writable(run.folder / "log.txt")
     print(describe_plan(runs, jobs), flush=True)
-    done = run_sweep(runs, jobs, devices, options.snapshot_interval, options.scheduler)
+    done = run_sweep(missing, jobs, devices, options.snapshot_interval, options.scheduler)
     return 0 if done else 1
 
 

@@ -69,6 +69,13 @@ def product_rate() -> float:
     return 2 * len(a) ** 3 / best
 
 
+def at_most(seconds: float | None) -> str:
+    """Such as ``at most about 12 min``."""
+    if seconds is not None and seconds < 1:
+        return "at most a second"
+    return f"at most about {human_time(seconds)}"
+
+
 def human_time(seconds: float | None) -> str:
     """Such as ``45 s``, ``12 min``, ``7.5 h``, or ``unknown``."""
     if seconds is None:

@@ -51,7 +51,8 @@ def interruptible() -> Iterator[Interruption]:
         if state.requested and (not state.patient or time.monotonic() - first < TOGETHER):
             return
         for number in taken:
-            signal.signal(number, signal.SIG_IGN)
+            # Not SIG_IGN, which processes started from here would inherit.
+            signal.signal(number, lambda *_: None)
         state.requested = True
         raise KeyboardInterrupt
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.config import Cell, Config
-from experiments.cost import estimate_seconds, human_time, product_rate
+from experiments.cost import at_most, estimate_seconds, human_time, product_rate
 from experiments.results import FINISHED, find_results
 
 
@@ -33,5 +33,5 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     head = f"{config.name}: {config.title}"
-    total = f"to run: {missing}, at most about {human_time(seconds)}" if missing else "all done"
+    total = f"to run: {missing}, {at_most(seconds)}" if missing else "all done"
     return "\n  ".join([head, *lines, total]) + "\n"

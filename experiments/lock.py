@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -10,6 +10,9 @@ from filelock import FileLock, Timeout
 from experiments.files import StorageError
 from experiments.paths import shown
 from grustab.errors import GrustabError
+
+#: How far the run is, by whoever holds its lock.
+PROGRESS = "progress.json"
 
 
 class LockedError(GrustabError):
@@ -34,6 +37,9 @@ def run_lock(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None
     try:
+        # What a process left that was killed is not this one's.
+        with suppress(OSError):
+            (folder / PROGRESS).unlink(missing_ok=True)
         yield
     finally:
         lock.release()
@@ -41,6 +47,6 @@ def run_lock(folder: Path) -> Iterator[None]:
 
 def _holder(folder: Path) -> str:
     try:
-        return str(json.loads((folder / "progress.json").read_text())["process"])
+        return str(json.loads((folder / PROGRESS).read_text())["process"])
     except (OSError, ValueError, KeyError, TypeError):  # it has only just begun
         return "another process"

@@ -13,6 +13,8 @@ from chainer import training
 from chainer.training import extensions
 from tqdm import tqdm
 
+from experiments.lock import PROGRESS
+
 
 class TrainingBar(training.Extension):
     """What is done of what is planned, the losses, and the time left, on standard error.
@@ -84,7 +86,7 @@ class ProgressFile(training.Extension):
     def __init__(
         self, folder: Path, epochs: int, iterations: int | None = None, interval: float = 5.0
     ) -> None:
-        self.path = folder / "progress.json"
+        self.path = folder / PROGRESS
         self.epochs, self.iterations, self.interval = epochs, iterations, interval
         self.validation: float | None = None
         self._first: tuple[float, float] | None = None

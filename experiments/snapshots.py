@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import time
-import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 #: Changes whenever what a run saves changes its form or its meaning.
 FORMAT = 1
 KEPT = 2
+#: Differing keys that a refusal names.
+NAMED = 4
 _MANIFEST, _NONE = "manifest", "none"
 
 
@@ -72,8 +73,10 @@ class Snapshots:
         digest = hashlib.sha256(content.getbuffer()).hexdigest()
         path = self.folder / f"snapshot-{run.updater.iteration:08d}-{digest[:16]}.npz"
         write_file(path, content.getbuffer())
-        others = [other for other in self._newest_first() if other != path]
-        self._remove(others[KEPT - 1 :])
+        # Of those there are, only older ones can be worth more than their place: a newer one was
+        # passed over as damaged.
+        older = [other for other in self._newest_first() if other.name < path.name]
+        self._remove([o for o in self._newest_first() if o != path and o not in older[: KEPT - 1]])
         return path
 
     def resume(self, run: "Run") -> bool:
@@ -132,22 +135,29 @@ class Snapshots:
             manifest = json.loads(str(state.pop(_MANIFEST)))
             state |= {key: np.asarray(None) for key in json.loads(str(state.pop(_NONE)))}
             differing = list(self._differing(manifest))
-        except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile):
+        except Exception:  # zip files and arrays have many ways not to be what they seem
             raise SnapshotError(
                 f"{shown(path)}: not a snapshot of this program, delete it or run with --force"
             ) from None
         if differing:
+            more = f" and {len(differing) - NAMED} more" if len(differing) > NAMED else ""
             raise SnapshotError(
-                f"{shown(path)}: a snapshot of another run ({'; '.join(differing)}), move it away "
-                "or run with --force to begin anew"
+                f"{shown(path)}: a snapshot of another run ({'; '.join(differing[:NAMED])}{more}), "
+                "move it away or run with --force to begin anew"
             )
         return state
 
     def _differing(self, manifest: dict[str, Any]) -> Iterator[str]:
-        for key in sorted({*self.manifest, *manifest}):
+        for key in {**self.manifest, **manifest}:
             there, here = manifest.get(key), self.manifest.get(key)
             if there != here:
-                yield f"{key}: {json.dumps(there)} there, {json.dumps(here)} here"
+                name = key if key.isidentifier() else json.dumps(key)
+                values = f"{_brief(json.dumps(there))} there, {_brief(json.dumps(here))} here"
+                yield f"{_brief(name)}: {values}"
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 40 else text[:37] + "..."
 
 
 class SnapshotExtension(training.Extension):
@@ -164,8 +174,8 @@ class SnapshotExtension(training.Extension):
 
     def __init__(self, snapshots: Snapshots, run: "Run", interval: float) -> None:
         self.snapshots, self.run, self.interval = snapshots, run, interval
-        self.seconds = 0.0
         self._last = time.perf_counter()
+        self._iteration: int | None = None
 
     def trigger(self, trainer: training.Trainer) -> bool:
         """Whether it is time."""
@@ -173,10 +183,11 @@ class SnapshotExtension(training.Extension):
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Write one; where the disk does not take it, say so and go on."""
-        start = time.perf_counter()
+        if self.run.updater.iteration == self._iteration:
+            return  # it is there
         try:
             self.snapshots.write(self.run)
+            self._iteration = self.run.updater.iteration
         except StorageError as error:
             print(f"warning: no snapshot, the earlier ones are kept: {error}", flush=True)
         self._last = time.perf_counter()
-        self.seconds += self._last - start

@@ -1,5 +1,7 @@
 """Runs of a sweep on the workers of a Dask cluster that is there already."""
 
+import re
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -9,12 +11,11 @@ import cloudpickle
 from distributed import Client
 
 from experiments.sweep import job as job_module
+from experiments.sweep.driver import ClusterError
 from experiments.sweep.job import Job, run_job
-from grustab.errors import GrustabError
 
-
-class ClusterError(GrustabError):
-    """The cluster cannot be used."""
+#: Protocol, host (a name, or an address, in brackets where it has colons), port.
+ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://([\w.-]+|\[[\da-fA-F:.]+\]):\d+", re.ASCII)
 
 
 @contextmanager
@@ -30,30 +31,38 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
         device: ``cpu``, or the number of a GPU as each worker counts them.
 
     Raises:
-        ClusterError: If no scheduler answers.
+        ClusterError: If that is no address, or no scheduler answers.
     """
+    wanted = "expected the address of a running Dask scheduler such as tcp://HOST:8786"
+    if not ADDRESS.fullmatch(address):
+        raise ClusterError(f"--scheduler {address}: not an address, {wanted}")
     try:
         client = Client(address, timeout=10, name="grustab", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(
-            f"--scheduler {address}: cannot be reached ({reason}), expected the address of a "
-            "running Dask scheduler such as tcp://HOST:8786"
+            f"--scheduler {address}: cannot be reached ({reason}), {wanted}"
         ) from None
     # The functions travel by value, so that workers need not import this package.
     cloudpickle.register_pickle_by_value(job_module)
     try:
         executor = client.get_executor(pure=False)
+        commands: list[list[str]] = []
+        asked: dict[str, list[int]] = {}
 
         def start(job: Job) -> Future:
-            return executor.submit(run_job, job.on(device))
-
-        asked: list[bool] = []
+            job = job.on(device)
+            commands.append(job.command)
+            return executor.submit(run_job, job)
 
         def stop() -> None:
-            if not asked:
-                asked.append(True)
-                client.run(_end_children)
+            while True:
+                living = client.run(_end_jobs, commands, asked, on_error="ignore")
+                for worker, pids in living.items():
+                    asked[worker] = [*asked.get(worker, []), *pids]
+                if not any(living.values()):
+                    return
+                time.sleep(0.3)
 
         yield start, stop
     finally:
@@ -61,10 +70,20 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
         client.close()
 
 
-def _end_children() -> None:
-    """Ask the jobs of a worker to save a snapshot and end."""
+def _end_jobs(
+    commands: list[list[str]], asked: dict[str, list[int]], dask_worker: Any
+) -> list[int]:
+    """Ask jobs of a worker, each once, to save a snapshot and end; which ones are still there."""
     import psutil
 
+    living = []
     for child in psutil.Process().children():
-        if "experiments" in child.cmdline():
-            child.terminate()
+        try:
+            if child.cmdline() not in commands:
+                continue
+            living.append(child.pid)
+            if child.pid not in asked.get(dask_worker.address, []):
+                child.terminate()
+        except psutil.Error:  # it has just ended
+            continue
+    return living

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from tqdm import tqdm
 
 from experiments.cost import human_time
+from experiments.lock import PROGRESS
 from experiments.paths import shown
 from experiments.sweep.job import LOG
 from experiments.sweep.plan import PlannedRun
@@ -22,9 +23,11 @@ class Display:
 
     Args:
         runs: The runs of the sweep.
+        device: A device to repeat one on.
     """
 
-    def __init__(self, runs: Sequence[PlannedRun]) -> None:
+    def __init__(self, runs: Sequence[PlannedRun], device: str) -> None:
+        self.device = device
         self.runs = {run.name: run for run in runs}
         self.total = len(runs)
         self.ended_count = self.failed_count = 0
@@ -68,7 +71,7 @@ class Display:
         log = shown(run.folder / LOG)
         self.say(f"{run.name}: FAILED ({how}), see {log}, which ends:")
         self.say("\n".join(f"    {line}" for line in tail.splitlines()))
-        self.say(f"  to repeat it: {run.command_line()}")
+        self.say(f"  to repeat it: {run.command_line(self.device)}")
 
     def refresh(self) -> None:
         """Show how far all are."""
@@ -84,7 +87,7 @@ class Display:
         lines = []
         for run in self.runs.values():
             try:
-                state = json.loads((run.folder / "progress.json").read_text())
+                state = json.loads((run.folder / PROGRESS).read_text())
             except (OSError, ValueError):
                 continue
             loss = state["validation_loss"]

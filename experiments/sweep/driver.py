@@ -10,9 +10,15 @@ from experiments.interruption import interruptible
 from experiments.sweep.display import Display
 from experiments.sweep.job import Job, cores, run_job, stop_jobs
 from experiments.sweep.plan import PlannedRun
+from grustab.errors import GrustabError
 
 #: What ``run`` exits with while another process has the run, and seconds until the next try.
 LOCKED, LOOK_AGAIN = 75, 5.0
+
+
+class ClusterError(GrustabError):
+    """A cluster cannot be used."""
+
 
 Start = Callable[[Job], Future]
 Stop = Callable[[], None]
@@ -46,25 +52,26 @@ def run_sweep(
     if not missing:
         print("all done")
         return True
-    threads = None if scheduler else max(cores() // jobs, 1)
+    threads = None if scheduler is not None else max(cores() // jobs, 1)
     with (
         interruptible(),
         _pool(scheduler, jobs, devices) as (start, stop),
-        Display(missing) as display,
+        Display(missing, devices[0]) as display,
     ):
         futures: dict[Future, PlannedRun] = {}
 
         def begin(run: PlannedRun) -> None:
             futures[start(run.job(snapshot_interval, threads))] = run
 
-        for run in missing:
-            begin(run)
         try:
+            for run in missing:
+                begin(run)
             failed = _follow(futures, begin, display)
         except KeyboardInterrupt:
             display.say("stopping: every run saves a snapshot and ends")
             for future in futures:
                 future.cancel()
+            stop()
             while wait(futures, timeout=0.5).not_done:
                 stop()
             raise
@@ -85,7 +92,7 @@ def _follow(
         else:
             done = set()
             time.sleep(1.0)
-        for future in done:
+        for future in [future for future in futures if future in done]:
             run = futures.pop(future)
             code, tail = _outcome(future)
             if code == LOCKED:
@@ -113,9 +120,14 @@ def _outcome(future: Future) -> tuple[int, str]:
 @contextmanager
 def _pool(scheduler: str | None, jobs: int, devices: Sequence[str]) -> Iterator[tuple[Start, Stop]]:
     """What starts a job, and what asks all running ones to end."""
-    if scheduler:
-        from experiments.sweep.cluster import cluster_pool
-
+    if scheduler is not None:
+        try:
+            from experiments.sweep.cluster import cluster_pool
+        except ModuleNotFoundError as error:
+            raise ClusterError(
+                f"--scheduler needs the package {error.name}, which is not installed: "
+                "pip install -r requirements-cluster.txt"
+            ) from None
         with cluster_pool(scheduler, devices[0]) as pair:
             yield pair
         return

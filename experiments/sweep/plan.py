@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.config import Cell, load_config
-from experiments.cost import estimate_seconds, human_time, product_rate
+from experiments.cost import at_most, estimate_seconds, product_rate
 from experiments.paths import RESULTS, ROOT
 from experiments.results import is_done, result_file, work_folder
 from experiments.sweep.job import Job
@@ -59,9 +59,10 @@ class PlannedRun(NamedTuple):
             words += ["--max-iterations", str(self.max_iterations)]
         return words
 
-    def command_line(self) -> str:
+    def command_line(self, device: str) -> str:
         """What a person types to run just this one."""
-        return "python -m experiments " + shlex.join(self.words())
+        words = self.words() + ([] if device == "cpu" else ["--device", device])
+        return "python -m experiments " + shlex.join(words)
 
     def job(self, snapshot_interval: float, threads: int | None) -> Job:
         """The same as a job for a process of its own, whatever device it gets."""
@@ -101,7 +102,7 @@ def make_plan(
     cells = [cell.override(settings) for cell in config.select(pattern)]
     return [
         PlannedRun(config_file, cell, seed, out, max_iterations)
-        for seed in (range(config.runs) if seeds is None else seeds)
+        for seed in (range(config.runs) if seeds is None else dict.fromkeys(seeds))
         for cell in cells
     ]
 
@@ -114,12 +115,12 @@ def describe_plan(runs: Sequence[PlannedRun], jobs: int) -> str:
     width = max((len(run.name) for run in missing), default=0)
     for run, cost in zip(missing, costs, strict=True):
         partial = ", from a snapshot" if any(run.folder.glob("snapshot-*.npz")) else ""
-        lines.append(f"  {run.name:{width}}  at most about {human_time(cost)}{partial}")
+        lines.append(f"  {run.name:{width}}  {at_most(cost)}{partial}")
     done = len(runs) - len(missing)
     total = sum(cost or 0 for cost in costs)
     lines.append(
         f"{len(missing)} to run, {done} done"
-        + (f"; one after the other at most about {human_time(total)} on this CPU" if total else "")
+        + (f"; one after the other {at_most(total)} on this CPU" if total else "")
         + (f", {jobs} at a time" if jobs > 1 else "")
     )
     return "\n".join(lines)

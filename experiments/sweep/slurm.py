@@ -1,5 +1,6 @@
 """``sweep --emit-slurm``: a job array for Slurm that needs no engine."""
 
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -48,11 +49,11 @@ def slurm_script(runs: Sequence[PlannedRun], device: str, snapshot_interval: flo
     return TEMPLATE.format(
         count=len(runs),
         last=len(runs) - 1,
-        config=runs[0].cell.config,
+        config=re.sub(r"[^\w.+-]", "_", runs[0].cell.config, flags=re.ASCII),
         runs="\n".join("  " + shlex.quote(shlex.join(run.words())) for run in runs),
         root=shlex.quote(str(ROOT)),
         python=shlex.quote(sys.executable),
         interval=snapshot_interval,
-        device="" if device == "cpu" else f" --device {device}",
+        device="" if device == "cpu" else f" --device {shlex.quote(device)}",
         interrupted=130,
     )

@@ -1,11 +1,19 @@
-"""What every result of a run has to be."""
+"""What every result of a run has to be, and commands in processes of their own."""
 
+import glob
 import json
 import math
+import os
+import subprocess
+import sys
+import time
 
+from experiments.paths import ROOT
 from experiments.results import finite
 
 EXPLODES = "learning_rate=1e300"
+#: Keys of a result that a clock or the machine decides.
+CLOCK = {"seconds", "started", "environment", "resumed", "command"}
 KEYS = {
     "schema": int,
     "config": str,
@@ -46,6 +54,12 @@ WINDOW_CURVES = {
 EPOCH_CURVES = {"epoch", "iteration", "validation_loss", "learning_rate", "seconds"}
 
 
+def timeless(result):
+    """A result less what a clock or the machine decides."""
+    result = {key: value for key, value in result.items() if key not in CLOCK}
+    return {**result, "curves": curves_of(result)}
+
+
 def curves_of(result):
     """The curves less what a clock decides."""
     curves = json.loads(json.dumps(result["curves"]))
@@ -78,3 +92,48 @@ def check_complete(result):
     cap = result["certificate"]["cap"]
     if cap is not None and result["certificate"]["checks"]:
         assert result["certificate"]["largest_sigma_1"] <= cap * (1 + 1e-5)
+
+
+def start_command(*words, **options):
+    """``python -m experiments`` in a process of its own, its output caught."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "experiments", *map(str, words)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+        **options,
+    )
+
+
+def wait_until(condition, seconds=30):
+    """What a condition gives as soon as it gives something."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.03)
+    return found
+
+
+def find_files(folder, name):
+    """Files below a folder, which may vanish meanwhile."""
+    return sorted(glob.glob(f"{glob.escape(str(folder))}/**/{name}", recursive=True))
+
+
+def training_processes(folder):
+    """Numbers of the processes whose progress is told below a folder, by the run's folder."""
+    found = {}
+    for path in find_files(folder, "progress.json"):
+        try:
+            with open(path) as file:
+                found[os.path.dirname(path)] = int(json.load(file)["process"].split()[1])
+        except OSError:  # the run has just ended
+            continue
+    return found
+
+
+def alive(pid):
+    """Whether a process runs; one that has ended and is not reaped does not."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return bool(done.stdout.strip()) and not done.stdout.startswith("Z")

@@ -11,7 +11,7 @@ from experiments.cli import main
 from experiments.config import config_names, load_config
 from experiments.paths import ROOT
 
-COMMANDS = ["list", "run", "table", "figures"]
+COMMANDS = ["list", "run", "sweep", "time", "bench", "table", "figures"]
 
 
 def _python(*words, **options):
@@ -60,21 +60,41 @@ print([m for m in ("chainer", "matplotlib", "pydantic") if m in sys.modules])
     assert time.perf_counter() - start < 5
 
 
-@pytest.mark.parametrize("command", ["list", "table"])
-def test_listing_and_tables_load_no_chainer(command, tmp_path):
+@pytest.mark.parametrize(
+    "words", [["list"], ["table"], ["sweep", "--dry-run"], ["sweep", "--emit-slurm"]], ids=str
+)
+def test_listing_planning_and_tables_load_no_chainer(words, tmp_path):
     program = "import sys; from experiments.cli import main; main(sys.argv[1:]); "
     program += "print('chainer' in sys.modules)"
-    done = _python("-c", program, command, "demo", "--out", str(tmp_path))
+    command, *options = words
+    done = _python("-c", program, command, "demo", "--out", str(tmp_path), *options)
     assert done.stdout.splitlines()[-1] == "False"
 
 
-def test_it_runs_as_a_module():
-    done = _python("-m", "experiments", "list", "demo", "--plan", "--seeds", "0")
+def test_it_runs_as_a_module(tmp_path):
+    words = ("sweep", "demo", "--dry-run", "--seeds", "0", "--out", str(tmp_path))
+    done = _python("-m", "experiments", *words)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "sgd/clipping_20 0\nsgd/clipping_5 0\nsgd/projection_0.2 0\n"
+    title, *lines, _ = done.stdout.splitlines()
+    assert title == "demo:"
+    cells = ["sgd/clipping_20", "sgd/clipping_5", "sgd/projection_0.2"]
+    assert [line.split()[:3] for line in lines] == [[cell, "seed", "0"] for cell in cells]
 
 
-@pytest.mark.parametrize("module", ["run", "data", "models", "table", "figures", "listing"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "run",
+        "data",
+        "models",
+        "table",
+        "figures",
+        "listing",
+        "snapshots",
+        "sweep.plan",
+        "sweep.driver",
+    ],
+)
 def test_every_module_can_be_imported_first(module):
     done = _python("-c", f"import experiments.{module}")
     assert done.returncode == 0, done.stderr
@@ -85,7 +105,7 @@ def test_a_reader_that_stops_early_is_no_mistake():
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(
-        [sys.executable, "-m", "experiments", "list", "--plan"],
+        [sys.executable, "-m", "experiments", "list"],
         cwd=ROOT,
         stdout=write,
         stderr=subprocess.PIPE,
@@ -141,49 +161,15 @@ def test_list_creates_nothing(call, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-# --plan
-
-
-CELLS = ("sgd/clipping_20", "sgd/clipping_5", "sgd/projection_0.2")
-
-
-@pytest.mark.parametrize(
-    ("seeds", "expected"),
-    [
-        ("0", [0]),
-        ("7", [7]),
-        ("0-2", [0, 1, 2]),
-        ("0,3", [0, 3]),
-        ("0-1,5", [0, 1, 5]),
-        ("3-3", [3]),
-        ("5,1", [5, 1]),
-        ("4294967295", [2**32 - 1]),
-        (None, [0, 1, 2]),
-    ],
-)
-def test_plan_goes_seed_by_seed_through_the_cells(call, seeds, expected):
-    code, text, _ = call("list", "demo", "--plan", *(["--seeds", seeds] if seeds else []))
-    assert code == 0
-    assert text.splitlines() == [f"{cell} {seed}" for seed in expected for cell in CELLS]
-
-
 @pytest.mark.parametrize(
     "seeds",
     ["x", "-1", "1-x", "1-", "-", "0.5", "1 2", "2-0", "4294967296", "0x1", "²", ",", "1,,2"],
 )
-def test_bad_seeds_are_refused(usage_error, seeds):
-    line = usage_error("list", "demo", f"--seeds={seeds}")
-    assert line.startswith("python -m experiments list: error: argument --seeds: ")
+@pytest.mark.parametrize("command", ["list", "sweep"])
+def test_bad_seeds_are_refused(usage_error, command, seeds):
+    line = usage_error(command, "demo", f"--seeds={seeds}")
+    assert line.startswith(f"python -m experiments {command}: error: argument --seeds: ")
     assert "expected" in line
-
-
-def test_plan_takes_some_cells(call):
-    _, text, _ = call("list", "demo", "--cells", "*/clip*20", "--plan", "--seeds", "1")
-    assert text == "sgd/clipping_20 1\n"
-
-
-def test_plan_refuses_overrides_that_do_not_fit(refused):
-    assert "epochs" in refused("list", "demo", "--plan", "--set", "epochs=0")
 
 
 # Options
@@ -205,6 +191,10 @@ def test_plan_refuses_overrides_that_do_not_fit(refused):
         (["run", "demo", "--cell", "a", "--max-iterations", "-5"], "--max-iterations"),
         (["run", "demo", "--cell", "a", "--max-iterations", "1e3"], "--max-iterations"),
         (["figures", "demo", "more"], "more"),
+        (["sweep"], "CONFIG"),
+        (["sweep", "demo", "--scheduler"], "--scheduler"),
+        (["sweep", "demo", "--dry-run", "--emit-slurm"], "not allowed with argument"),
+        (["list", "demo", "--plan"], "--plan"),
     ],
     ids=str,
 )

@@ -24,7 +24,7 @@ def test_a_results_folder_that_is_a_file_is_refused_before_training(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_results_folder_is_refused_before_training(tiny, refused, never_run, tmp_path):
     (tmp_path / "results").mkdir(mode=0o500)
-    refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results", code=3)
 
 
 def test_a_run_does_not_start_where_it_can_keep_no_snapshot(tiny, refused, never_run, tmp_path):

@@ -1,20 +1,10 @@
 """A run that was stopped and resumed equals one that never stopped, to the bit."""
 
-import json
-
 import pytest
 
+from tests.experiments.checks import timeless
+
 pytestmark = pytest.mark.usefixtures("small_data")
-
-CLOCK = {"seconds", "started", "environment", "resumed", "command"}
-
-
-def timeless(result):
-    """A result less what a clock or the machine decides."""
-    result = {key: value for key, value in result.items() if key not in CLOCK}
-    result["curves"] = json.loads(json.dumps(result["curves"]))
-    del result["curves"]["epochs"]["seconds"]
-    return result
 
 
 @pytest.fixture

@@ -1,0 +1,144 @@
+"""A sweep on a real Dask cluster, of a scheduler and two workers on this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.experiments.checks import (
+    alive,
+    check_complete,
+    find_files,
+    start_command,
+    training_processes,
+    wait_until,
+)
+from tests.experiments.test_sweep import ENDLESS, FAST, read
+
+pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Address of the scheduler, and the workers."""
+    # Not a folder of the checkout: workers cannot import this package.
+    folder = tmp_path_factory.mktemp("cluster")
+    file = folder / "scheduler.json"
+    started = []
+
+    def start(module, *words):
+        with open(folder / f"{len(started)}.log", "w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", f"distributed.cli.{module}", *words, "--no-dashboard"],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        started.append(process)
+        return process
+
+    try:
+        start("dask_scheduler", "--host=127.0.0.1", "--port=0", f"--scheduler-file={file}")
+        wait_until(file.exists)
+        workers = []
+        for name in "ab":
+            workers.append(
+                start(
+                    "dask_worker",
+                    *(f"--scheduler-file={file}", "--host=127.0.0.1", f"--name={name}"),
+                    *("--nthreads=1", "--no-nanny", f"--local-directory={folder / name}"),
+                )
+            )
+        log = folder / "0.log"
+        wait_until(lambda: log.read_text().count("Register worker") == 2)
+        text = log.read_text().split()
+        address = next(word for word in text if word.startswith("tcp://127.0.0.1:"))
+        yield address, workers
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+def b(tmp_path):
+    """Folder of the results; the runs that are left at the end are killed."""
+    yield tmp_path / "b"
+    for pid in filter(alive, training_processes(tmp_path / "b").values()):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def start(cluster, b):
+    """Start a sweep on the cluster."""
+    started = []
+
+    def go(*words):
+        words = ("sweep", *words, "--out", b, "--scheduler", cluster[0])
+        started.append(start_command(*words))
+        return started[-1]
+
+    yield go
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def parent(pid):
+    done = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True)
+    return int(done.stdout or 0)
+
+
+def children(process):
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True)
+    return [int(pid) for pid in done.stdout.split() if alive(int(pid))]
+
+
+def test_a_sweep_is_done_by_the_workers_of_a_cluster(cluster, tiny, start, b):
+    process = start(tiny(**FAST), "--cells", "sgd/none")
+    out, err = process.communicate(timeout=40)
+    assert process.returncode == 0, out + err
+    assert err == ""
+    assert "sgd/none seed 0: completed after 34 iterations" in out
+    assert "sgd/none seed 1: completed after 34 iterations" in out
+    results = read(b)
+    assert set(results) == {("sgd/none", 0), ("sgd/none", 1)}
+    for result in results.values():
+        check_complete(result)
+        assert (result["status"], result["resumed"]) == ("completed", [])
+    assert not any(children(worker) for worker in cluster[1])
+
+
+def test_a_signal_ends_the_runs_on_the_cluster_with_a_snapshot_each(cluster, tiny, start, b):
+    process = start(tiny(**ENDLESS), "--seeds", "0")
+    running = wait_until(lambda: len(r := training_processes(b)) == 2 and r)
+    assert {parent(pid) for pid in running.values()} == {worker.pid for worker in cluster[1]}
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, out + err
+    assert "Traceback" not in out + err
+    assert not any(alive(pid) for pid in running.values())
+    for folder in running:
+        assert len(find_files(folder, "snapshot-*.npz")) == 1
+    assert len(read(b)) == 2  # the third was not begun
+    assert not any(children(worker) for worker in cluster[1])
+
+
+def test_a_lost_workers_run_goes_on_at_another_one(cluster, tiny, start, b):
+    words = ("--cells", "sgd/none", "--seeds", "0", "--snapshot-interval", "0")
+    process = start(tiny(**{**FAST, "epochs": 5}), *words)
+    ((folder, pid),) = wait_until(lambda: training_processes(b)).items()
+    wait_until(lambda: find_files(folder, "snapshot-*"))
+    (worker,) = [worker for worker in cluster[1] if worker.pid == parent(pid)]
+    worker.kill()
+    out, err = process.communicate(timeout=40)
+    assert process.returncode == 0, out + err
+    result = read(b)["sgd/none", 0]
+    check_complete(result)
+    assert result["status"] == "completed"
+    assert [session["iteration"] > 0 for session in result["resumed"]] == [True]
+    assert not alive(pid)
+    assert not any(children(other) for other in cluster[1])
