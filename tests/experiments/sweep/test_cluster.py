@@ -15,7 +15,7 @@ from tests.experiments.checks import (
     training_processes,
     wait_until,
 )
-from tests.experiments.test_sweep import ENDLESS, FAST, read
+from tests.experiments.sweep.common import ENDLESS, FAST, read
 
 pytest.importorskip("distributed")
 

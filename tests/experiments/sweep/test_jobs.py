@@ -1,0 +1,99 @@
+"""Runs of a sweep: those that fail, that are another's, their threads; real ones."""
+
+import sys
+import threading
+
+import pytest
+
+from experiments.config import load_config
+from experiments.sweep import driver
+from experiments.sweep.plan import PlannedRun
+from tests.experiments.checks import (
+    EXPLODES,
+    find_files,
+)
+from tests.experiments.sweep.common import FAST, read
+
+
+def test_a_failing_run_does_not_keep_the_others_from_running(tiny, sweep, fake_jobs):
+    done, ends = fake_jobs
+    ends |= {"sgd/none seed 0": 3, "sgd/clipping_5 seed 1": -9}
+    text = sweep(tiny(), code=1)
+    assert len(done) == 6
+    assert "sgd/none seed 0: FAILED (exit code 3), see " in text
+    assert "sgd/clipping_5 seed 1: FAILED (killed by signal 9), see " in text
+    number, _, names = text.splitlines()[-1].partition(": ")
+    assert number == "2 of 6 runs failed"
+    assert sorted(names.split(", ")) == ["sgd/clipping_5 seed 1", "sgd/none seed 0"]
+
+
+def test_a_run_that_cannot_be_started_is_a_failed_one(tiny, sweep, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    text = sweep(tiny(), "--cells", "sgd/none", code=1)
+    assert "FileNotFoundError: " in text
+    assert "2 of 2 runs failed" in text
+
+
+def test_another_ones_run_is_tried_again_until_it_is_done(tiny, sweep, fake_jobs):
+    done, ends = fake_jobs
+    ends["sgd/none seed 0"] = [75, 75, 0]
+    text = sweep(tiny(), "--cells", "sgd/none")
+    assert [job.name for job in done].count("sgd/none seed 0") == 3
+    assert text.count("sgd/none seed 0: another process has it, waiting") == 1
+    assert "FAILED" not in text
+
+
+@pytest.mark.parametrize(("cores", "jobs", "threads"), [(8, 1, 8), (8, 3, 2), (2, 5, 1)])
+def test_the_cores_are_shared_among_the_jobs(
+    tiny, sweep, fake_jobs, monkeypatch, cores, jobs, threads
+):
+    monkeypatch.setattr(driver, "cores", lambda: cores)
+    sweep(tiny(), "--jobs", jobs)
+    assert {job.threads for job in fake_jobs[0]} == {threads}
+
+
+def test_each_gpu_gets_its_share_of_the_jobs(tiny, tmp_path, fake_jobs, b, monkeypatch):
+    runs = [PlannedRun("x", load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(4)]
+    together = threading.Barrier(4, timeout=20)
+    devices = []
+
+    def run_job(job):
+        together.wait()
+        devices.append(job.command[-2:])
+        return 0, ""
+
+    monkeypatch.setattr(driver, "run_job", run_job)
+    assert driver.run_sweep(runs, 4, ["0", "1"], 600.0, None)
+    assert sorted(devices) == [["--device", "0"]] * 2 + [["--device", "1"]] * 2
+
+
+def test_the_command_that_repeats_a_run_has_its_device(tiny, sweep, fake_jobs, monkeypatch):
+    monkeypatch.setattr("experiments.device.find_device", lambda name: None)
+    _, ends = fake_jobs
+    ends["sgd/none seed 0"] = 1
+    text = sweep(tiny(), "--cells", "sgd/none", "--seeds", "0", "--device", "1", code=1)
+    (line,) = [line for line in text.splitlines() if "to repeat it: " in line]
+    assert "--device 1" in line
+
+
+def test_a_diverged_run_is_done(tiny, sweep, b):
+    words = (tiny(**FAST), "--cells", "sgd/none", "--seeds", "0", "--set", EXPLODES)
+    out = sweep(*words)
+    assert "sgd/none seed 0: diverged after" in out
+    assert read(b)["sgd/none", 0]["status"] == "diverged"
+    assert sweep(*words).splitlines()[-1] == "all done"
+
+
+def test_two_sweeps_at_once_do_every_run_once(tiny, start, b):
+    words = (tiny(**FAST), "--cells", "sgd/none", "--seeds", "0-1")
+    pair = [start(*words), start(*words)]
+    texts = [process.communicate(timeout=60) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], texts
+    assert "FAILED" not in str(texts)
+    results = read(b)
+    assert set(results) == {("sgd/none", seed) for seed in range(2)}
+    for result in results.values():
+        assert (result["status"], result["resumed"]) == ("completed", [])
+    for log in find_files(b, "log.txt"):
+        assert open(log).read().count("completed after") == 1
+    assert len(find_files(b, "log.txt")) == 2

@@ -1,0 +1,137 @@
+"""What a sweep has to do, and what is done already."""
+
+import pytest
+
+from experiments.cli import main
+from experiments.config import load_config
+from tests.experiments.sweep.common import DEMO, planned
+
+
+@pytest.mark.parametrize(
+    ("seeds", "expected"),
+    [
+        ("0", [0]),
+        ("7", [7]),
+        ("0-2", [0, 1, 2]),
+        ("0,3", [0, 3]),
+        ("0-1,5", [0, 1, 5]),
+        ("3-3", [3]),
+        ("5,1", [5, 1]),
+        ("4294967295", [2**32 - 1]),
+        (None, [0, 1, 2]),
+    ],
+)
+def test_a_plan_goes_seed_by_seed_through_the_cells(sweep, b, seeds, expected):
+    text = sweep("demo", "--dry-run", *(["--seeds", seeds] if seeds else []))
+    assert planned(text) == [f"{cell} seed {seed}" for seed in expected for cell in DEMO]
+    assert f"{3 * len(expected)} to run, 0 done; one after the other at most about " in text
+    assert not b.exists()
+
+
+def test_a_plan_takes_some_cells(sweep):
+    text = sweep("demo", "--cells", "*/clip*20", "--dry-run", "--seeds", "1")
+    assert planned(text) == ["sgd/clipping_20 seed 1"]
+
+
+def test_a_plan_says_how_many_at_a_time(sweep):
+    assert "at a time" not in sweep("demo", "--dry-run")
+    assert sweep("demo", "--dry-run", "--jobs", "3").endswith(", 3 at a time\n")
+    gpus = ("--device", "0,1", "--jobs-per-device", "2")
+    assert sweep("demo", "--dry-run", *gpus).endswith(", 4 at a time\n")
+
+
+def test_a_seed_given_twice_is_run_once(sweep):
+    assert len(planned(sweep("demo", "--cells", "*/clip*20", "--dry-run", "--seeds", "1,1"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["demo", "--set", "epochs=0"], "epochs"),
+        (["demo", "--cells", "adam/*"], "'adam/*'"),
+        (["dem"], "did you mean 'demo'?"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("how", ["--dry-run", "--emit-slurm", "--jobs=1"])
+def test_a_plan_that_cannot_be_is_one_sentence(refused, no_jobs, b, words, names, how):
+    assert names in refused("sweep", *words, how, "--out", b)
+    assert not b.exists()
+
+
+@pytest.mark.parametrize("option", ["--jobs", "--jobs-per-device", "--max-iterations"])
+@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "", "²"])
+def test_counts_that_are_none_are_refused(capsys, option, value):
+    with pytest.raises(SystemExit) as stop:
+        main(["sweep", "demo", f"{option}={value}"])
+    assert stop.value.code == 2
+    assert f"argument {option}: expected a positive integer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("device", ["foo", "", "0;1", "0 1", "-1"])
+@pytest.mark.parametrize("how", ["--jobs=1", "--emit-slurm"])
+def test_an_unknown_device_is_refused(no_jobs, b, device, how, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["sweep", "demo", f"--device={device}", how, "--out", str(b)])
+    assert stop.value.code == 2
+    assert "argument --device: expected cpu, or GPUs" in capsys.readouterr().err
+
+
+def test_what_is_done_is_not_run_again(tiny, sweep, store, fake_jobs, tmp_path, b):
+    config = load_config(tiny())
+    store(config.cell("sgd/none"), 0)
+    store(config.cell("sgd/none"), 1, status="diverged")
+    store(config.cell("sgd/clipping_5"), 0, status="interrupted")
+    other = config.cell("sgd/clipping_5").override(["units=9"])
+    store(other, 1)
+    (tmp_path / "results").rename(b)
+    text = sweep(tiny())
+    assert "4 to run, 2 done" in text
+    names = [f"sgd/{name} seed {s}" for s in (0, 1) for name in ("clipping_5", "projection_0.2")]
+    assert [job.name for job in fake_jobs[0]] == planned(text) == names
+    assert (
+        planned(sweep(tiny(), "--dry-run", "--set", "units=9", "--cells", "*/clip*")) == names[:1]
+    )
+
+
+def test_a_partial_result_is_done_where_it_has_the_iterations(
+    tiny, sweep, store, fake_jobs, tmp_path, b
+):
+    store(load_config(tiny()).cell("sgd/none"), 0, status="interrupted", validation=(5.0, 4.0))
+    (tmp_path / "results").rename(b)
+    some = (tiny(), "--cells", "sgd/none", "--seeds", "0", "--max-iterations")
+    assert sweep(*some, "20").splitlines()[-2:] == ["0 to run, 1 done", "all done"]
+    assert fake_jobs[0] == []
+    assert "1 to run, 0 done" in sweep(*some, "21")
+    (job,) = fake_jobs[0]
+    assert job.command[job.command.index("--max-iterations") + 1] == "21"
+
+
+def test_where_all_is_done_nothing_is_written(tiny, call, store, no_jobs, tmp_path):
+    store(load_config(tiny()).cell("sgd/none"), 0)
+    before = sorted(tmp_path.rglob("*"))
+    code, out, _ = call("sweep", tiny(), "--cells", "sgd/none", "--seeds", "0")
+    assert (code, out.splitlines()[-1]) == (0, "all done")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("how", ["--jobs=1", "--dry-run", "--emit-slurm"])
+def test_a_damaged_result_is_one_sentence_before_anything_starts(
+    tiny, refused, store, no_jobs, tmp_path, how
+):
+    path = store(load_config(tiny()).cell("sgd/none"), 1)
+    path.write_text("{")
+    before = sorted(tmp_path.rglob("*"))
+    assert f"{path}: not valid JSON" in refused("sweep", tiny(), how)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_tells_which_go_on_from_a_snapshot(tiny, run, sweep, small_data, b):
+    run(tiny(), "sgd/none", "--max-iterations", "3", "--out", b)
+    text = sweep(tiny(), "--dry-run", "--seeds", "0")
+    lines = [line for line in text.splitlines() if line.endswith(", from a snapshot")]
+    assert planned("\n".join(lines)) == ["sgd/none seed 0"]
+
+
+def test_no_cost_is_at_most_about_under(tiny, sweep):
+    assert "about under" not in sweep(tiny(), "--dry-run")
