@@ -64,7 +64,7 @@ class _ConfigText(BaseModel):
     title: str
     notes: list[str] = []
     report: Literal["validation", "seconds_per_iteration"] = "validation"
-    runs: int = Field(ge=1)
+    runs: int = Field(ge=1, le=10_000)
     conditions: dict[Source, dict[str, Any]]
     # Names become folders of results/.
     cells: dict[Annotated[str, Field(pattern=r"^\w[\w.+-]*(/\w[\w.+-]*)*$")], _CellText] = Field(
