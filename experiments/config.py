@@ -103,7 +103,7 @@ class Cell(NamedTuple):
         given = dict(_parse_override(item) for item in settings)
         if all(now[key] == value for key, value in given.items()):
             return self
-        where = f"--set {' '.join(settings)}: cell {self.name!r} of {self.config}"
+        where = f"--set {' '.join(map(_printable, settings))}: cell {self.name!r} of {self.config}"
         conditions = _validated(where, Conditions, {**now, **given})
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         return self._replace(conditions=conditions, sources=sources, overrides=given)
@@ -221,16 +221,22 @@ def _merge_sources(
 
 def _parse_override(item: str) -> tuple[str, Any]:
     key, equals, value = item.partition("=")
+    given = f"--set {_printable(item)}"
     if not equals or not key:
         raise ConfigError(
-            f"--set {item}: expected key=value such as epochs=2 (CONFIG goes before --set)"
+            f"{given}: expected key=value such as epochs=2 (CONFIG goes before --set)"
         )
     if key not in Conditions.model_fields:
-        raise ConfigError(f"--set {item}: unknown key{_hint(key, Conditions.model_fields)}")
+        raise ConfigError(f"{given}: unknown key{_hint(key, Conditions.model_fields)}")
     try:
         return key, YAML(typ="safe", pure=True).load(value)
     except (YAMLError, ValueError, RecursionError):
-        raise ConfigError(f"--set {item}: the value is not valid YAML") from None
+        raise ConfigError(f"{given}: the value is not valid YAML") from None
+
+
+def _printable(text: str) -> str:
+    """The text with what would move a terminal's cursor written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _validated(where: str, model: type[BaseModel], data: Any) -> Any:

@@ -2,10 +2,14 @@
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from experiments.paths import shown
 from grustab.errors import GrustabError
+
+#: How the name of a file begins that is being written.
+PARTIAL = ".partial-"
 
 
 class StorageError(GrustabError):
@@ -35,7 +39,7 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PARTIAL, delete=False) as file:
             temporary = file.name
             file.write(content)
             file.flush()
@@ -48,3 +52,10 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
         if not isinstance(error, OSError):
             raise
         raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what a process left that was killed while it wrote; nobody may be writing there."""
+    for path in folder.glob(f"{PARTIAL}*"):
+        with suppress(OSError):
+            path.unlink()

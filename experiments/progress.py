@@ -115,10 +115,13 @@ class ProgressFile(training.Extension):
             "seconds_left": left,
             "process": f"process {os.getpid()} on {socket.gethostname()}",
         }
-        with suppress(OSError):  # no reason to end a run
-            temporary = self.path.with_suffix(".tmp")
+        temporary = self.path.with_suffix(".tmp")
+        try:
             temporary.write_text(json.dumps(state))
             temporary.replace(self.path)
+        except OSError:  # no reason to end a run
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def finalize(self) -> None:
         """Remove the file: the run goes on no more."""

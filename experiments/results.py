@@ -97,17 +97,19 @@ def keep_result(path: Path, aside: Path, result: dict[str, Any]) -> Path:
             if there["status"] in FINISHED or there["iterations"] > result["iterations"]:
                 print(f"{shown(path)} holds more and stays as it is")
                 path = aside
-    problem = None
-    last = Path(tempfile.gettempdir()) / f"grustab-{os.getpid()}-result.json"
-    for place in (path, aside, last):
+    try:
+        write_result(path, result)
+        return path
+    except StorageError as error:
+        problem = error
+    name = f"grustab-{os.getpid()}-result.json"
+    for find in (lambda: aside, lambda: Path(tempfile.gettempdir()) / name):
         try:
+            place = find()
             write_result(place, result)
-        except StorageError as error:
-            problem = problem or error
+        except (StorageError, OSError):  # OSError: no folder for temporary files takes anything
             continue
-        if problem:
-            raise StorageError(f"{problem}; this result is kept in {shown(place)}")
-        return place
+        raise StorageError(f"{problem}; this result is kept in {shown(place)}")
     raise StorageError(f"{problem}; this result could not be kept anywhere")
 
 

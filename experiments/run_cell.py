@@ -1,12 +1,13 @@
 """``run``: do one cell with one seed, from where it stopped, and write its result."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from experiments.config import Cell
 from experiments.device import find_device
-from experiments.files import check_writable
+from experiments.files import StorageError, check_writable, remove_partial_files
 from experiments.interruption import interrupt_at_end_of_input, interruptible
-from experiments.lock import run_lock
+from experiments.lock import LockedError, run_lock
 from experiments.messages import announce, summary
 from experiments.paths import RESULTS, shown
 from experiments.progress import ProgressFile, TrainingBar
@@ -58,18 +59,23 @@ def run_cell(
     device = find_device(device_name)
     device.use()
     path = result_file(out, cell, seed)
+    folder = work_folder(out, cell, seed)
+    snapshots = Snapshots(folder, cell, seed)
     if not force and is_done(path, max_iterations):
         print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
+        if is_done(path) and snapshots:  # left by a process that was killed at its very end
+            with suppress(LockedError, StorageError), run_lock(folder):
+                snapshots.clear()
         return path
     check_writable(path)
-    folder = work_folder(out, cell, seed)
     with run_lock(folder), interruptible() as interruption:
         if stop_with_parent:
             interrupt_at_end_of_input()
         if not force and is_done(path, max_iterations):  # by whoever held the lock
             return path
+        for place in (folder, path.parent):
+            remove_partial_files(place)
         announce(cell, seed, device_name, max_iterations, path)
-        snapshots = Snapshots(folder, cell, seed)
         if force:
             snapshots.clear()
         run = Run(cell, seed, device, max_iterations, interruption, str(folder))

@@ -55,6 +55,10 @@ class Snapshots:
             **cell.conditions.model_dump(),
         }
 
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return any(self._newest_first())
+
     def write(self, run: "Run") -> Path:
         """Write a snapshot whole, then remove all but the last two.
 

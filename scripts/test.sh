@@ -4,19 +4,22 @@ set -euo pipefail
 
 usage() {
     cat <<'EOF'
-Usage: scripts/test.sh [--all-pythons] [PYTEST-ARGUMENT...]
+Usage: scripts/test.sh [--all-pythons | --faults] [PYTEST-ARGUMENT...]
 
 Runs ruff and then pytest in .venv (see scripts/setup.sh), e.g. scripts/test.sh -k gru.
 
   --all-pythons   on each Python from 3.11 on that is found (on the PATH and with pyenv), each in
                   its own .venv-3.X, with a summary at the end
+  --faults        instead of all that, the fault suite (tests/faults, some ten minutes on two cores):
+                  kills, full disks, lost workers, hostile files; installs requirements-cluster.txt
+                  into .venv too and writes its figures to results/faults/
   -h, --help      show this
 
 Exit status: 0 all passed, 1 something failed, 2 the set-up failed.
 EOF
 }
 
-all=''
+all='' faults=''
 case ${1:-} in
     -h | --help)
         usage
@@ -24,6 +27,10 @@ case ${1:-} in
         ;;
     --all-pythons)
         all=yes
+        shift
+        ;;
+    --faults)
+        faults=yes
         shift
         ;;
 esac
@@ -37,6 +44,20 @@ venv=${venv:-$PWD/.venv}
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 export MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}" VECLIB_MAXIMUM_THREADS="${VECLIB_MAXIMUM_THREADS:-1}"
 export MPLBACKEND=Agg
+
+if [ -n "$faults" ]; then
+    GRUSTAB_VENV=$venv scripts/setup.sh
+    # As scripts/setup.sh does it: whatever index pip is set to, nothing that leads past the pins.
+    unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_HASHES PIP_CONSTRAINT PIP_BUILD_CONSTRAINT
+    export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_NO_COLOR=1
+    if ! "$venv/bin/python" -m pip install -q -r requirements-cluster.txt; then
+        echo "test: the packages of requirements-cluster.txt could not be installed." >&2
+        exit 2
+    fi
+    status=0
+    "$venv/bin/python" -m pytest -q tests/faults "$@" || status=1
+    exit $status
+fi
 
 if [ -z "$all" ]; then
     GRUSTAB_VENV=$venv scripts/setup.sh

@@ -339,7 +339,8 @@ def test_a_bad_override_is_one_sentence(call, command, given, expected):
     words = ["--cell", "sgd_1.1/clipping_5"] if command == "run" else ["--cells", "*/clipping_5"]
     code, _, err = call(command, "main_language", *words, "--set", given)
     assert code == 2
-    assert err.startswith(f"error: --set {given}: ")
+    shown = given.replace("\0", r"\x00")  # nothing that moves a terminal's cursor
+    assert err.startswith(f"error: --set {shown}: ")
     assert err.count("\n") == 1
     assert expected in err
     _check_words(err.rstrip("\n"))

@@ -1,0 +1,117 @@
+"""Pickles that run a program where an ordinary reader loads them, and others that are not tunes.
+
+A payload that is executed makes a file.
+"""
+
+import pickle
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+
+class Reduced:
+    """Whatever ``__reduce__`` is to return."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __reduce__(self):
+        return self.parts
+
+
+def hostile_pickles(mark: Path) -> Iterator[tuple[str, bytes]]:
+    """By what they do; each would make the file ``mark``, fill the memory, or crash a reader."""
+    for name, value in _calls(mark):
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            yield f"{name}, protocol {protocol}", pickle.dumps(value, protocol)
+    yield from _written_by_hand(f"open({str(mark)!r}, 'w')")
+    yield from _bombs()
+    yield from _damaged()
+
+
+def _calls(mark: Path):
+    import builtins
+    import functools
+    import os
+    import subprocess
+
+    touch = f"touch {mark}"
+    code = f"open({str(mark)!r}, 'w').close()"
+    call = Reduced(os.system, (touch,))
+    yield "os.system", call
+    yield "eval", Reduced(builtins.eval, (code,))
+    yield "exec", Reduced(builtins.exec, (code,))
+    yield "open", Reduced(builtins.open, (str(mark), "w"))
+    yield "subprocess", Reduced(subprocess.call, (["touch", str(mark)],))
+    yield "functools.partial", Reduced(functools.partial(os.system, touch), ())
+    yield "map", Reduced(list, (Reduced(map, (os.system, [touch])),))
+    yield "in a tune", {"train": [[[60], [call]]], "valid": [[[60]]], "test": [[[60]]]}
+    yield "as a key", {call: [[[60]]]}
+    yield "in a tuple among plain tunes", {"train": [((60, 64), (call,))]}
+
+
+def _written_by_hand(code: str):
+    text = code.encode()
+    short = bytes([len(text)]) if len(text) < 256 else None
+    plain = b"(lp0\nI60\na0"
+    yield "GLOBAL and REDUCE", b"cbuiltins\neval\n(S" + repr(code).encode() + b"\ntR."
+    yield "after plain data", plain + b"cbuiltins\neval\n(V" + text + b"\ntR."
+    yield "INST", b"(V" + text + b"\nibuiltins\neval\n."
+    yield "OBJ", b"(cbuiltins\neval\nV" + text + b"\no."
+    if short:
+        binary = b"\x8c" + short + text
+        yield "STACK_GLOBAL", b"\x80\x04\x8c\x08builtins\x8c\x04eval\x93" + binary + b"\x85R."
+        yield "NEWOBJ", b"\x80\x02cbuiltins\neval\n" + binary + b"\x85\x81."
+        yield "NEWOBJ_EX", b"\x80\x04cbuiltins\neval\n" + binary + b"\x85}\x92."
+    yield "BUILD", b"cbuiltins\nobject\n)\x81}V__setstate__\ncbuiltins\neval\nsbV" + text + b"\nb."
+    yield "PERSID", b"Pbuiltins.eval\n."
+    yield "BINPERSID", b"Vbuiltins.eval\nQ."
+    for number, opcode in ((1, b"\x82\x01"), (2, b"\x83\x01\x00"), (4, b"\x84\x01\x00\x00\x00")):
+        yield f"EXT{number}", opcode + b"."
+    yield "a global by memo", b"cbuiltins\neval\np0\n0(lp1\ng0\n(V" + text + b"\ntRa."
+    yield "a frame that hides it", b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"cos\nsystem\n."
+    yield "a name from Python 2", b"c__builtin__\neval\n(V" + text + b"\ntR."
+    yield "NEXT_BUFFER", b"\x80\x05\x97\x98."
+
+
+def _bombs():
+    yield "lists in lists, doubled 40 times", b"]" + b"\x94(h\x00h\x00l" * 40 + b"."
+    halved = b"(lp0\nI60\na" + b"".join(b"(g%dg%dlp%d\n" % (k, k, k + 1) for k in range(60))
+    yield "a list doubled 60 times by memo", halved.replace(b"(g", b"0(g") + b"."
+    yield "lists nested 100,000 deep", b"(" * 100_000 + b"l" * 100_000 + b"."
+    yield "tuples nested 100,000 deep", b")" + b"\x85" * 100_000 + b"."
+    yield "a list that contains itself", b"]\x94h\x00a."
+    tune = b"(lp0\n(lp1\nI60\nag1\na"
+    yield "a dict whose tunes are themselves", b"}V" + b"train\n" + tune + b"g0\nas."
+    yield "a string of 4 GB", b"X\xff\xff\xff\xffabc."
+    yield "a string of 2^63 bytes", b"\x8d" + struct.pack("<Q", 2**63) + b"abc."
+    yield "bytes of 4 GB", b"B\xff\xff\xff\xffabc."
+    yield "a memo entry of 2^32 - 1", b"Nr\xff\xff\xff\xff."
+    yield "an integer of 2 GB", b"\x8b\xff\xff\xff\x7f\x01."
+    yield "an integer of -1 bytes", b"\x8b\xff\xff\xff\xff\x01."
+    yield "an integer of 10,000 digits", b"I" + b"9" * 10_000 + b"\n."
+    yield "a float", b"F1e400\n."
+    yield "NaN as a note", b"}V" + b"train\n((G\x7f\xf8\x00\x00\x00\x00\x00\x00lls."
+    yield "17 MB", b"N" * 17 * 2**20
+    yield "9 million instructions", b"N0" * 4_500_000 + b"."
+
+
+def _damaged():
+    whole = pickle.dumps({"train": [[[60]]], "valid": [[[60]]], "test": [[[60]]]}, 2)
+    yield "nothing", b""
+    yield "zeros", bytes(1000)
+    yield "text", b"not a pickle"
+    yield "only STOP", b"."
+    yield "POP of nothing", b"0000."
+    yield "MARK alone", b"(((((."
+    yield "a memo entry that is not there", b"g99\n."
+    yield "a negative memo entry", b"Np-1\ng-1\n."
+    yield "other tunes than are known", whole
+    yield "no dict", pickle.dumps([1, 2, 3], 2)
+    yield "other keys", pickle.dumps({"train": [], "more": []}, 2)
+    yield (
+        "notes of no piano",
+        pickle.dumps({"train": [[[600]]], "valid": [[[-1]]], "test": [[[60]]]}, 2),
+    )
+    for length in range(1, len(whole), 5):
+        yield f"cut off after {length} bytes", whole[:length]
