@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import chainer
 import numpy as np
-from chainer.dataset import Iterator
 
 from grustab.iterators.batch import SequenceBatch
+from grustab.iterators.shuffling_iterator import ShufflingIterator
 
 
-class StreamIterator(Iterator):
+class StreamIterator(ShufflingIterator):
     """Contiguous batches of a stream, as in the usual Penn Treebank set-up.
 
     The sequences are joined end to end and the stream is cut into ``batch_size`` parts of equal
@@ -38,10 +37,9 @@ class StreamIterator(Iterator):
         repeat: bool = True,
         rng: np.random.Generator | None = None,
     ) -> None:
-        self.sequences = list(sequences)
+        sequences = list(sequences)
         self.batch_size, self.n_steps = batch_size, n_steps
-        self.repeat, self.rng = repeat, rng
-        n = sum(len(s) for s in self.sequences) - 1  # the last one is only a target
+        n = sum(len(s) for s in sequences) - 1  # the last one is only a target
         self.length = n // batch_size if repeat else -(-n // batch_size)
         self.batches = self.length // n_steps if repeat else -(-self.length // n_steps)
         if self.batches < 1:
@@ -49,33 +47,10 @@ class StreamIterator(Iterator):
                 f"a stream of {n + 1} steps is too short for batches of "
                 f"{batch_size} x {n_steps} steps"
             )
-        self.reset()
+        super().__init__(sequences, repeat, rng)
 
-    def reset(self) -> None:
-        """Start from the beginning of the first epoch."""
-        self.epoch = 0
-        self.is_new_epoch = False
-        self.position = 0  # batches read in this epoch
-        self.previous_epoch_detail = -1.0
-        self._shuffle()
-        self._cut()
-
-    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load the place in the data, but not the generator's state."""
-        self.epoch = serializer("epoch", self.epoch)
-        self.is_new_epoch = serializer("is_new_epoch", self.is_new_epoch)
-        self.position = serializer("position", self.position)
-        self.previous_epoch_detail = serializer("previous_epoch_detail", self.previous_epoch_detail)
-        self._order = serializer("order", self._order)
-        if isinstance(serializer, chainer.serializer.Deserializer):
-            self._cut()
-
-    def _shuffle(self) -> None:
-        n = len(self.sequences)
-        self._order = np.arange(n) if self.rng is None else self.rng.permutation(n)
-
-    def _cut(self) -> None:
-        stream = np.concatenate([self.sequences[i] for i in self._order])
+    def _lay_out(self) -> None:
+        stream = np.concatenate([self.items[i] for i in self._order])
         n, size = len(stream) - 1, self.batch_size * self.length
         self._mask = None
         if size > n:
@@ -97,8 +72,7 @@ class StreamIterator(Iterator):
             raise StopIteration
         self.previous_epoch_detail = self.epoch_detail
         if self.is_new_epoch and self.rng is not None:
-            self._shuffle()
-            self._cut()
+            self._begin_epoch()
         first = self.position == 0
         steps = slice(self.position * self.n_steps, (self.position + 1) * self.n_steps)
         mask = None if self._mask is None else self._mask[steps]

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 
-import chainer
 import numpy as np
-from chainer.dataset import Iterator
 
 from grustab.iterators.batch import SequenceBatch
+from grustab.iterators.shuffling_iterator import ShufflingIterator
 
 
-class TuneIterator(Iterator):
+class TuneIterator(ShufflingIterator):
     """Each batch holds ``batch_size`` whole tunes side by side, cut into pieces of T steps.
 
     The state is reset where new tunes begin; steps after the end of a shorter tune are masked.
@@ -36,42 +35,17 @@ class TuneIterator(Iterator):
     ) -> None:
         if not tunes or min(len(tune) for tune in tunes) < 2:
             raise ValueError("expected at least one tune, and at least 2 steps in every tune")
-        self.tunes = list(tunes)
         self.batch_size, self.n_steps = batch_size, n_steps
-        self.repeat, self.rng = repeat, rng
-        self.reset()
+        super().__init__(list(tunes), repeat, rng)
 
-    def reset(self) -> None:
-        """Start from the beginning of the first epoch."""
-        self.epoch = 0
-        self.is_new_epoch = False
-        self.previous_epoch_detail = -1.0
-        self._begin_epoch()
-
-    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load the place in the data, but not the generator's state."""
-        self.epoch = serializer("epoch", self.epoch)
-        self.is_new_epoch = serializer("is_new_epoch", self.is_new_epoch)
-        self.position = serializer("position", self.position)
-        self.previous_epoch_detail = serializer("previous_epoch_detail", self.previous_epoch_detail)
-        self._order = serializer("order", self._order)
-        if isinstance(serializer, chainer.serializer.Deserializer):
-            self._plan()
-
-    def _begin_epoch(self) -> None:
-        n = len(self.tunes)
-        self._order = np.arange(n) if self.rng is None else self.rng.permutation(n)
-        self.position = 0  # pieces read in this epoch
-        self._plan()
-
-    def _plan(self) -> None:
+    def _lay_out(self) -> None:
         """The epoch's batches of tunes and its pieces, as (batch, first step) pairs."""
-        n, size = len(self.tunes), self.batch_size
+        n, size = len(self.items), self.batch_size
         self._batches = [self._order[i : i + size] for i in range(0, n, size)]
         self._pieces = [
             (number, start)
             for number, batch in enumerate(self._batches)
-            for start in range(0, max(len(self.tunes[i]) for i in batch) - 1, self.n_steps)
+            for start in range(0, max(len(self.items[i]) for i in batch) - 1, self.n_steps)
         ]
 
     @property
@@ -87,7 +61,7 @@ class TuneIterator(Iterator):
         if self.is_new_epoch:
             self._begin_epoch()
         number, start = self._pieces[self.position]
-        tunes = [self.tunes[i] for i in self._batches[number]]
+        tunes = [self.items[i] for i in self._batches[number]]
         steps = min(self.n_steps, max(len(tune) for tune in tunes) - 1 - start)
         rolls = np.zeros((steps + 1, len(tunes), tunes[0].shape[1]), dtype=np.float32)
         mask = np.zeros((steps, len(tunes)), dtype=np.float32)
