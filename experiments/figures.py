@@ -116,11 +116,15 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
     colors = _colors(config, results)
 
     for axis, (group, cells) in zip(axes.flat, groups.items()):
+        optimizers = {_optimizer(config, cell) for cell in cells}
         for cell in cells:
+            text = _label(config, cell)
+            if len(optimizers) > 1:
+                text = f"{_optimizer(config, cell)}, {text}"
             for number, run in enumerate(results[cell]):
                 epochs = run["curves"]["epochs"]
                 values = [_value(run, loss) for loss in epochs["validation_loss"]]
-                label = _label(config, cell) if number == 0 else None
+                label = text if number == 0 else None
                 marker = "o" if len(values) < 8 else None
                 axis.plot(
                     epochs["epoch"],
@@ -267,6 +271,11 @@ def _label(config: Config, cell: str) -> str:
     if c.method == "elementwise_clipping":
         return f"elementwise clipping at {c.threshold:g}"
     return "no protection"
+
+
+def _optimizer(config: Config, cell: str) -> str:
+    c = config.cells[cell].conditions
+    return f"{c.optimizer} {c.learning_rate:g}"
 
 
 def _value_name(config: Config) -> str:

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# A gradient explosion, and its absence, on made-up text: six short runs, a table, a figure.
+# A gradient explosion, and its absence, on made-up text: nine short runs, a table, a figure.
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
 Usage: scripts/demo.sh [--out DIR]
 
-Trains a small language model six times, three seeds with gradient clipping at 20 and three with
-the projection P_delta (delta 0.2), about a minute on two cores; prints the table and draws the
-figures. Runs that are done already are not run again: stop it and start it again at will.
+Trains a small language model nine times, three seeds each with gradient clipping at 20 and at 5 and
+with the projection P_delta (delta 0.2), half a minute on two idle cores; prints the table and draws
+the figures. Runs that are done already are not run again: stop it and start it again at will.
 
   --out DIR   folder of results and figures; default: runs/demo (ignored by git)
 TEXT

@@ -11,7 +11,7 @@ the published ones. What is finished, or has the iterations asked for, is not ru
 start it again at will, a run that was stopped goes on from its last snapshot.
 
 TABLE is a config: table1_language, table2_language_lr0.1, table3_music, table4_elementwise,
-main_language, main_music, demo; or timing, section D, where all cells take turns in one process
+main_language, main_music, open_music, demo; or timing, section D, where all cells take turns in one process
 (a quarter of an hour; of the options below it takes --device, --set, --out, --figures).
 
   --cells GLOB          only these cells, such as 'sgd/*'
@@ -63,6 +63,19 @@ esac
 
 . "$root/scripts/environment.sh"
 
+# Hand signals on and wait: the runs are to save their snapshots before this script ends.
+forward() {
+  "$@" &
+  child=$!
+  trap 'stopped=yes; kill -TERM "$child" 2> /dev/null' INT TERM HUP
+  while :; do
+    stopped='' status=0
+    wait "$child" || status=$?
+    [ -n "$stopped" ] || break
+  done
+  trap - INT TERM HUP
+}
+
 status=0
 if [ "$table" = timing ]; then
   [ "$cells$seeds${running[*]-}" = '*' ] || \
@@ -70,12 +83,13 @@ if [ "$table" = timing ]; then
   if [ -n "$dry_run" ]; then
     exec "$python" -m experiments list timing --out "$out" ${settings[@]+"${settings[@]}"}
   fi
-  "$python" -m experiments time timing --device "$device" --out "$out" \
+  forward "$python" -m experiments time timing --device "$device" --out "$out" \
     ${settings[@]+"${settings[@]}"}
+  [ $status -eq 0 ] || exit $status
 else
-  "$python" -m experiments sweep "$table" --cells "$cells" ${seeds:+--seeds "$seeds"} \
+  forward "$python" -m experiments sweep "$table" --cells "$cells" ${seeds:+--seeds "$seeds"} \
     --device "$device" --out "$out" ${settings[@]+"${settings[@]}"} ${running[@]+"${running[@]}"} \
-    ${dry_run:+--dry-run} || status=$?
+    ${dry_run:+--dry-run}
   # 1: some runs failed; the table shows the others.
   [ -z "$dry_run" ] && [ $status -le 1 ] || exit $status
 fi
