@@ -61,9 +61,10 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
     }[c.dataset]()
     iterator = StreamIterator if c.batching == "stream" else TuneIterator
     train = iterator(tunes.train, c.batch_size, c.bptt_steps, rng=order)
-    # Always tune by tune, each from h = 0, however training cuts them.
+    # Always tune by tune, each from h = 0, however training cuts them; sorted, so that those of
+    # a batch are about as long and little is computed beyond their ends.
     valid, test = (
-        TuneIterator(part, c.eval_batch_size, c.bptt_steps, repeat=False)
+        TuneIterator(sorted(part, key=len), c.eval_batch_size, c.bptt_steps, repeat=False)
         for part in (tunes.valid, tunes.test)
     )
     return RunData(train, valid, test, tunes.train[0].shape[1], _note_loss(tunes))
