@@ -16,6 +16,7 @@ from experiments.table import format_table
 #: Order of the page; configs that are not named here come last.
 ORDER = (
     "table1_language",
+    "table1_language_small",
     "table2_language_lr0.1",
     "table3_music",
     "table4_elementwise",

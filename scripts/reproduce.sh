@@ -11,8 +11,9 @@ the published ones. What is finished, or has the iterations asked for, is not ru
 start it again at will, a run that was stopped goes on from its last snapshot.
 
 TABLE is a config: table1_language, table2_language_lr0.1, table3_music, table4_elementwise,
-main_language, main_music, open_music, demo; or timing, section D, where all cells take turns in one process
-(a quarter of an hour; of the options below it takes --device, --set, --out, --figures).
+main_language, main_music, open_music, table1_language_small, demo; or timing, section D, where all
+cells take turns in one process (a quarter of an hour; of the options below it takes --device, --set,
+--out, --figures).
 
   --cells GLOB          only these cells, such as 'sgd/*'
   --seeds LIST          such as 0 or 0,1,2 or 0-9; default: as many as the config says

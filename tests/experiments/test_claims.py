@@ -5,7 +5,7 @@ import math
 import pytest
 
 from experiments.claim_evidence import NOT_ENOUGH, NOT_REPRODUCED, REPRODUCED, Evidence
-from experiments.claims import CLAIMS, TABLE_1, TABLE_3, format_claims
+from experiments.claims import CLAIMS, CLAIMS_AT_SMALL_SCALE, SMALL, TABLE_1, TABLE_3, format_claims
 from experiments.config import load_config
 
 
@@ -55,6 +55,14 @@ def test_table_1_as_published_reproduces_every_claim_on_it(out, cells):
     found = {key: v for key, v in verdicts(out).items() if key[0] in ("Table 1", "B.2, Table 1")}
     assert len(found) == 5
     assert {verdict.word for verdict in found.values()} == {REPRODUCED}
+
+
+def test_runs_at_a_small_scale_decide_only_what_is_said_of_them(out, cells):
+    published = {name: c.published.value for name, c in load_config(TABLE_1).cells.items()}
+    cells(SMALL, {name: value and math.log(value) for name, value in published.items()})
+    assert {verdict.word for verdict in verdicts(out).values()} == {NOT_ENOUGH}
+    made = Evidence(out)
+    assert [claim.check(made).word for claim in CLAIMS_AT_SMALL_SCALE] == 5 * [REPRODUCED]
 
 
 def test_one_pair_otherwise_is_enough_to_refute(evidence, cells):
