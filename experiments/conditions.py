@@ -20,7 +20,7 @@ class Conditions(BaseModel):
     # Data
     task: Literal["language", "music"]
     dataset: Literal["ptb", "nottingham", "nottingham_pickle", "synthetic"]
-    batching: Literal["stream", "tunes"]
+    batching: Literal["stream", "tunes", "tunes_by_length"]
     """One stream cut into ``batch_size`` parts, or (music) whole tunes with masks."""
     batch_size: Count
     eval_batch_size: Count

@@ -59,12 +59,14 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
         "nottingham_pickle": lambda: datasets.load_nottingham(filename="Nottingham.pickle"),
         "synthetic": datasets.synthetic_tunes,
     }[c.dataset]()
-    iterator = StreamIterator if c.batching == "stream" else TuneIterator
-    train = iterator(tunes.train, c.batch_size, c.bptt_steps, rng=order)
-    # Always tune by tune, each from h = 0, however training cuts them; sorted, so that those of
-    # a batch are about as long and little is computed beyond their ends.
+    if c.batching == "stream":
+        train = StreamIterator(tunes.train, c.batch_size, c.bptt_steps, rng=order)
+    else:
+        by_length = c.batching == "tunes_by_length"
+        train = TuneIterator(tunes.train, c.batch_size, c.bptt_steps, True, order, by_length)
+    # Always tune by tune, each from h = 0, however training cuts them.
     valid, test = (
-        TuneIterator(sorted(part, key=len), c.eval_batch_size, c.bptt_steps, repeat=False)
+        TuneIterator(part, c.eval_batch_size, c.bptt_steps, repeat=False, by_length=True)
         for part in (tunes.valid, tunes.test)
     )
     return RunData(train, valid, test, tunes.train[0].shape[1], _note_loss(tunes))

@@ -20,6 +20,9 @@ class TuneIterator(ShufflingIterator):
         n_steps: Steps of a piece T; a batch's last piece may have fewer.
         repeat: ``True`` goes on for ever, ``False`` makes one pass.
         rng: Shuffle the tunes with it at each epoch; ``None`` keeps their order.
+        by_length: Put tunes of like length into one batch, so that few steps are masked; the
+            order of the batches, and which of two equally long tunes comes first, is still
+            ``rng``'s.
 
     Raises:
         ValueError: If there is no tune, or one has fewer than 2 steps.
@@ -32,16 +35,23 @@ class TuneIterator(ShufflingIterator):
         n_steps: int,
         repeat: bool = True,
         rng: np.random.Generator | None = None,
+        by_length: bool = False,
     ) -> None:
         if not tunes or min(len(tune) for tune in tunes) < 2:
             raise ValueError("expected at least one tune, and at least 2 steps in every tune")
-        self.batch_size, self.n_steps = batch_size, n_steps
+        self.batch_size, self.n_steps, self.by_length = batch_size, n_steps, by_length
         super().__init__(list(tunes), repeat, rng)
 
     def _lay_out(self) -> None:
         """The epoch's batches of tunes and its pieces, as (batch, first step) pairs."""
         n, size = len(self.items), self.batch_size
-        self._batches = [self._order[i : i + size] for i in range(0, n, size)]
+        order = self._order
+        if self.by_length:
+            order = sorted(order, key=lambda i: len(self.items[i]))
+        self._batches = [order[i : i + size] for i in range(0, n, size)]
+        if self.by_length:
+            place = np.argsort(self._order)
+            self._batches.sort(key=lambda batch: place[batch[0]])
         self._pieces = [
             (number, start)
             for number, batch in enumerate(self._batches)

@@ -7,6 +7,7 @@ from pathlib import Path
 from experiments.files import write_file
 from experiments.markdown import markdown_table
 from experiments.paths import ROOT
+from tests.experiments.checks import timeless
 
 WHERE = ROOT / "results" / "faults"
 
@@ -46,15 +47,6 @@ class Row:
         same = result is not None and timeless(result) == timeless(whole)
         self.lost += not same
         assert same, difference(result, whole)
-
-
-def timeless(result: dict) -> dict:
-    """A result less what a clock, the machine or the command line decides."""
-    clock = {"seconds", "started", "environment", "resumed", "command"}
-    result = {key: value for key, value in result.items() if key not in clock}
-    curves = result["curves"]
-    epochs = {key: value for key, value in curves["epochs"].items() if key != "seconds"}
-    return {**result, "curves": {**curves, "epochs": epochs}}
 
 
 def difference(result: dict | None, whole: dict) -> str:
