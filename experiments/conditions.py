@@ -21,7 +21,8 @@ class Conditions(BaseModel):
     task: Literal["language", "music"]
     dataset: Literal["ptb", "nottingham", "nottingham_pickle", "synthetic"]
     batching: Literal["stream", "tunes", "tunes_by_length"]
-    """One stream cut into ``batch_size`` parts, or (music) whole tunes with masks."""
+    """One stream cut into ``batch_size`` parts; or (music) whole tunes with masks, put together as
+    they come or by length."""
     batch_size: Count
     eval_batch_size: Count
     bptt_steps: Count

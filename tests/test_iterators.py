@@ -1,5 +1,6 @@
 """What the iterators hand out: every step once, targets one later, flags and masks."""
 
+import itertools
 from collections import Counter
 
 import numpy as np
@@ -105,15 +106,39 @@ def steps_of(batches):
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 20])
 @pytest.mark.parametrize("n_steps", [1, 4, 35])
 @pytest.mark.parametrize("seed", [None, 0])
-def test_tunes_count_every_step_once_an_epoch(seed, n_steps, batch_size):
+@pytest.mark.parametrize("by_length", [False, True])
+def test_tunes_count_every_step_once_an_epoch(by_length, seed, n_steps, batch_size):
     rng = None if seed is None else np.random.default_rng(seed)
-    iterator = TuneIterator(tunes(), batch_size, n_steps, rng=rng)
+    iterator = TuneIterator(tunes(), batch_size, n_steps, rng=rng, by_length=by_length)
     for _ in range(3):
         batches = one_pass(iterator)
         assert steps_of(batches) == expected_steps(tunes())
         assert sum(batch.n_steps for batch in batches) == sum(len(t) - 1 for t in tunes())
     single = list(TuneIterator(tunes(), batch_size, n_steps, repeat=False))
     assert steps_of(single) == expected_steps(tunes())
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1])
+@pytest.mark.parametrize("batch_size", [1, 2, 5])
+def test_tunes_by_length_share_their_batch_with_the_next_in_length(batch_size, seed):
+    rng = None if seed is None else np.random.default_rng(seed)
+    iterator = TuneIterator(tunes(), batch_size, 1000, rng=rng, by_length=True)
+    for _ in range(3):
+        batches = one_pass(iterator)  # a piece holds whole tunes
+        lengths = [sorted({len(tunes()[int(n)]) for n in b.xs[0, :, 0]}) for b in batches]
+        widths = [b.xs.shape[1] for b in batches]
+        assert sorted(widths)[1:] == [batch_size] * (len(widths) - 1)
+        ranges = sorted((lens[0], lens[-1]) for lens in lengths)
+        for (_, longest), (shortest, _) in itertools.pairwise(ranges):
+            assert longest <= shortest
+        assert all(b.xs.shape[0] == lens[-1] - 1 for b, lens in zip(batches, lengths, strict=True))
+
+
+def test_tunes_by_length_come_in_another_order_of_batches_each_epoch():
+    rng = np.random.default_rng(0)
+    iterator = TuneIterator(tunes(), 2, 1000, rng=rng, by_length=True)
+    orders = {tuple(len(batch.xs) for batch in one_pass(iterator)) for _ in range(20)}
+    assert len(orders) > 5
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 20])
@@ -138,7 +163,8 @@ def test_tunes_run_on_in_their_column_until_the_next_first_flag(n_steps, batch_s
 @pytest.mark.parametrize("make", [
     lambda rng: StreamIterator([numbers(9), numbers(30) + 9, numbers(14) + 39], 3, 4, rng=rng),
     lambda rng: TuneIterator(tunes(), 3, 4, rng=rng),
-], ids=["stream", "tunes"])  # fmt: skip
+    lambda rng: TuneIterator(tunes(), 3, 4, rng=rng, by_length=True),
+], ids=["stream", "tunes", "tunes by length"])  # fmt: skip
 class TestBoth:
     def test_epochs_are_counted_and_detail_rises_evenly(self, make):
         iterator = make(None)

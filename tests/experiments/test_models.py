@@ -382,7 +382,7 @@ def test_the_baseline_of_notes_is_their_frequency_in_the_training_tunes(tiny_mus
     assert got == pytest.approx(np.mean(each), rel=1e-12)
 
 
-@pytest.mark.parametrize("batching", ["stream", "tunes"])
+@pytest.mark.parametrize("batching", ["stream", "tunes", "tunes_by_length"])
 def test_music_is_evaluated_tune_by_tune_however_it_is_trained(tiny_music, small_data, batching):
     c = load_config(tiny_music(batching=batching)).cell("sgd/none").conditions
     data = load_data(c, Generators(0).order)

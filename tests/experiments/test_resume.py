@@ -31,6 +31,8 @@ CASES = {
     "clipping": "method=clipping threshold=0.5",
     "elementwise": "method=elementwise_clipping threshold=0.003",
     "tunes": "task=music batching=tunes batch_size=2 eval_batch_size=2 learning_rate=0.01",
+    "tunes_by_length": "task=music batching=tunes_by_length batch_size=2 eval_batch_size=2 "
+    "learning_rate=0.01",
     "stream": "task=music batching=stream batch_size=2 eval_batch_size=2 learning_rate=0.01",
 }
 

@@ -139,9 +139,9 @@ def test_epochs_end_a_run_before_its_patience(tiny, run):
     assert result["epochs"] == 3.0
 
 
-@pytest.mark.parametrize("batching", ["tunes", "stream"])
+@pytest.mark.parametrize("batching", ["tunes", "tunes_by_length", "stream"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_music_runs_with_both_batchings(tiny_music, run, small_data, batching, optimizer):
+def test_music_runs_with_every_batching(tiny_music, run, small_data, batching, optimizer):
     result, out, _ = run(
         tiny_music(batching=batching, optimizer=optimizer, learning_rate=0.05, layers=2)
     )
