@@ -184,8 +184,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_out(sub, "folder of the results; claims.md is written there, too")
 
-    sub = command("report", commands.report_command, "All tables and figures on one page of HTML.")
-    add_out(sub, "folder of the results; report.html is written there, too")
+    sub = command(
+        "report",
+        commands.report_command,
+        "All tables and figures on one page of HTML, and the tables in README.md.",
+    )
+    add_out(
+        sub, "folder of the results; report.html is written there, too, and README.md is left alone"
+    )
 
     sub = command("figures", commands.figures_command, "Draw the figures from the results.")
     sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")

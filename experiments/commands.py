@@ -120,10 +120,13 @@ def claims_command(options: argparse.Namespace) -> None:
 
 
 def report_command(options: argparse.Namespace) -> None:
-    """The page with everything."""
+    """The page with everything, and README's tables."""
+    from experiments.readme import write_readme
     from experiments.report import write_report
 
     write_report(_out(options))
+    if options.out is None:
+        write_readme()
 
 
 def figures_command(options: argparse.Namespace) -> None:

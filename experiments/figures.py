@@ -180,8 +180,9 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
             _scale(*row)
         counts = " and ".join(str(len(results[cell])) for cell in pair)
         figure.suptitle(
-            f"{config.title} (runs: {counts})\ngradient norm: mean and, shaded, maximum of a "
-            "window; spectral radius: of the Jacobian at the fixed point, stable below the dots",
+            f"{config.title}; {group.replace('_', ' ')} (runs: {counts})\n"
+            "gradient norm: mean and, shaded, maximum of a window; spectral radius: of the "
+            "Jacobian at the fixed point, stable below the dots",
             fontsize=9,
         )
         figure.tight_layout()

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from experiments.config import config_names, load_config
+from experiments.readme import BLOCK, README, fill_in
 from experiments.report import make_report
 
 
@@ -95,3 +96,18 @@ def test_the_command_writes_it(call, out):
 def test_a_damaged_result_is_one_sentence(refused, store, out):
     store(load_config("demo").cell("sgd/clipping_20")).write_text("{")
     assert "not valid JSON" in refused("report", "--out", out)
+
+
+def test_the_tables_in_the_readme_are_those_of_the_results():
+    text = README.read_text(encoding="utf-8")
+    assert BLOCK.search(text)
+    assert fill_in(text) == text
+
+
+def test_a_table_in_the_readme_is_replaced_and_the_rest_is_left():
+    text = "a\n<!-- table demo -->\nold\nlines\n<!-- end of table -->\nb"
+    new = fill_in(text)
+    assert new.startswith("a\n<!-- table demo -->\n| cell")
+    assert new.endswith(" |\n<!-- end of table -->\nb")
+    assert "old" not in new
+    assert fill_in(new) == new
