@@ -1,5 +1,6 @@
 """What the results say to a claim: reproduced, not reproduced, or not enough runs."""
 
+import math
 import statistics
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -149,10 +150,10 @@ class Evidence:
         missing = self._missing(table, cells)
         if missing:
             return missing
-        means = {
-            cell: statistics.fmean(r["gradient_mean"]["norm"] for r in self.runs(table, cell))
-            for cell in cells
-        }
+        means = {}
+        for cell in cells:
+            norms = [r["gradient_mean"]["norm"] for r in self.runs(table, cell)]
+            means[cell] = math.inf if None in norms else statistics.fmean(norms)
         near = all(stated / 2 <= mean <= stated * 2 for mean in means.values())
         numbers = ", ".join(f"{cell} {mean:.3g}" for cell, mean in means.items())
         return Verdict(REPRODUCED if near else NOT_REPRODUCED, numbers)

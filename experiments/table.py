@@ -70,6 +70,7 @@ def _score_rows(
         "ours, test",
         "n",
         "success",
+        "gradient norm",
         "published, validation",
         "published, test",
         "published, success",
@@ -94,11 +95,12 @@ def _score_rows(
             partial = [_partial(r) for r in results[cell.name]]
             ours, test = ("; ".join(texts) for texts in zip(*partial, strict=True))
         rate = f"{100 * len(good) / len(finished):.0f} %" if finished else ""
+        norm = _gradient_norm(results[cell.name])
         printed = ["", "", ""]
         if published:
             share = published.success_rate
             printed = [published.printed, published.test or "", f"{share:g} %" if share else ""]
-        rows.append([cell.name, ours, test, str(len(finished)), rate, *printed, difference])
+        rows.append([cell.name, ours, test, str(len(finished)), rate, norm, *printed, difference])
     return _without_empty_columns(header, rows)
 
 
@@ -126,6 +128,16 @@ def _score(result: dict[str, Any], key: str) -> float:
 def _mean_and_deviation(values: list[float]) -> str:
     mean = f"{statistics.fmean(values):.4g}"
     return f"{mean} ± {statistics.stdev(values):.2g}" if len(values) > 1 else mean
+
+
+def _gradient_norm(results: list[dict[str, Any]]) -> str:
+    """Mean over all iterations of all runs there are; an overflow has no number."""
+    norms = [(r["gradient_mean"]["norm"], r["iterations"]) for r in results]
+    if not norms or not sum(n for _, n in norms):
+        return ""
+    if any(norm is None for norm, _ in norms):
+        return "not finite"
+    return f"{sum(norm * n for norm, n in norms) / sum(n for _, n in norms):.3g}"
 
 
 def _failures(results: list[dict[str, Any]]) -> str:

@@ -53,6 +53,7 @@ def score_notes(results: dict[str, list[dict[str, Any]]]) -> list[str]:
         "± sample standard deviation over successful runs. n: all runs that ended by their "
         "own rule or diverged; success: the share of them that succeeded.",
         RULE[0].upper() + RULE[1:] + ".",
+        "Gradient norm: of all weights together, before clipping, mean over the iterations.",
     ]
     if any(result["status"] == "interrupted" for result in everything):
         notes.append("Partial: stopped before its own rule ended it; not compared.")

@@ -144,3 +144,20 @@ def test_a_damaged_result_is_one_sentence(refused, store, out):
     path = store(load_config(TABLE_3).cell("sgd/projection_0.2"))
     path.write_text("{")
     assert "not valid JSON" in refused("claims", "--out", out)
+
+
+@pytest.mark.parametrize(
+    ("norms", "word"),
+    [
+        ((16.0, 58.0), REPRODUCED),
+        ((14.0, 30.0), NOT_REPRODUCED),
+        ((30.0, 5e6), NOT_REPRODUCED),
+        ((None, 30.0), NOT_REPRODUCED),
+    ],
+)
+def test_the_average_norm_is_near_within_a_factor_of_two(evidence, store, norms, word):
+    names = ["sgd/clipping_15", "sgd/projection_0.2"]
+    for name, norm in zip(names, norms, strict=True):
+        means = {"norm": norm, "mean_abs": None}
+        store(load_config(TABLE_3).cell(name), gradient_mean=means)
+    assert evidence.mean_norm_near(TABLE_3, names, 30).word == word

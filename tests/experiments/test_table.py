@@ -219,3 +219,19 @@ def test_an_infinite_perplexity_is_shown_as_such(store, table):
     row = table(LANGUAGE[0])[0][LANGUAGE[1]]
     assert "inf" in row["ours, validation perplexity"]
     assert row["success"] == "0 %"
+
+
+def test_the_gradient_norm_is_the_mean_over_all_iterations(table, store):
+    cell = _cell(*MUSIC)
+    for seed, (norm, iterations) in enumerate([(10.0, 100), (40.0, 300)]):
+        means = {"norm": norm, "mean_abs": 0.1}
+        store(cell, seed, gradient_mean=means, iterations=iterations)
+    rows, _, notes = table(MUSIC[0])
+    assert rows[MUSIC[1]]["gradient norm"] == "32.5"
+    assert rows["sgd/clipping_15"]["gradient norm"] == ""
+    assert any("before clipping" in note for note in notes)
+
+
+def test_a_gradient_norm_that_overflowed_is_not_a_number(table, store):
+    store(_cell(*MUSIC), gradient_mean={"norm": None, "mean_abs": None})
+    assert table(MUSIC[0])[0][MUSIC[1]]["gradient norm"] == "not finite"
