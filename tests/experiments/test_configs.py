@@ -13,7 +13,7 @@ CELLS = {
     "main_language": 9,
     "main_music": 9,
     "demo": 3,
-    "open_music": 32,
+    "open_music": 33,
     "table1_language_small": 18,
 }
 

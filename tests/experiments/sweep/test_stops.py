@@ -12,6 +12,7 @@ import pytest
 
 from experiments.config import load_config
 from experiments.interruption import interruptible
+from experiments.paths import ROOT
 from experiments.sweep import driver
 from experiments.sweep.plan import PlannedRun
 from tests.experiments.checks import (
@@ -86,6 +87,22 @@ def test_sigterm_ends_all_runs_with_a_snapshot_each(tiny, start, b):
     # Two at a time: the third was not begun.
     assert set(read(b)) == {("sgd/clipping_5", 0), ("sgd/projection_0.2", 0)}
     assert len(find_files(b, "snapshot-*.npz")) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_the_script_hands_a_signal_on_and_waits_for_the_snapshots(tiny, b, number, monkeypatch):
+    if not os.path.exists(os.path.join(sys.prefix, "grustab-setup.done")):
+        pytest.skip("not in an environment that setup.sh made")
+    monkeypatch.setenv("GRUSTAB_VENV", sys.prefix)
+    script = [str(ROOT / "scripts" / "reproduce.sh"), tiny(**ENDLESS), "--out", str(b)]
+    process = subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: training_processes(b))
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130, out + err
+    assert err.splitlines()[-1] == "interrupted"
+    assert training_processes(b) == {}
+    assert find_files(b, "snapshot-*.npz")
 
 
 def test_runs_end_with_a_snapshot_when_their_sweep_is_killed(tiny, start, b):
