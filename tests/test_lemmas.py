@@ -240,3 +240,31 @@ def test_lemma_6_a_step_moves_singular_values_by_at_most_its_norm(pair, scale):
     bounds = stability.singular_value_bounds(before, np.linalg.norm(step))
     assert (after <= bounds + 1e-13 * (1 + bounds[0])).all()
     np.testing.assert_array_equal(bounds, before + np.linalg.norm(step))
+
+
+# What the lemmas leave open
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("scale", "explodes"), [(1, False), (10, True)])
+def test_away_from_zero_large_gate_matrices_explode_below_the_cap(scale, explodes, seed):
+    """sigma_1(W_hh) is 1.8 in both cases, so ``h = 0`` is stable; inputs keep the state from it."""
+    n, steps = 20, 35
+    rng = np.random.default_rng(seed)
+    gru = make(n, seed, std=1 / np.sqrt(n), m=n)
+    gru.W_hh = 1.8 * np.linalg.qr(rng.normal(size=(n, n)))[0]
+    gru.W_hr, gru.W_hz, gru.W_xh = scale * gru.W_hr, scale * gru.W_hz, 3 * gru.W_xh
+    assert stability.largest_singular_value(gru.W_hh) == pytest.approx(1.8)
+    assert stability.spectral_radius(stability.jacobian(gru.W_hh)) < 0.96
+    product, h = np.eye(n), np.zeros((1, n))
+    eps = 1e-6 * np.eye(n)
+    for x in rng.normal(size=(steps, 1, 1, n)):
+        xs = np.repeat(x, 2 * n, axis=1)
+        with chainer.no_backprop_mode():
+            gru.set_state(np.concatenate([h + eps, h - eps]))
+            ends = gru(xs).array[0]
+            gru.set_state(h)
+            h = gru(x).array[0]
+        product = (ends[:n] - ends[n:]).T / 2e-6 @ product
+    growth = np.linalg.norm(product, 2)
+    assert growth > 100 if explodes else growth < 1e-3
