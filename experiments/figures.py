@@ -211,23 +211,28 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
     rows = []
     for name, runs in results.items():
         published = config.cells[name].published
-        values = [
-            _value(r, r["best"]["validation_loss"])
-            for r in runs
-            if r["status"] in FINISHED and succeeded(r)
-        ]
+        ended = [r for r in runs if r["status"] in FINISHED and r["best"]]
+        values = [(_value(r, r["best"]["validation_loss"]), succeeded(r)) for r in ended]
         if published and published.value is not None and values:
             rows.append((name, published.value, values))
     if not rows:
         return None
-    figure, axis = plt.subplots(figsize=(6.4, 0.9 + 0.34 * len(rows)))
+    figure, axis = plt.subplots(figsize=(6.4, 1.1 + 0.34 * len(rows)))
+    every = [value for _, theirs, values in rows for value in (theirs, *(v for v, _ in values))]
+    if max(every) >= 20 * min(every):
+        axis.set_xscale("log")
     for y, (name, theirs, values) in enumerate(reversed(rows)):
         color = COLORS[config.cells[name].conditions.method][0]
-        axis.plot([theirs, *values], [y] * (1 + len(values)), color="#cccccc", linewidth=1.5)
-        axis.plot(values, [y] * len(values), "o", color=color, markersize=5)
+        span = [theirs, *(value for value, _ in values)]
+        axis.plot(span, [y] * len(span), color="#cccccc", linewidth=1.5)
+        for value, success in values:
+            axis.plot(value, y, "o" if success else "x", color=color, markersize=5)
         axis.plot(theirs, y, "D", markerfacecolor="white", markeredgecolor="#222222", markersize=6)
     axis.set_yticks(range(len(rows)), [name for name, _, _ in reversed(rows)])
-    axis.set_xlabel(f"lowest {_value_name(config)} (diamond: published, dot: ours)")
+    axis.set_ylim(-0.6, len(rows) - 0.4)
+    axis.set_xlabel(
+        f"lowest {_value_name(config)}\n(diamond: published; dot: ours; cross: ours, no success)"
+    )
     axis.set_title(config.title, fontsize=9)
     figure.tight_layout()
     return figure

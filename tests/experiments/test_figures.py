@@ -65,6 +65,13 @@ def test_the_demo_gets_no_comparison(draw, store):
     assert set(files) == {"demo_learning_curves.png", "demo_dynamics_sgd.png"}
 
 
+def test_a_run_without_success_is_in_the_comparison_too(draw, store):
+    store(_cell("table3_music", "sgd/clipping_15"), validation=(14.0, 13.5), unigram=10.0)
+    store(_cell("table1_language", "sgd_1.1/clipping_5"), validation=(2000.0, 9.0), unigram=6.5)
+    _, files = draw()
+    assert {"table3_music_published.png", "table1_language_published.png"} <= set(files)
+
+
 def test_no_dynamics_without_both_methods(draw, store):
     store(_cell("demo", "sgd/clipping_20"))
     assert set(draw()[1]) == {"demo_learning_curves.png"}
