@@ -174,7 +174,12 @@ def _parser() -> argparse.ArgumentParser:
         commands.table_command,
         "Print and write a table: ours beside the published numbers.",
     )
-    sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
+    sub.add_argument(
+        "config",
+        nargs="?",
+        metavar="CONFIG",
+        help="name of a config, or a .yaml file; default: each in turn",
+    )
     add_cells(sub)
     add_set(sub)
     add_out(sub, "folder of the results; the table is written there, too")

@@ -106,10 +106,11 @@ def bench_command(options: argparse.Namespace) -> None:
 
 def table_command(options: argparse.Namespace) -> None:
     """Ours beside the published numbers."""
-    from experiments.config import load_config
+    from experiments.config import config_names, load_config
     from experiments.table import write_table
 
-    write_table(load_config(options.config), options.cells, options.set, _out(options))
+    for name in [options.config] if options.config else config_names():
+        write_table(load_config(name), options.cells, options.set, _out(options))
 
 
 def claims_command(options: argparse.Namespace) -> None:

@@ -35,7 +35,7 @@ STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.55 Georgia, 'Times New Roman', serif; color: #1d2430; background: #fff;
   margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 62rem; overflow-wrap: break-word; }
-h1, h2, th, nav, figcaption, .verdict { font-family: system-ui, Helvetica, sans-serif; }
+h1, h2, h3, th, nav, figcaption, .verdict { font-family: system-ui, Helvetica, sans-serif; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .6rem;
   border-top: 1px solid #d5dae2; }
@@ -45,6 +45,7 @@ a { color: #1b5c94; }
 table { border-collapse: collapse; font: 14px/1.4 system-ui, Helvetica, sans-serif;
   margin: .8rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; }
+section:not(#claims) td:first-child { white-space: nowrap; }
 th { border-bottom: 2px solid #1d2430; } td { border-bottom: 1px solid #e5e8ee; }
 code { font: .86em ui-monospace, Menlo, Consolas, monospace; background: #f2f4f7;
   padding: .1em .3em; }

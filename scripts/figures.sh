@@ -7,7 +7,8 @@ case ${1:-} in
   -h | --help)
     echo "Usage: scripts/figures.sh"
     echo
-    echo "Redraws results/figures/*.png, results/*/table.md, results/claims.md and results/report.html from the result files, in seconds."
+    echo "Redraws results/figures/*.png, results/*/table.md, results/claims.md, results/report.html"
+    echo "and the tables in README.md from the result files, in seconds."
     exit 0 ;;
   '') ;;
   *) echo "error: unknown option $1, see scripts/figures.sh --help" >&2; exit 2 ;;
@@ -15,9 +16,7 @@ esac
 
 . "$root/scripts/environment.sh"
 "$python" -m experiments figures
-for config in configs/*.yaml; do
-  "$python" -m experiments table "$(basename "$config" .yaml)" > /dev/null
-done
+"$python" -m experiments table > /dev/null
 "$python" -m experiments claims > /dev/null
 echo "written: results/*/table.md, results/claims.md"
 "$python" -m experiments report

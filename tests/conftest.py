@@ -9,8 +9,10 @@ import grustab  # noqa: F401
 
 
 @pytest.fixture(autouse=True, scope="session")
-def interruptions_are_heard():
-    """Started in the background of a script, these tests would ignore SIGINT, and so would runs."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def signals_are_heard():
+    """In the background of a script, or under nohup, these tests and their runs would be deaf."""
+    ways = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, way) for number, way in ways.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, way in before.items():
+        signal.signal(number, way)

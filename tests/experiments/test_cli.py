@@ -182,7 +182,6 @@ def test_bad_seeds_are_refused(usage_error, command, seeds):
         (["paint"], "paint"),
         (["run"], "CONFIG"),
         (["run", "demo"], "--cell"),
-        (["table"], "CONFIG"),
         (["run", "demo", "--cell", "a", "--seed", "-1"], "--seed"),
         (["run", "demo", "--cell", "a", "--seed", "x"], "--seed"),
         (["run", "demo", "--cell", "a", "--seed", "1.0"], "--seed"),

@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from experiments.config import load_config
+from experiments.config import config_names, load_config
 
 
 @pytest.fixture
@@ -235,3 +235,10 @@ def test_the_gradient_norm_is_the_mean_over_all_iterations(table, store):
 def test_a_gradient_norm_that_overflowed_is_not_a_number(table, store):
     store(_cell(*MUSIC), gradient_mean={"norm": None, "mean_abs": None})
     assert table(MUSIC[0])[0][MUSIC[1]]["gradient norm"] == "not finite"
+
+
+def test_without_a_config_every_table_is_written(call, out):
+    code, text, err = call("table", "--out", out)
+    assert (code, err) == (0, "")
+    assert {path.parent.name for path in out.glob("*/table.md")} == set(config_names())
+    assert text.count("written: ") == len(config_names())
