@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import pytest
 
@@ -95,10 +96,20 @@ def test_the_script_hands_a_signal_on_and_waits_for_the_snapshots(tiny, b, numbe
         pytest.skip("not in an environment that setup.sh made")
     monkeypatch.setenv("GRUSTAB_VENV", sys.prefix)
     script = [str(ROOT / "scripts" / "reproduce.sh"), tiny(**ENDLESS), "--out", str(b)]
-    process = subprocess.Popen(script, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: training_processes(b))
-    process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    process = subprocess.Popen(
+        script,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: training_processes(b))
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 130, out + err
     assert err.splitlines()[-1] == "interrupted"
     assert training_processes(b) == {}
