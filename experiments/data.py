@@ -63,7 +63,9 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
         train = StreamIterator(tunes.train, c.batch_size, c.bptt_steps, rng=order)
     else:
         by_length = c.batching == "tunes_by_length"
-        train = TuneIterator(tunes.train, c.batch_size, c.bptt_steps, True, order, by_length)
+        train = TuneIterator(
+            tunes.train, c.batch_size, c.bptt_steps, rng=order, by_length=by_length
+        )
     # Always tune by tune, each from h = 0, however training cuts them.
     valid, test = (
         TuneIterator(part, c.eval_batch_size, c.bptt_steps, repeat=False, by_length=True)
