@@ -40,6 +40,7 @@ class TrainingBar(training.Extension):
             total=epochs if iterations is None else iterations,
             bar_format=layout,
             mininterval=interval,
+            delay=1e-9,  # say nothing before it is known where a resumed run stands
             disable=sys.stderr is None,
         )
         self.shown: dict[str, str] = {}
@@ -54,7 +55,7 @@ class TrainingBar(training.Extension):
         done = updater.epoch_detail if self.counts_epochs else updater.iteration
         if not self.begun:  # a resumed run does not begin at 0
             self.begun = True
-            self.bar.initial = self.bar.n = self._before(updater)
+            self.bar.initial = self.bar.n = self.bar.last_print_n = self._before(updater)
         try:
             self.bar.update(min(done, self.bar.total) - self.bar.n)
         except OSError:  # nobody reads any more: no reason to end a run

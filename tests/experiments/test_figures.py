@@ -7,7 +7,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 from experiments.config import config_names, load_config
-from experiments.figures import _scale
+from experiments.figures.learning_curves import draw_learning_curves
+from experiments.figures.style import fit_scale
+from experiments.results import find_results
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -162,11 +164,23 @@ def test_a_file_in_the_place_of_the_folder_is_one_sentence(refused, store, out):
     assert "cannot be written" in refused("figures", "--out", out, code=3)
 
 
+def test_what_is_far_worse_than_a_unigram_predictor_is_a_triangle_at_the_edge(store, out):
+    config = load_config("table3_music")
+    store(config.cell("sgd/clipping_15"), validation=(12.0, 40.0, None, 3.5), unigram=10.0)
+    results = {"sgd/clipping_15": find_results(out, config.cell("sgd/clipping_15"))}
+    figure = draw_learning_curves(config, results)
+    (axis,) = figure.axes
+    assert axis.get_ylim()[1] == pytest.approx(20)
+    (triangles,) = (line for line in axis.lines if line.get_marker() == "^")
+    assert triangles.get_xydata().tolist() == [[2, 20], [3, 20]]
+    plt.close(figure)
+
+
 def test_axes_that_share_a_scale_get_one_that_fits_both():
     figure, (left, right) = plt.subplots(1, 2, sharey=True)
     left.plot([1, 2], [1, 1e14])
     right.plot([1, 2], [1, 2])
-    _scale(left, right)
+    fit_scale(left, right)
     figure.canvas.draw()
     low, high = left.get_ylim()
     assert left.get_yscale() == right.get_yscale() == "log"
@@ -179,7 +193,7 @@ def test_a_narrow_range_keeps_a_linear_scale_and_what_is_shaded_counts():
     left.plot([1, 2], [0.7, 1.4])
     right.plot([1, 2], [2, 4])
     right.fill_between([1, 2], [2, 4], [500, 600])
-    _scale(left)
-    _scale(right)
+    fit_scale(left)
+    fit_scale(right)
     assert (left.get_yscale(), right.get_yscale()) == ("linear", "log")
     plt.close(figure)

@@ -1,0 +1,1 @@
+"""``figures``: everything drawn from result files alone."""

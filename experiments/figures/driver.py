@@ -1,0 +1,84 @@
+"""``figures``: draw everything from result files alone."""
+
+import io
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from experiments.bench.report import draw_scaling, read_bench
+from experiments.config import load_config
+from experiments.figures.comparison import draw_comparison
+from experiments.figures.dynamics import draw_dynamics
+from experiments.figures.learning_curves import draw_learning_curves
+from experiments.figures.style import STYLE
+from experiments.files import write_file
+from experiments.paths import shown
+from experiments.results import all_results, find_results
+from experiments.timing_report import draw_timing
+
+
+def draw_figures(names: list[str], out: Path) -> None:
+    """Draw the figures that the results allow, and say which are not possible yet.
+
+    Args:
+        names: Configs whose figures to draw.
+        out: Folder of the results; figures go to ``out/figures``.
+
+    Raises:
+        ResultError: If a result file is damaged, or a figure cannot be written.
+    """
+    with plt.rc_context(STYLE):
+        for name in names:
+            config = load_config(name)
+            name = config.name
+            if config.report == "seconds_per_iteration":
+                timing = draw_timing(config, out)
+                if timing:
+                    _save(timing, out, f"{name}_iteration")
+                else:
+                    print(f"{name}: no result yet")
+                continue
+            results = {cell: find_results(out, c) for cell, c in config.cells.items()}
+            results = {cell: runs for cell, runs in results.items() if runs}
+            if not results:
+                other = (
+                    "only results with --set, which are not drawn"
+                    if any(all_results(out, name))
+                    else "no result yet"
+                )
+                print(f"{name}: {other}")
+                continue
+            _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
+            for group, figure in draw_dynamics(config, results).items():
+                _save(figure, out, f"{name}_dynamics_{group}")
+            comparison = draw_comparison(config, results)
+            if comparison:
+                _save(comparison, out, f"{name}_published")
+
+
+def draw_bench(out: Path) -> None:
+    """Draw how the cost of an iteration grows, where ``bench`` has measured it.
+
+    Raises:
+        ResultError: If a measurement is damaged, or a file cannot be written.
+    """
+    paths = sorted((out / "bench").glob("*.json"))
+    with plt.rc_context(STYLE):
+        for path in paths:
+            figure = draw_scaling(read_bench(path))
+            if figure:
+                _save(figure, out, f"bench_scaling_{path.stem}")
+
+
+def _save(figure: Figure, out: Path, name: str) -> None:
+    path = out / "figures" / f"{name}.png"
+    content = io.BytesIO()
+    # No version of matplotlib inside: equal results give an equal file.
+    figure.savefig(content, format="png", metadata={"Software": None}, bbox_inches="tight")
+    plt.close(figure)
+    write_file(path, content.getvalue())
+    print(f"drawn: {shown(path)}")

@@ -1,0 +1,61 @@
+"""Gradient norm beside spectral radius over the iterations."""
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.config import Config
+from experiments.figures.style import COLORS, Result, fit_scale, group_cells, method_label
+
+
+def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str, Figure]:
+    """Gradient norm beside spectral radius over the iterations, clipping against P_delta.
+
+    One figure for each optimizer that has a result of both.
+    """
+    figures = {}
+    for group, cells in group_cells(results).items():
+        pair = [
+            next((c for c in cells if config.cells[c].conditions.method == method), None)
+            for method in ("clipping", "projection")
+        ]
+        if None in pair:
+            continue
+        figure, axes = plt.subplots(2, 2, figsize=(8.4, 5.0), sharex="col", sharey="row")
+        for column, cell in enumerate(pair):
+            shades = COLORS[config.cells[cell].conditions.method]
+            for number, run in enumerate(results[cell]):
+                _draw_run(axes[0, column], axes[1, column], run, shades[number % len(shades)])
+            axes[0, column].set_title(method_label(config, cell))
+            axes[1, column].set_xlabel("iteration")
+            axes[1, column].axhline(1, color="#888888", linewidth=1, linestyle=":")
+        axes[0, 0].set_ylabel("gradient norm, unclipped")
+        axes[1, 0].set_ylabel("spectral radius")
+        for row in axes:
+            fit_scale(*row)
+        counts = " and ".join(str(len(results[cell])) for cell in pair)
+        figure.suptitle(
+            f"{config.title}; {group.replace('_', ' ')} (runs: {counts})\n"
+            "gradient norm: mean and, shaded, maximum of a window; spectral radius: of the "
+            "Jacobian at the fixed point, stable below the dots",
+            fontsize=9,
+        )
+        figure.tight_layout()
+        figures[group] = figure
+    return figures
+
+
+def _draw_run(norm: Axes, radius: Axes, run: Result, color: str) -> None:
+    curves = run["curves"]["iterations"]
+    x = curves["iteration"]
+    mean, top = (
+        [v if v else float("nan") for v in curves[key]]
+        for key in ("gradient_norm", "gradient_norm_max")
+    )
+    norm.plot(x, mean, color=color, linewidth=1.2)
+    norm.fill_between(x, mean, top, color=color, alpha=0.25, linewidth=0)
+    largest = [
+        max((v for v in layers if v is not None), default=float("nan"))
+        for layers in curves["spectral_radius"]
+    ]
+    radius.plot(x, largest, color=color, linewidth=1.2)

@@ -1,0 +1,92 @@
+"""Validation value over the epochs."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+
+from experiments.config import Config
+from experiments.figures.style import (
+    Result,
+    cell_colors,
+    group_cells,
+    method_label,
+    optimizer_label,
+    value,
+    value_name,
+)
+
+# How far above a unigram predictor the panels reach. What is worse has learned nothing, and on one
+# axis with it the differences that matter could not be seen.
+HEADROOM = 2.0
+
+
+def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Figure:
+    """Validation value over the epochs on a logarithmic axis, a panel for each optimizer.
+
+    Values over twice that of a unigram predictor, and values that are not finite, are triangles at
+    the upper edge.
+    """
+    groups = group_cells(results)
+    columns = min(len(groups), 3)
+    rows = -(-len(groups) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(4.2 * columns + 0.6, 3.2 * rows), squeeze=False, sharey=True
+    )
+    colors = cell_colors(config, results)
+    runs = [run for cells in results.values() for run in cells]
+    top = HEADROOM * max(value(run, run["unigram_validation_loss"]) for run in runs)
+
+    several = any(len({optimizer_label(config, c) for c in cells}) > 1 for cells in groups.values())
+    for axis, (group, cells) in zip(axes.flat, groups.items()):
+        for cell in cells:
+            text = method_label(config, cell)
+            if several:
+                text = f"{optimizer_label(config, cell)}, {text}"
+            for number, run in enumerate(results[cell]):
+                _draw_run(axis, run, top, colors[cell], None if number else text)
+        run = results[cells[0]][0]
+        unigram = value(run, run["unigram_validation_loss"])
+        axis.set_xlim(0, 1.03 * max(2.0, axis.dataLim.x1))
+        axis.axhline(unigram, color="#888888", linewidth=1, linestyle=":")
+        axis.set_title(group.replace("_", " "))
+        axis.set_xlabel("epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.legend(fontsize=7, frameon=True, framealpha=0.7, edgecolor="none")
+    for axis in list(axes.flat)[len(groups) :]:
+        axis.set_visible(False)
+    _scale(axes.flat[0], runs, top)
+    axes.flat[0].set_ylabel(value_name(config))
+    figure.suptitle(
+        f"{config.title}\ndotted: a constant unigram predictor; triangles: above the panel",
+        fontsize=9,
+    )
+    figure.tight_layout()
+    return figure
+
+
+def _draw_run(axis: Axes, run: Result, top: float, color: str, label: str | None) -> None:
+    epochs = np.array(run["curves"]["epochs"]["epoch"], dtype=float)
+    values = np.array([value(run, loss) for loss in run["curves"]["epochs"]["validation_loss"]])
+    marker = "o" if len(values) < 8 else None
+    axis.plot(epochs, values, color=color, label=label, marker=marker, markersize=3, linewidth=1.4)
+    above = ~(values <= top)  # not finite, too
+    if above.any():
+        edge = np.full(above.sum(), top)
+        axis.plot(epochs[above], edge, "^", color=color, markersize=3.5, clip_on=False)
+
+
+def _scale(axis: Axes, runs: list[Result], top: float) -> None:
+    """Logarithmic, with plain numbers, for all panels: they share the axis."""
+    every = [value(run, v) for run in runs for v in run["curves"]["epochs"]["validation_loss"]]
+    every += [value(run, run["unigram_validation_loss"]) for run in runs]
+    within = [v for v in every if v <= top]
+    low = min(within)
+    high = 1.05 * max(within) if len(within) == len(every) else top
+    axis.set_yscale("log")
+    axis.set_ylim(low / 1.05, high)
+    subs = (1, 2, 3, 4, 5, 6, 8) if high < 20 * low else (1, 2, 5)
+    axis.yaxis.set_major_locator(MaxNLocator(6) if high < 3 * low else LogLocator(subs=subs))
+    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.yaxis.set_minor_locator(NullLocator())

@@ -1,0 +1,89 @@
+"""What the figures share: colours, labels, scales."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from experiments.config import Config
+from experiments.messages import perplexity
+
+Result = dict[str, Any]
+
+COLORS = {
+    "projection": ["#1b6ca8", "#3a96c9", "#5bb5c9", "#77c9b8", "#98d8a8"],
+    "clipping": ["#c8553d", "#e07a3f", "#e8a33d", "#d9c24a"],
+    "elementwise_clipping": ["#7b3f8c", "#9c5fb0", "#b983c9", "#d4abdf"],
+    "none": ["#555555"],
+}
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.dpi": 150,
+}
+
+
+def fit_scale(*axes: Axes) -> None:
+    """Logarithmic scale for axes that share theirs, where what they show asks for it."""
+    low = min(axis.dataLim.minposy for axis in axes)
+    high = max(axis.dataLim.y1 for axis in axes)
+    if np.isfinite([low, high]).all() and high >= 20 * low:
+        for axis in axes:
+            axis.set_yscale("log")
+
+
+def group_cells(results: dict[str, list[Result]]) -> dict[str, list[str]]:
+    """Cells by optimizer, the part of their name before the slash."""
+    groups: dict[str, list[str]] = {}
+    for cell in results:
+        groups.setdefault(cell.partition("/")[0], []).append(cell)
+    return groups
+
+
+def cell_colors(config: Config, results: dict[str, list[Result]]) -> dict[str, str]:
+    """A shade for each cell: methods differ in hue, cells of one method within a panel in shade."""
+    colors = {}
+    for cells in group_cells(results).values():
+        used: dict[str, int] = {}
+        for cell in cells:
+            method = config.cells[cell].conditions.method
+            shades = COLORS[method]
+            colors[cell] = shades[used.get(method, 0) % len(shades)]
+            used[method] = used.get(method, 0) + 1
+    return colors
+
+
+def method_label(config: Config, cell: str) -> str:
+    """How a cell protects its gradient."""
+    c = config.cells[cell].conditions
+    if c.method == "projection":
+        return rf"$P_\delta$, $\delta$ = {c.delta:g}"
+    if c.method == "clipping":
+        return f"clipping at {c.threshold:g}"
+    if c.method == "elementwise_clipping":
+        return f"elementwise clipping at {c.threshold:g}"
+    return "no protection"
+
+
+def optimizer_label(config: Config, cell: str) -> str:
+    """A cell's optimizer and learning rate."""
+    c = config.cells[cell].conditions
+    return f"{c.optimizer} {c.learning_rate:g}"
+
+
+def value_name(config: Config) -> str:
+    """What a config's runs are judged by."""
+    task = next(iter(config.cells.values())).conditions.task
+    return "validation perplexity" if task == "language" else "validation loss (nats a step)"
+
+
+def value(run: Result, loss: float | None) -> float:
+    """A loss as its table shows it: a perplexity for language; NaN for one that is not finite."""
+    if loss is None:
+        return float("nan")
+    return perplexity(loss) if run["conditions"]["task"] == "language" else loss
