@@ -5,22 +5,24 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.config import Config
-from experiments.figures.style import COLORS, Result, fit_scale, group_cells, method_label
+from experiments.figures.style import (
+    COLORS,
+    Result,
+    fit_scale,
+    group_cells,
+    has_several_optimizers,
+    method_label,
+    optimizer_label,
+)
 
 
 def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str, Figure]:
     """Gradient norm beside spectral radius over the iterations, clipping against P_delta.
 
-    One figure for each optimizer that has a result of both.
+    One figure, by name, for each optimizer of each group of cells that has a result of both.
     """
     figures = {}
-    for group, cells in group_cells(results).items():
-        pair = [
-            next((c for c in cells if config.cells[c].conditions.method == method), None)
-            for method in ("clipping", "projection")
-        ]
-        if None in pair:
-            continue
+    for name, pair in _pairs(config, results).items():
         figure, axes = plt.subplots(2, 2, figsize=(8.4, 5.0), sharex="col", sharey="row")
         for column, cell in enumerate(pair):
             shades = COLORS[config.cells[cell].conditions.method]
@@ -35,14 +37,31 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
             fit_scale(*row)
         counts = " and ".join(str(len(results[cell])) for cell in pair)
         figure.suptitle(
-            f"{config.title}; {group.replace('_', ' ')} (runs: {counts})\n"
+            f"{config.title}; {name.replace('_', ' ')} (runs: {counts})\n"
             "gradient norm: mean and, shaded, maximum of a window; spectral radius: of the "
             "Jacobian at the fixed point, stable below the dots",
             fontsize=9,
         )
         figure.tight_layout()
-        figures[group] = figure
+        figures[name] = figure
     return figures
+
+
+def _pairs(config: Config, results: dict[str, list[Result]]) -> dict[str, list[str]]:
+    """A cell of clipping and one of the projection that share group and optimizer."""
+    pairs = {}
+    groups = group_cells(results)
+    several = has_several_optimizers(config, groups)
+    for group, cells in groups.items():
+        for optimizer in dict.fromkeys(optimizer_label(config, cell) for cell in cells):
+            found = {}
+            for cell in cells:
+                if optimizer_label(config, cell) == optimizer:
+                    found.setdefault(config.cells[cell].conditions.method, cell)
+            if {"clipping", "projection"} <= set(found):
+                name = f"{group}_{optimizer.replace(' ', '_')}" if several else group
+                pairs[name] = [found["clipping"], found["projection"]]
+    return pairs
 
 
 def _draw_run(norm: Axes, radius: Axes, run: Result, color: str) -> None:

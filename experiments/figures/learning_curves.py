@@ -11,6 +11,7 @@ from experiments.figures.style import (
     Result,
     cell_colors,
     group_cells,
+    has_several_optimizers,
     method_label,
     optimizer_label,
     value,
@@ -38,7 +39,7 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
     runs = [run for cells in results.values() for run in cells]
     top = HEADROOM * max(value(run, run["unigram_validation_loss"]) for run in runs)
 
-    several = any(len({optimizer_label(config, c) for c in cells}) > 1 for cells in groups.values())
+    several = has_several_optimizers(config, groups)
     for axis, (group, cells) in zip(axes.flat, groups.items()):
         for cell in cells:
             text = method_label(config, cell)

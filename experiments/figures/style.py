@@ -76,6 +76,11 @@ def optimizer_label(config: Config, cell: str) -> str:
     return f"{c.optimizer} {c.learning_rate:g}"
 
 
+def has_several_optimizers(config: Config, groups: dict[str, list[str]]) -> bool:
+    """Whether the cells of any group differ in more than how they protect their gradient."""
+    return any(len({optimizer_label(config, c) for c in cells}) > 1 for cells in groups.values())
+
+
 def value_name(config: Config) -> str:
     """What a config's runs are judged by."""
     task = next(iter(config.cells.values())).conditions.task

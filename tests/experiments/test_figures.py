@@ -79,6 +79,14 @@ def test_no_dynamics_without_both_methods(draw, store):
     assert set(draw()[1]) == {"demo_learning_curves.png"}
 
 
+def test_dynamics_compare_cells_of_one_optimizer_only(draw, store):
+    for name in ("stream/adam_1e-3_clipping_15", "stream/sgd_projection_0.2"):
+        store(_cell("open_music", name), validation=(4.0,), unigram=9.0)
+    assert set(draw()[1]) == {"open_music_learning_curves.png"}
+    store(_cell("open_music", "stream/sgd_clipping_15"), validation=(4.0,), unigram=9.0)
+    assert "open_music_dynamics_stream_sgd_0.1.png" in draw()[1]
+
+
 def test_equal_results_give_equal_files(draw, store):
     for name in ("sgd/clipping_15", "sgd/projection_0.2"):
         store(_cell("table3_music", name), validation=(4.0, 3.5), unigram=9.0)
