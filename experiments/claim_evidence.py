@@ -158,6 +158,46 @@ class Evidence:
         numbers = ", ".join(f"{cell} {mean:.3g}" for cell, mean in means.items())
         return Verdict(REPRODUCED if near else NOT_REPRODUCED, numbers)
 
+    def largest_norm_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
+        """In each pair the gradient's largest norm, of any run, is lower in the first cell."""
+        known = [(a, b) for a, b in pairs if self.runs(table, a) and self.runs(table, b)]
+        norms = {cell: self._largest_norm(table, cell) for pair in known for cell in pair}
+        wrong = [(a, b) for a, b in known if norms[a] >= norms[b]]
+        if wrong:  # one is enough, whatever is missing
+            listed = "; ".join(f"{a} {norms[a]:.2g}, {b} {norms[b]:.2g}" for a, b in wrong)
+            return Verdict(
+                NOT_REPRODUCED, f"{len(wrong)} of {len(known)} pairs otherwise: {listed}"
+            )
+        missing = self._missing(table, [cell for pair in pairs for cell in pair])
+        return missing or Verdict(REPRODUCED, f"all {len(pairs)} pairs")
+
+    def _largest_norm(self, table: str, cell: str) -> float:
+        norms = [
+            math.inf if norm is None else norm
+            for run in self.runs(table, cell)
+            for norm in run["curves"]["iterations"]["gradient_norm_max"]
+        ]
+        return max(norms, default=math.inf)
+
+    def radius_below(self, table: str, cells: Sequence[str], bound: float) -> Verdict:
+        """In every run of every cell, at every look, the spectral radius is below a bound."""
+        seen = {cell: self._largest_radius(table, cell) for cell in cells if self.runs(table, cell)}
+        above = {cell: radius for cell, radius in seen.items() if radius >= bound}
+        if above:
+            listed = ", ".join(f"{cell} {radius:.3f}" for cell, radius in above.items())
+            return Verdict(NOT_REPRODUCED, listed)
+        missing = self._missing(table, cells)
+        return missing or Verdict(REPRODUCED, f"at most {max(seen.values()):.3f}")
+
+    def _largest_radius(self, table: str, cell: str) -> float:
+        radii = [
+            math.inf if radius is None else radius
+            for run in self.runs(table, cell)
+            for layers in run["curves"]["iterations"]["spectral_radius"]
+            for radius in layers
+        ]
+        return max(radii, default=math.inf)
+
     def no_slower(self, config: str, cell: str, reference: str) -> Verdict:
         """At every point of training measured, an iteration takes no longer."""
         found = read_timing(timing_file(self.out, self._config(config), {}))

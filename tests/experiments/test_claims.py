@@ -1,5 +1,6 @@
 """The verdicts on the supplement's claims, over made results."""
 
+import json
 import math
 
 import pytest
@@ -43,7 +44,11 @@ def test_without_results_nothing_is_decided(out):
 def test_table_3_as_published_reproduces_every_claim_on_its_losses(out, cells):
     config = load_config(TABLE_3)
     cells(TABLE_3, {name: cell.published.value for name, cell in config.cells.items()})
-    found = {key: v for key, v in verdicts(out).items() if "Table 3" in key[0]}
+    found = {
+        key: v
+        for key, v in verdicts(out).items()
+        if key[0].endswith(", Table 3") or key[0] == "Table 3"
+    }
     assert len(found) == 4
     assert {verdict.word for verdict in found.values()} == {REPRODUCED}
 
@@ -161,3 +166,50 @@ def test_the_average_norm_is_near_within_a_factor_of_two(evidence, store, norms,
         means = {"norm": norm, "mean_abs": None}
         store(load_config(TABLE_3).cell(name), gradient_mean=means)
     assert evidence.mean_norm_near(TABLE_3, names, 30).word == word
+
+
+@pytest.fixture
+def with_curve(store):
+    """Make a finished run of Table 3 with some values of one of its curves."""
+
+    def make(name, key, values):
+        path = store(load_config(TABLE_3).cell(name))
+        result = json.loads(path.read_text())
+        curve = result["curves"]["iterations"][key]
+        curve[: len(values)] = values
+        path.write_text(json.dumps(result))
+
+    return make
+
+
+PAIR = ("sgd/projection_0.2", "sgd/clipping_15")
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "word"),
+    [(40.0, 90.0, REPRODUCED), (90.0, 90.0, NOT_REPRODUCED), (None, 90.0, NOT_REPRODUCED)],
+)
+def test_the_largest_norm_is_compared(evidence, with_curve, ours, theirs, word):
+    for name, norm in zip(PAIR, (ours, theirs), strict=True):
+        with_curve(name, "gradient_norm_max", [norm])
+    assert evidence.largest_norm_lower(TABLE_3, [PAIR]).word == word
+
+
+def test_pairs_that_lack_a_run_leave_the_largest_norm_undecided(evidence, with_curve):
+    with_curve(PAIR[0], "gradient_norm_max", [1e9])
+    assert evidence.largest_norm_lower(TABLE_3, [PAIR]).word == NOT_ENOUGH
+
+
+@pytest.mark.parametrize(
+    ("radius", "word"), [(0.95, REPRODUCED), (1.0, NOT_REPRODUCED), (None, NOT_REPRODUCED)]
+)
+def test_every_radius_of_every_layer_counts(evidence, with_curve, radius, word):
+    with_curve(PAIR[0], "spectral_radius", [[0.9, radius]])
+    assert evidence.radius_below(TABLE_3, [PAIR[0]], 1).word == word
+
+
+def test_a_radius_of_one_cell_is_no_verdict_on_two(evidence, with_curve):
+    with_curve(PAIR[0], "spectral_radius", [[0.9, 0.9]])
+    assert (
+        evidence.radius_below(TABLE_3, [PAIR[0], "adam_1e-3/projection_0.2"], 1).word == NOT_ENOUGH
+    )
