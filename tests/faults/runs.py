@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import random
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -169,3 +171,27 @@ def temporary_files(out: Path) -> list[Path]:
     """What was being written when a process died or the disk was full."""
     files = [path for path in out.rglob("*") if path.is_file() and path.name != ".lock"]
     return [path for path in files if path.name.startswith(".") or path.suffix == ".tmp"]
+
+
+class Moments:
+    """Random moments within the time that a whole run takes.
+
+    The time is learned anew from every whole run that ends before its moment: where the machine has
+    become faster, moments from before would nearly all come too late.
+    """
+
+    def __init__(self, name: str, seconds: float) -> None:
+        self.chance = random.Random(name)
+        self.seconds = seconds
+
+    def strike(self, process: subprocess.Popen, number: int, whole: bool) -> bool:
+        """Send a signal at the next moment; False where the process ended before it."""
+        start = time.monotonic()
+        try:
+            process.wait(timeout=self.chance.uniform(0, self.seconds))
+        except subprocess.TimeoutExpired:
+            process.send_signal(number)
+            return True
+        if whole:
+            self.seconds = min(self.seconds, time.monotonic() - start)
+        return False

@@ -1,8 +1,6 @@
 """kill -9 at random moments: the run goes on from its last snapshot, to the same weights."""
 
-import random
 import signal
-import subprocess
 
 import pytest
 
@@ -15,26 +13,23 @@ KILLS = 12  # of each task
 def test_a_killed_run_goes_on_to_the_same_end(task, config, undisturbed, tally, tmp_path):
     whole, seconds = undisturbed(task)
     row = tally(f"kill -9 during a run, {task}")
-    chance = random.Random(f"kill {task}")
+    moments = runs.Moments(f"kill {task}", seconds)
     number = 0
     while row.tried < KILLS:
         out = tmp_path / str(number)
         # Every other run is writing a snapshot most of the time.
-        _run_to_the_end(config(task), out, "0.2" if number % 2 else "0", chance, seconds, row)
+        _run_to_the_end(config(task), out, "0.2" if number % 2 else "0", moments, row)
         row.compare(runs.the_result(out), whole)
         number += 1
     assert row.details["kills of a run that had saved something"] > KILLS / 3
 
 
-def _run_to_the_end(config, out, interval, chance, seconds, row):
+def _run_to_the_end(config, out, interval, moments, row):
     while True:
         before = runs.last_iteration(out) if out.exists() else 0
         words = [config, "--cell", runs.CELL, "--out", out, "--snapshot-interval", interval]
         process = runs.start("run", *words)
-        try:
-            process.wait(timeout=chance.uniform(0, seconds))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
+        moments.strike(process, signal.SIGKILL, whole=before == 0)
         ended = runs.end(process)
         row.watch(ended.out + ended.err)
         killed = ended.code == -signal.SIGKILL

@@ -1,8 +1,6 @@
 """SIGTERM at random moments: not an iteration is lost."""
 
-import random
 import signal
-import subprocess
 
 import pytest
 
@@ -15,11 +13,11 @@ SIGNALS = 12  # of each task
 def test_a_terminated_run_goes_on_where_it_stopped(task, config, undisturbed, tally, tmp_path):
     whole, seconds = undisturbed(task)
     row = tally(f"SIGTERM during a run, {task}")
-    chance = random.Random(f"term {task}")
+    moments = runs.Moments(f"term {task}", seconds)
     number = 0
     while row.tried < SIGNALS:
         out = tmp_path / str(number)
-        _run_to_the_end(config(task), out, chance, seconds, row)
+        _run_to_the_end(config(task), out, moments, row)
         row.compare(runs.the_result(out), whole)
         assert runs.snapshots(out) == []
         assert runs.temporary_files(out) == []
@@ -27,18 +25,13 @@ def test_a_terminated_run_goes_on_where_it_stopped(task, config, undisturbed, ta
     assert row.details["iterations lost"] == 0
 
 
-def _run_to_the_end(config, out, chance, seconds, row):
+def _run_to_the_end(config, out, moments, row):
     stopped_at = 0
     while True:
         # The interval is so long that every snapshot is the signal's.
         words = [config, "--cell", runs.CELL, "--out", out, "--snapshot-interval", "600"]
         process = runs.start("run", *words)
-        sent = False
-        try:
-            process.wait(timeout=chance.uniform(0, seconds))
-        except subprocess.TimeoutExpired:
-            sent = True
-            process.send_signal(signal.SIGTERM)
+        sent = moments.strike(process, signal.SIGTERM, whole=stopped_at == 0)
         ended = runs.end(process)
         row.watch(ended.out + ended.err)
         row.tried += sent
