@@ -2,10 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from experiments.config import load_config
 from experiments.messages import perplexity
@@ -122,17 +124,21 @@ class Evidence:
 
     def all_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
         """In each pair the first cell has the lower value; a failed second one counts as higher."""
-        return self._all_lower([((table, a), (table, b)) for a, b in pairs])
+        return self._all_lower([((table, a), (table, b)) for a, b in pairs], self.value)
 
     def all_lower_across(self, cell: tuple[str, str], others: tuple[str, Sequence[str]]) -> Verdict:
         """A cell has a lower value than each of some cells of another table."""
-        return self._all_lower([(cell, (others[0], other)) for other in others[1]])
+        return self._all_lower([(cell, (others[0], other)) for other in others[1]], self.value)
 
-    def _all_lower(self, pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]]) -> Verdict:
+    def _all_lower(
+        self,
+        pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
+        measure: Callable[[str, str], float | None],
+    ) -> Verdict:
         known = [(a, b) for a, b in pairs if self.runs(*a) and self.runs(*b)]
         wrong = []
         for a, b in known:
-            x, y = self.value(*a), self.value(*b)
+            x, y = measure(*a), measure(*b)
             if x is None or (y is not None and x >= y):
                 wrong.append(_list([(x, a[1]), (y, b[1])]))
         if wrong:  # one is enough, whatever is missing
@@ -160,28 +166,15 @@ class Evidence:
 
     def largest_norm_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
         """In each pair the gradient's largest norm, of any run, is lower in the first cell."""
-        known = [(a, b) for a, b in pairs if self.runs(table, a) and self.runs(table, b)]
-        norms = {cell: self._largest_norm(table, cell) for pair in known for cell in pair}
-        wrong = [(a, b) for a, b in known if norms[a] >= norms[b]]
-        if wrong:  # one is enough, whatever is missing
-            listed = "; ".join(f"{a} {norms[a]:.2g}, {b} {norms[b]:.2g}" for a, b in wrong)
-            return Verdict(
-                NOT_REPRODUCED, f"{len(wrong)} of {len(known)} pairs otherwise: {listed}"
-            )
-        missing = self._missing(table, [cell for pair in pairs for cell in pair])
-        return missing or Verdict(REPRODUCED, f"all {len(pairs)} pairs")
-
-    def _largest_norm(self, table: str, cell: str) -> float:
-        norms = [
-            math.inf if norm is None else norm
-            for run in self.runs(table, cell)
-            for norm in run["curves"]["iterations"]["gradient_norm_max"]
-        ]
-        return max(norms, default=math.inf)
+        return self._all_lower(
+            [((table, a), (table, b)) for a, b in pairs],
+            lambda table, cell: self._largest(table, cell, "gradient_norm_max"),
+        )
 
     def radius_below(self, table: str, cells: Sequence[str], bound: float) -> Verdict:
         """In every run of every cell, at every look, the spectral radius is below a bound."""
-        seen = {cell: self._largest_radius(table, cell) for cell in cells if self.runs(table, cell)}
+        known = [cell for cell in cells if self.runs(table, cell)]
+        seen = {cell: self._largest(table, cell, "spectral_radius") for cell in known}
         above = {cell: radius for cell, radius in seen.items() if radius >= bound}
         if above:
             listed = ", ".join(f"{cell} {radius:.3f}" for cell, radius in above.items())
@@ -189,14 +182,11 @@ class Evidence:
         missing = self._missing(table, cells)
         return missing or Verdict(REPRODUCED, f"at most {max(seen.values()):.3f}")
 
-    def _largest_radius(self, table: str, cell: str) -> float:
-        radii = [
-            math.inf if radius is None else radius
-            for run in self.runs(table, cell)
-            for layers in run["curves"]["iterations"]["spectral_radius"]
-            for radius in layers
-        ]
-        return max(radii, default=math.inf)
+    def _largest(self, table: str, cell: str, curve: str) -> float:
+        """Largest value of a curve in any run of a cell; infinite where one is not finite."""
+        curves = [run["curves"]["iterations"][curve] for run in self.runs(table, cell)]
+        values = np.concatenate([np.array(values, dtype=float).ravel() for values in curves])
+        return float(values.max()) if np.isfinite(values).all() and values.size else math.inf
 
     def no_slower(self, config: str, cell: str, reference: str) -> Verdict:
         """At every point of training measured, an iteration takes no longer."""

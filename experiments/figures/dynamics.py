@@ -49,19 +49,19 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
 
 def _pairs(config: Config, results: dict[str, list[Result]]) -> dict[str, list[str]]:
     """A cell of clipping and one of the projection that share group and optimizer."""
-    pairs = {}
     groups = group_cells(results)
     several = has_several_optimizers(config, groups)
+    found: dict[str, dict[str, str]] = {}
     for group, cells in groups.items():
-        for optimizer in dict.fromkeys(optimizer_label(config, cell) for cell in cells):
-            found = {}
-            for cell in cells:
-                if optimizer_label(config, cell) == optimizer:
-                    found.setdefault(config.cells[cell].conditions.method, cell)
-            if {"clipping", "projection"} <= set(found):
-                name = f"{group}_{optimizer.replace(' ', '_')}" if several else group
-                pairs[name] = [found["clipping"], found["projection"]]
-    return pairs
+        for cell in cells:
+            optimizer = optimizer_label(config, cell).replace(" ", "_")
+            name = f"{group}_{optimizer}" if several else group
+            found.setdefault(name, {}).setdefault(config.cells[cell].conditions.method, cell)
+    return {
+        name: [cells["clipping"], cells["projection"]]
+        for name, cells in found.items()
+        if {"clipping", "projection"} <= set(cells)
+    }
 
 
 def _draw_run(norm: Axes, radius: Axes, run: Result, color: str) -> None:
