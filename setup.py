@@ -20,6 +20,7 @@ setup(
         "markdown>=3.4",
         "matplotlib>=3.8",
         "numpy>=1.26,<3",
+        "pillow>=10",
         "pydantic>=2.5,<3",
         "ruamel.yaml>=0.18",
         "scipy>=1.11.4",

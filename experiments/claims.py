@@ -1,10 +1,17 @@
 """``claims``: what the supplement claims, held against the results that are there."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.claim_evidence import Evidence, Verdict
+from experiments.claim_evidence import (
+    NOT_ENOUGH,
+    NOT_REPRODUCED,
+    REPRODUCED,
+    Evidence,
+    Verdict,
+)
 from experiments.files import write_file
 from experiments.markdown import markdown_table
 from experiments.paths import shown
@@ -189,16 +196,21 @@ def write_claims(out: Path) -> None:
 def format_claims(out: Path) -> str:
     """The claims with their verdicts, as Markdown."""
     evidence = Evidence(out)
+    verdicts = [claim.check(evidence) for claim in CLAIMS]
+    count = Counter(verdict.word for verdict in verdicts)
     lines = [
         "## The supplement's claims",
         "",
-        *_verdicts(CLAIMS, evidence),
+        f"Of {len(CLAIMS)} claims, {count[REPRODUCED]} are reproduced and "
+        f"{count[NOT_REPRODUCED]} are not; for {count[NOT_ENOUGH]} there are not enough runs.",
+        "",
+        *_rows(CLAIMS, verdicts),
         "",
         "### Table 1's claims at a small scale",
         "",
         "64 units and 6 epochs, `table1_language_small`: ours, and no verdict on the paper.",
         "",
-        *_verdicts(CLAIMS_AT_SMALL_SCALE, evidence),
+        *_rows(CLAIMS_AT_SMALL_SCALE, [c.check(evidence) for c in CLAIMS_AT_SMALL_SCALE]),
         "",
         "- A verdict needs finished runs of every cell that the claim is about; a partial run "
         "never counts. One run stands for a cell where the supplement does not say how many did.",
@@ -208,9 +220,6 @@ def format_claims(out: Path) -> str:
     return "\n".join(lines)
 
 
-def _verdicts(claims: Sequence[Claim], evidence: Evidence) -> list[str]:
-    rows = []
-    for claim in claims:
-        verdict = claim.check(evidence)
-        rows.append([claim.text, claim.source, verdict.word, verdict.numbers])
+def _rows(claims: Sequence[Claim], verdicts: Sequence[Verdict]) -> list[str]:
+    rows = [[c.text, c.source, v.word, v.numbers] for c, v in zip(claims, verdicts, strict=True)]
     return markdown_table(["claim", "where", "verdict", "ours"], rows)

@@ -2,6 +2,7 @@
 
 import base64
 import html
+import re
 from pathlib import Path
 
 import markdown
@@ -52,7 +53,9 @@ code { font: .86em ui-monospace, Menlo, Consolas, monospace; background: #f2f4f7
 ul { padding-left: 1.2rem; font-size: .92rem; color: #3d4757; }
 figure { margin: 1.2rem 0; } img { max-width: 100%; height: auto; }
 figcaption { font-size: .85rem; color: #3d4757; }
-.verdict { font-weight: 600; white-space: nowrap; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr));
+  gap: 0 1.2rem; } .pair figure { margin: .6rem 0; }
+.verdict { font-weight: 600; } .verdict, .name { white-space: nowrap; }
 .yes { color: #1d7a46; } .no { color: #b3321f; } .open { color: #6b7280; font-weight: 400; }
 @media print { nav { display: none; } body { font-size: 10.5pt; max-width: none; padding: 0; }
   table { font-size: 8pt; } .scroll { overflow: visible; } figure, tr { break-inside: avoid; }
@@ -103,8 +106,7 @@ def make_report(out: Path) -> str:
     sections = {"run": ("What was run", _runs(configs, out))}
     sections["claims"] = ("The supplement's claims", _html(_without_title(format_claims(out))))
     for config in configs:
-        text = _html(_without_title(format_table(config, list(config.cells.values()), out)))
-        sections[config.name] = (config.title, text + _figures(out, config.name))
+        sections[config.name] = (config.title, _table(config, out) + _figures(out, config.name))
     for name, title in (("bench", "Speed of this package"), ("faults", "Faults survived")):
         table = out / name / "table.md"
         if table.exists():
@@ -141,20 +143,39 @@ def _runs(configs: list[Config], out: Path) -> str:
     return _html("\n".join(lines))
 
 
+def _table(config: Config, out: Path) -> str:
+    """The table of a config; a sentence where it would hold no number, neither ours nor theirs."""
+    cells = list(config.cells.values())
+    measured = config.report == "seconds_per_iteration"
+    if measured or any(cell.published or find_results(out, cell) for cell in cells):
+        return _html(_without_title(format_table(config, cells, out)))
+    return _html(
+        f"Nothing run yet, of {len(cells)} cells; the supplement prints no number to compare with. "
+        f"Run: `scripts/reproduce.sh {config.name}`."
+    )
+
+
 def _figures(out: Path, name: str) -> str:
-    """The figures of a config, inline."""
+    """The figures of a config, inline; many of one kind side by side where there is room."""
     parts = []
-    for path in sorted((out / "figures").glob(f"{name}_*.png")):
-        kind = path.stem.removeprefix(f"{name}_")
-        caption = next((text for key, text in FIGURES.items() if kind.startswith(key)), kind)
-        group = kind.removeprefix("dynamics_") if kind.startswith("dynamics_") else ""
-        caption = html.escape(f"{caption}{f': {group}' if group else ''}.")
-        data = base64.b64encode(path.read_bytes()).decode()
-        parts.append(
-            f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
-            f"<figcaption>{caption}</figcaption></figure>"
-        )
+    for kind, text in FIGURES.items():
+        figures = [
+            _figure(path, text, path.stem.removeprefix(f"{name}_{kind}").strip("_"))
+            for path in sorted((out / "figures").glob(f"{name}_{kind}*.png"))
+        ]
+        if len(figures) > 1:
+            figures = ['<div class="pair">', *figures, "</div>"]
+        parts += figures
     return "\n".join(parts)
+
+
+def _figure(path: Path, text: str, group: str) -> str:
+    caption = html.escape(f"{text}{f': {group}' if group else ''}.")
+    data = base64.b64encode(path.read_bytes()).decode()
+    return (
+        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
+        f"<figcaption>{caption}</figcaption></figure>"
+    )
 
 
 def _without_title(text: str) -> str:
@@ -169,6 +190,7 @@ def _html(text: str) -> str:
         "</table>", "</table></div>"
     )
     page = page.replace("P_δ", "P<sub>δ</sub>")
+    page = re.sub(r"[\w.]+-\d[\w./]*", r'<span class="name">\g<0></span>', page)  # no break at -
     for word, kind in VERDICTS.items():
         page = page.replace(
             f"<td>{word}</td>", f'<td><span class="verdict {kind}">{word}</span></td>'

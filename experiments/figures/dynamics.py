@@ -39,7 +39,7 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
         figure.suptitle(
             f"{config.title}; {name.replace('_', ' ')} (runs: {counts})\n"
             "gradient norm: mean and, shaded, maximum of a window; spectral radius: of the "
-            "Jacobian at the fixed point, stable below the dots",
+            "Jacobian at the fixed point, stable below the dotted 1",
             fontsize=9,
         )
         figure.tight_layout()

@@ -32,14 +32,16 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
     groups = group_cells(results)
     columns = min(len(groups), 3)
     rows = -(-len(groups) // columns)
+    several = has_several_optimizers(config, groups)
+    height = 4.2 if several else 3.2  # many labels stand below their panel
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2} if several else {}
     figure, axes = plt.subplots(
-        rows, columns, figsize=(4.2 * columns + 0.6, 3.2 * rows), squeeze=False, sharey=True
+        rows, columns, figsize=(4.2 * columns + 0.6, height * rows), squeeze=False, sharey=True
     )
     colors = cell_colors(config, results)
     runs = [run for cells in results.values() for run in cells]
     top = HEADROOM * max(value(run, run["unigram_validation_loss"]) for run in runs)
 
-    several = has_several_optimizers(config, groups)
     for axis, (group, cells) in zip(axes.flat, groups.items()):
         for cell in cells:
             text = method_label(config, cell)
@@ -54,16 +56,18 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
         axis.set_title(group.replace("_", " "))
         axis.set_xlabel("epoch")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axis.legend(fontsize=7, frameon=True, framealpha=0.7, edgecolor="none")
+        axis.legend(fontsize=7, frameon=True, framealpha=0.7, edgecolor="none", **place)
     for axis in list(axes.flat)[len(groups) :]:
         axis.set_visible(False)
     _scale(axes.flat[0], runs, top)
     axes.flat[0].set_ylabel(value_name(config))
+    figure.tight_layout()
     figure.suptitle(
         f"{config.title}\ndotted: a constant unigram predictor; triangles: above the panel",
         fontsize=9,
+        y=1,  # above all panels; what is saved ends where the last artist does
+        va="bottom",
     )
-    figure.tight_layout()
     return figure
 
 

@@ -39,6 +39,7 @@ def test_without_results_nothing_is_decided(out):
     found = verdicts(out)
     assert {verdict.word for verdict in found.values()} == {NOT_ENOUGH}
     assert len(found) == len(CLAIMS)  # no two alike
+    assert f"0 are reproduced and 0 are not; for {len(CLAIMS)} there are" in format_claims(out)
 
 
 def test_table_3_as_published_reproduces_every_claim_on_its_losses(out, cells):

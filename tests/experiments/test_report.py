@@ -76,6 +76,16 @@ def test_it_says_what_was_run_what_not_and_how_to(out, store):
     assert 'class="verdict open">not enough runs<' in page
 
 
+def test_a_table_without_any_number_is_one_sentence_until_a_run_is_there(out, store):
+    sentence = "Nothing run yet, of 9 cells; the supplement prints no number to compare with."
+    page = make_report(out)
+    assert sentence in page.split('id="main_music"')[1].split("</section>")[0]
+    assert sentence not in page.split('id="table2_language_lr0.1"')[1].split("</section>")[0]
+    config = load_config("main_music")
+    store(next(iter(config.cells.values())))
+    assert sentence not in make_report(out).split('id="main_music"')[1].split("</section>")[0]
+
+
 @pytest.mark.parametrize("name", ["bench", "faults"])
 def test_other_tables_are_taken_in_where_they_are_there(out, name):
     assert f'id="{name}"' not in make_report(out)
