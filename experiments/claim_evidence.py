@@ -112,13 +112,14 @@ class Evidence:
     def is_lowest(self, table: str, cell: str, among: Sequence[str], place: int = 1) -> Verdict:
         """At most ``place - 1`` of the other cells have a lower value; a failed one has none."""
         missing = self._missing(table, among)
-        if missing:
+        if missing and not self.runs(table, cell):
             return missing
-        values = {name: self.value(table, name) for name in among}
+        values = {name: self.value(table, name) for name in among if self.runs(table, name)}
         own = values.pop(cell)
         order = sorted((value, name) for name, value in values.items() if value is not None)
-        lower = [(value, name) for value, name in order if own is None or value < own]
-        good = own is not None and len(lower) < place
+        good = own is not None and sum(value < own for value, _ in order) < place
+        if good and missing:  # that some are lower is decided, whatever is missing
+            return missing
         shown = ([(own, cell)] if own is not None else []) + order[:3]
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, _list(sorted(shown)))
 

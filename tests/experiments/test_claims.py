@@ -104,6 +104,14 @@ def test_a_place_counts_only_what_is_really_lower(evidence, cells, place, word):
     assert verdict.numbers.startswith("adam_1e-3/clipping_15 3.3")
 
 
+@pytest.mark.parametrize(("place", "word"), [(1, NOT_REPRODUCED), (2, NOT_ENOUGH)])
+def test_a_lower_cell_refutes_a_place_whatever_is_missing(evidence, cells, place, word):
+    cells(TABLE_3, {"sgd/clipping_15": 3.4, "adam_1e-3/clipping_15": 3.3})
+    among = ["sgd/clipping_15", "adam_1e-3/clipping_15", "rmsprop_1e-3/clipping_15"]
+    assert evidence.is_lowest(TABLE_3, "sgd/clipping_15", among, place).word == word
+    assert evidence.is_lowest(TABLE_3, "rmsprop_1e-3/clipping_15", among).word == NOT_ENOUGH
+
+
 def test_one_failure_refutes_that_all_succeed_and_ten_runs_are_asked_for(out, evidence, cells):
     name = "sgd/projection_0.2"
     for seed in range(9):
