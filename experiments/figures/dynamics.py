@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from experiments.config import Config
 from experiments.figures.style import (
@@ -30,6 +31,7 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
                 _draw_run(axes[0, column], axes[1, column], run, shades[number % len(shades)])
             axes[0, column].set_title(method_label(config, cell))
             axes[1, column].set_xlabel("iteration")
+            axes[1, column].xaxis.set_major_locator(MaxNLocator(5))
             axes[1, column].axhline(1, color="#888888", linewidth=1, linestyle=":")
         axes[0, 0].set_ylabel("gradient norm, unclipped")
         axes[1, 0].set_ylabel("spectral radius")
