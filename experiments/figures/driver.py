@@ -1,6 +1,10 @@
 """``figures``: draw everything from result files alone."""
 
 import io
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import matplotlib
@@ -25,6 +29,8 @@ from experiments.timing_report import draw_timing
 def draw_figures(names: list[str], out: Path) -> None:
     """Draw the figures that the results allow, and say which are not possible yet.
 
+    Several configs are drawn at a time, each by a process of its own.
+
     Args:
         names: Configs whose figures to draw.
         out: Folder of the results; figures go to ``out/figures``.
@@ -32,33 +38,44 @@ def draw_figures(names: list[str], out: Path) -> None:
     Raises:
         ResultError: If a result file is damaged, or a figure cannot be written.
     """
+    draw = partial(_draw_config, out=out)
+    if sum((out / name).is_dir() for name in names) < 2:  # no process is worth its start
+        for lines in map(draw, names):
+            print(*lines, sep="\n")
+        return
+    # Ctrl-C is this process's affair: the others end what they are at.
+    ignore = (signal.SIGINT, signal.SIG_IGN)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(mp_context=spawn, initializer=signal.signal, initargs=ignore) as pool:
+        for lines in pool.map(draw, names):
+            print(*lines, sep="\n")
+
+
+def _draw_config(name: str, out: Path) -> list[str]:
+    """Draw one config's figures.
+
+    Returns:
+        What to say of it, a line each.
+    """
+    config = load_config(name)
+    name = config.name
     with plt.rc_context(STYLE):
-        for name in names:
-            config = load_config(name)
-            name = config.name
-            if config.report == "seconds_per_iteration":
-                timing = draw_timing(config, out)
-                if timing:
-                    _save(timing, out, f"{name}_iteration")
-                else:
-                    print(f"{name}: no result yet")
-                continue
-            results = {cell: find_results(out, c) for cell, c in config.cells.items()}
-            results = {cell: runs for cell, runs in results.items() if runs}
-            if not results:
-                other = (
-                    "only results with --set, which are not drawn"
-                    if any(all_results(out, name))
-                    else "no result yet"
-                )
-                print(f"{name}: {other}")
-                continue
-            _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
-            for group, figure in draw_dynamics(config, results).items():
-                _save(figure, out, f"{name}_dynamics_{group}")
-            comparison = draw_comparison(config, results)
-            if comparison:
-                _save(comparison, out, f"{name}_published")
+        if config.report == "seconds_per_iteration":
+            timing = draw_timing(config, out)
+            return [_save(timing, out, f"{name}_iteration") if timing else f"{name}: no result yet"]
+        results = {cell: find_results(out, c) for cell, c in config.cells.items()}
+        results = {cell: runs for cell, runs in results.items() if runs}
+        if not results:
+            other = any(all_results(out, name))
+            why = "only results with --set, which are not drawn" if other else "no result yet"
+            return [f"{name}: {why}"]
+        lines = [_save(draw_learning_curves(config, results), out, f"{name}_learning_curves")]
+        for group, figure in draw_dynamics(config, results).items():
+            lines.append(_save(figure, out, f"{name}_dynamics_{group}"))
+        comparison = draw_comparison(config, results)
+        if comparison:
+            lines.append(_save(comparison, out, f"{name}_published"))
+        return lines
 
 
 def draw_bench(out: Path) -> None:
@@ -72,10 +89,11 @@ def draw_bench(out: Path) -> None:
         for path in paths:
             figure = draw_scaling(read_bench(path))
             if figure:
-                _save(figure, out, f"bench_scaling_{path.stem}")
+                print(_save(figure, out, f"bench_scaling_{path.stem}"))
 
 
-def _save(figure: Figure, out: Path, name: str) -> None:
+def _save(figure: Figure, out: Path, name: str) -> str:
+    """Write a figure, and say so."""
     path = out / "figures" / f"{name}.png"
     content = io.BytesIO()
     figure.savefig(content, format="png", bbox_inches="tight", pil_kwargs={"compress_level": 1})
@@ -86,4 +104,4 @@ def _save(figure: Figure, out: Path, name: str) -> None:
     content = io.BytesIO()
     picture.save(content, format="png")
     write_file(path, content.getvalue())
-    print(f"drawn: {shown(path)}")
+    return f"drawn: {shown(path)}"

@@ -123,6 +123,16 @@ def test_every_kind_of_result_is_drawn(draw, store, changes):
     assert set(draw()[1]) == {"demo_learning_curves.png", "demo_dynamics_sgd.png"}
 
 
+def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(call, store, out):
+    store(_cell("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
+    path = store(_cell("table3_music", "sgd/clipping_15"))
+    path.write_text("{")
+    code, _, err = call("figures", "--out", out)
+    assert code == 2
+    assert err.startswith(f"error: {path}: not valid JSON")
+    assert err.count("\n") == 1
+
+
 @pytest.mark.parametrize("window", ["none", "not finite"])
 def test_a_run_that_recorded_no_finite_window_is_drawn(draw, store, window):
     for name in ("sgd/clipping_20", "sgd/projection_0.2"):
