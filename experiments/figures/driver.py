@@ -2,7 +2,9 @@
 
 import io
 import multiprocessing
+import os
 import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -43,12 +45,21 @@ def draw_figures(names: list[str], out: Path) -> None:
         for lines in map(draw, names):
             print(*lines, sep="\n")
         return
-    # Ctrl-C is this process's affair: the others end what they are at.
-    ignore = (signal.SIGINT, signal.SIG_IGN)
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=spawn, initializer=signal.signal, initargs=ignore) as pool:
+    with ProcessPoolExecutor(mp_context=spawn, initializer=_start_worker) as pool:
         for lines in pool.map(draw, names):
             print(*lines, sep="\n")
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent; end with it, however it ends: the pool would wait for ever."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _draw_config(name: str, out: Path) -> list[str]:
