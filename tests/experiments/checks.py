@@ -11,6 +11,8 @@ import time
 from experiments.paths import ROOT
 from experiments.results import finite
 
+# What only a reader of the source could make sense of.
+INTERNAL = ("_ConfigText", "_CellText", "instance of", "[key]", "pydantic", "NoneType", "dict[")
 EXPLODES = "learning_rate=1e300"
 #: Keys of a result that a clock or the machine decides.
 CLOCK = {"seconds", "started", "environment", "resumed", "command"}
@@ -137,3 +139,10 @@ def alive(pid):
     """Whether a process runs; one that has ended and is not reaped does not."""
     done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
     return bool(done.stdout.strip()) and not done.stdout.startswith("Z")
+
+
+def check_words(sentence):
+    """A sentence for a user: no name of ours in it, no full stop."""
+    for word in INTERNAL:
+        assert word not in sentence
+    assert not sentence.endswith((".", " "))
