@@ -17,11 +17,12 @@ from experiments.results import (
     write_result,
 )
 from experiments.success import succeeded
+from tests.experiments.made_result import make_result
 
 # Writing
 
 
-def test_a_written_result_reads_back_as_it_was(out, demo, make_result):
+def test_a_written_result_reads_back_as_it_was(out, demo):
     result = make_result(demo, notes="ärger ± 中")
     path = result_file(out, demo, 0)
     write_result(path, result)
@@ -30,16 +31,14 @@ def test_a_written_result_reads_back_as_it_was(out, demo, make_result):
     assert path.read_text("utf-8").endswith("}\n")
 
 
-def test_a_curve_stands_on_one_line(out, demo, make_result):
+def test_a_curve_stands_on_one_line(out, demo):
     path = result_file(out, demo, 0)
     write_result(path, make_result(demo, validation=(5.0, 4.0, 3.0)))
     assert '"validation_loss": [5.0, 4.0, 3.0]' in path.read_text()
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace", "chmod"])
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(
-    out, demo, make_result, monkeypatch, step
-):
+def test_a_write_that_fails_leaves_the_old_file_and_no_other(out, demo, monkeypatch, step):
     path = result_file(out, demo, 0)
     write_result(path, make_result(demo))
     before = path.read_bytes()
@@ -54,9 +53,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
 
 
-def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(
-    out, demo, make_result, monkeypatch
-):
+def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(out, demo, monkeypatch):
     path = result_file(out, demo, 0)
     write_result(path, make_result(demo))
     before = path.read_bytes()
@@ -72,7 +69,7 @@ def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_not_a_number_never_gets_into_a_file(out, demo, make_result, value):
+def test_not_a_number_never_gets_into_a_file(out, demo, value):
     path = result_file(out, demo, 0)
     with pytest.raises(ValueError, match="JSON"):
         write_result(path, make_result(demo, epochs=value))
@@ -228,7 +225,7 @@ def test_a_result_whose_digest_only_begins_alike_is_not_found(store, demo, out):
     ],
 )
 def test_success_is_finite_to_the_end_and_below_a_unigram_predictor(
-    demo, make_result, status, validation, expected
+    demo, status, validation, expected
 ):
     assert succeeded(make_result(demo, validation=validation, status=status)) is expected
 
