@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.config import load_config
 from experiments.messages import perplexity
-from experiments.results import FINISHED, find_results
+from experiments.results import FINISHED, find_results, mean_gradient_norm
 from experiments.success import succeeded
 from experiments.timing_result import ratio, read_timing, timing_file
 
@@ -157,10 +157,7 @@ class Evidence:
         missing = self._missing(table, cells)
         if missing:
             return missing
-        means = {}
-        for cell in cells:
-            norms = [r["gradient_mean"]["norm"] for r in self.runs(table, cell)]
-            means[cell] = math.inf if None in norms else statistics.fmean(norms)
+        means = {cell: mean_gradient_norm(self.runs(table, cell)) for cell in cells}
         near = all(stated / 2 <= mean <= stated * 2 for mean in means.values())
         numbers = ", ".join(f"{cell} {mean:.3g}" for cell, mean in means.items())
         return Verdict(REPRODUCED if near else NOT_REPRODUCED, numbers)

@@ -155,6 +155,19 @@ def all_results(directory: Path, config: str) -> Iterator[tuple[Path, dict[str, 
         yield path, read_result(path)
 
 
+def mean_gradient_norm(results: list[dict[str, Any]]) -> float:
+    """Mean of the gradient's norm over all iterations of these runs.
+
+    Infinite where one overflowed; not a number where there is no iteration.
+    """
+    norms = [(r["gradient_mean"]["norm"], r["iterations"]) for r in results if r["iterations"]]
+    if not norms:
+        return math.nan
+    if any(norm is None for norm, _ in norms):
+        return math.inf
+    return sum(norm * n for norm, n in norms) / sum(n for _, n in norms)
+
+
 def finite(value: float | None) -> float | None:
     """The number with 7 significant digits, or ``None`` where JSON has no number for it."""
     if value is None or not math.isfinite(value):

@@ -12,7 +12,7 @@ from experiments.files import write_file
 from experiments.markdown import markdown_table
 from experiments.messages import perplexity
 from experiments.paths import shown
-from experiments.results import FINISHED, find_results, override_suffix
+from experiments.results import FINISHED, find_results, mean_gradient_norm, override_suffix
 from experiments.success import succeeded
 from experiments.table_notes import all_overrides, make_notes, score_notes
 from experiments.timing_report import timing_rows
@@ -131,13 +131,10 @@ def _mean_and_deviation(values: list[float]) -> str:
 
 
 def _gradient_norm(results: list[dict[str, Any]]) -> str:
-    """Mean over all iterations of all runs there are; an overflow has no number."""
-    norms = [(r["gradient_mean"]["norm"], r["iterations"]) for r in results]
-    if not norms or not sum(n for _, n in norms):
+    norm = mean_gradient_norm(results)
+    if math.isnan(norm):
         return ""
-    if any(norm is None for norm, _ in norms):
-        return "not finite"
-    return f"{sum(norm * n for norm, n in norms) / sum(n for _, n in norms):.3g}"
+    return f"{norm:.3g}" if math.isfinite(norm) else "not finite"
 
 
 def _failures(results: list[dict[str, Any]]) -> str:
