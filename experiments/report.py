@@ -57,6 +57,10 @@ figcaption { font-size: .85rem; color: #3d4757; }
   gap: 0 1.2rem; } .pair figure { margin: .6rem 0; }
 .verdict { font-weight: 600; } .verdict, .name { white-space: nowrap; }
 .yes { color: #1d7a46; } .no { color: #b3321f; } .open { color: #6b7280; font-weight: 400; }
+@media screen and (max-width: 40rem) { #claims thead { display: none; }
+  #claims tr, #claims td { display: block; border: 0; padding: .1rem 0; }
+  #claims tr { border-bottom: 1px solid #e5e8ee; padding: .5rem 0; }
+  #claims td:first-child { font-weight: 600; } #claims td:nth-child(2) { color: #6b7280; } }
 @media print { nav { display: none; } body { font-size: 10.5pt; max-width: none; padding: 0; }
   table { font-size: 8pt; } .scroll { overflow: visible; } figure, tr { break-inside: avoid; }
   h2 { break-after: avoid; } }
