@@ -104,7 +104,7 @@ def draw_bench(out: Path) -> None:
 
 
 def _save(figure: Figure, out: Path, name: str) -> str:
-    """Write a figure, and say so."""
+    """Write a figure; gives the line that says so."""
     path = out / "figures" / f"{name}.png"
     content = io.BytesIO()
     figure.savefig(content, format="png", bbox_inches="tight", pil_kwargs={"compress_level": 1})

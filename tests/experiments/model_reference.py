@@ -18,13 +18,13 @@ def make_tiny(kind, layers=1, scale=0.5, dropout=0.0, after=(), bias=True, seed=
 
 
 def words(seed=0):
-    words = np.random.default_rng(seed).integers(SYMBOLS, size=(STEPS + 1, BATCH)).astype("i")
-    return words[:-1], words[1:]
+    drawn = np.random.default_rng(seed).integers(SYMBOLS, size=(STEPS + 1, BATCH)).astype("i")
+    return drawn[:-1], drawn[1:]
 
 
 def notes(seed=0):
-    notes = np.random.default_rng(seed).random((STEPS + 1, BATCH, SYMBOLS)) < 0.4
-    return notes[:-1].astype("f"), notes[1:].astype("f")
+    drawn = np.random.default_rng(seed).random((STEPS + 1, BATCH, SYMBOLS)) < 0.4
+    return drawn[:-1].astype("f"), drawn[1:].astype("f")
 
 
 def _sigmoid(x):
