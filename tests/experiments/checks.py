@@ -141,6 +141,13 @@ def alive(pid):
     return bool(done.stdout.strip()) and not done.stdout.startswith("Z")
 
 
+def children(process):
+    """Numbers of the processes that a process has started and that still run."""
+    done = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True)
+    pairs = (map(int, line.split()) for line in done.stdout.splitlines())
+    return [pid for pid, parent in pairs if parent == process.pid and alive(pid)]
+
+
 def check_words(sentence):
     """A sentence for a user: no name of ours in it, no full stop."""
     for word in INTERNAL:

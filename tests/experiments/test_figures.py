@@ -1,6 +1,8 @@
 """Figures from result files alone."""
 
 import json
+import os
+import signal
 import warnings
 
 import matplotlib.pyplot as plt
@@ -10,6 +12,7 @@ from experiments.config import config_names, load_config
 from experiments.figures.learning_curves import draw_learning_curves
 from experiments.figures.style import fit_scale
 from experiments.results import find_results
+from tests.experiments.checks import alive, children, start_command, wait_until
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -131,6 +134,20 @@ def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(cal
     assert code == 2
     assert err.startswith(f"error: {path}: not valid JSON")
     assert err.count("\n") == 1
+
+
+def test_processes_that_draw_end_with_a_killed_parent(store, out):
+    store(_cell("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
+    store(_cell("table3_music", "sgd/clipping_15"))
+    process = start_command("figures", "--out", out)
+    drawing = wait_until(lambda: len(found := children(process)) > 2 and found)
+    process.kill()
+    process.wait()
+    try:
+        wait_until(lambda: not any(map(alive, drawing)))
+    finally:
+        for pid in filter(alive, drawing):
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("window", ["none", "not finite"])

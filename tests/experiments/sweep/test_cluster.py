@@ -10,6 +10,7 @@ import pytest
 from tests.experiments.checks import (
     alive,
     check_complete,
+    children,
     find_files,
     start_command,
     training_processes,
@@ -90,11 +91,6 @@ def start(cluster, b):
 def parent(pid):
     done = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, text=True)
     return int(done.stdout or 0)
-
-
-def children(process):
-    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True)
-    return [int(pid) for pid in done.stdout.split() if alive(int(pid))]
 
 
 def test_a_sweep_is_done_by_the_workers_of_a_cluster(cluster, tiny, start, b):
