@@ -12,7 +12,7 @@ import numpy as np
 from experiments.config import load_config
 from experiments.messages import perplexity
 from experiments.results import FINISHED, find_results, mean_gradient_norm
-from experiments.success import succeeded
+from experiments.success import diverged, succeeded
 from experiments.timing_result import ratio, read_timing, timing_file
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
@@ -60,8 +60,11 @@ class Evidence:
 
     def rate(self, table: str, cell: str) -> float:
         """Share of the finished runs that succeeded; there has to be one."""
-        finished = self.runs(table, cell)
-        return sum(bool(succeeded(r)) for r in finished) / len(finished)
+        return statistics.fmean(bool(succeeded(r)) for r in self.runs(table, cell))
+
+    def diverged(self, table: str, cell: str) -> float:
+        """Share of the finished runs that diverged; there has to be one."""
+        return statistics.fmean(diverged(r) for r in self.runs(table, cell))
 
     def _missing(self, table: str, cells: Iterable[str], runs: int = 1) -> Verdict | None:
         short = {cell: len(self.runs(table, cell)) for cell in cells}
@@ -83,12 +86,20 @@ class Evidence:
             return Verdict(NOT_REPRODUCED, _percent(failing))
         return self._missing(table, cells, runs) or Verdict(REPRODUCED, "100 % of all runs")
 
-    def all_fail(self, table: str, cells: Sequence[str]) -> Verdict:
-        """No run of any cell succeeds."""
-        rates = self._rates(table, [c for c in cells if self.runs(table, c)])
-        if any(rates.values()):
-            return Verdict(NOT_REPRODUCED, _percent(rates))
-        return self._missing(table, cells) or Verdict(REPRODUCED, _percent(rates))
+    def all_diverge(self, table: str, cells: Sequence[str]) -> Verdict:
+        """Every run of every cell diverges."""
+        shares = {c: self.diverged(table, c) for c in cells if self.runs(table, c)}
+        if any(share < 1 for share in shares.values()):
+            return Verdict(NOT_REPRODUCED, f"diverged: {_percent(shares)}")
+        return self._missing(table, cells) or Verdict(REPRODUCED, f"diverged: {_percent(shares)}")
+
+    def none_diverges(self, table: str, cells: Sequence[str]) -> Verdict:
+        """No run of any cell diverges."""
+        shares = {c: self.diverged(table, c) for c in cells if self.runs(table, c)}
+        diverging = {cell: share for cell, share in shares.items() if share}
+        if diverging:
+            return Verdict(NOT_REPRODUCED, f"diverged: {_percent(diverging)}")
+        return self._missing(table, cells) or Verdict(REPRODUCED, f"none in {len(cells)} cells")
 
     def some_fail(self, table: str, cells: Sequence[str], runs: int) -> Verdict:
         """In each cell, at least one run fails."""
@@ -117,10 +128,11 @@ class Evidence:
         values = {name: self.value(table, name) for name in among if self.runs(table, name)}
         own = values.pop(cell)
         order = sorted((value, name) for name, value in values.items() if value is not None)
-        good = own is not None and sum(value < own for value, _ in order) < place
+        lower = len(order) if own is None else sum(value < own for value, _ in order)
+        good = own is not None and lower < place
         if good and missing:  # that some are lower is decided, whatever is missing
             return missing
-        shown = ([(own, cell)] if own is not None else []) + order[:3]
+        shown = ([(own, cell)] if own is not None else []) + order[: max(lower, 3)]
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, _list(sorted(shown)))
 
     def all_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
@@ -152,15 +164,14 @@ class Evidence:
                 return missing
         return Verdict(REPRODUCED, f"all {len(pairs)} pairs")
 
-    def mean_norm_near(self, table: str, cells: Sequence[str], stated: float) -> Verdict:
-        """The mean gradient norm of each cell is within a factor of two of the stated one."""
-        missing = self._missing(table, cells)
+    def mean_norm_near(self, table: str, cell: str, stated: float) -> Verdict:
+        """The mean gradient norm of a cell is within a factor of two of the stated one."""
+        missing = self._missing(table, [cell])
         if missing:
             return missing
-        means = {cell: mean_gradient_norm(self.runs(table, cell)) for cell in cells}
-        near = all(stated / 2 <= mean <= stated * 2 for mean in means.values())
-        numbers = ", ".join(f"{cell} {mean:.3g}" for cell, mean in means.items())
-        return Verdict(REPRODUCED if near else NOT_REPRODUCED, numbers)
+        mean = mean_gradient_norm(self.runs(table, cell))
+        near = stated / 2 <= mean <= stated * 2
+        return Verdict(REPRODUCED if near else NOT_REPRODUCED, f"{cell} {mean:.3g}")
 
     def largest_norm_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
         """In each pair the gradient's largest norm, of any run, is lower in the first cell."""

@@ -108,7 +108,7 @@ def make_report(out: Path) -> str:
     names = [*ORDER, *(name for name in config_names() if name not in ORDER)]
     configs = [load_config(name) for name in names]
     sections = {"run": ("What was run", _runs(configs, out))}
-    sections["claims"] = ("The supplement's claims", _html(_without_title(format_claims(out))))
+    sections["claims"] = ("The paper's claims", _html(_without_title(format_claims(out))))
     for config in configs:
         sections[config.name] = (config.title, _table(config, out) + _figures(out, config.name))
     for name, title in (("bench", "Speed of this package"), ("faults", "Faults survived")):

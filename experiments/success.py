@@ -1,8 +1,8 @@
-"""What counts as a success: one rule, ours, because the paper states none.
+"""What counts as a success, and as divergence: our rules, because the paper states none.
 
 ASSUMPTION. A run succeeds if it was finite to its end and its best validation loss is below that
-of a constant unigram predictor. Both can be read off a result file at any time, so another rule
-needs no new run.
+of a constant unigram predictor. All of it can be read off a result file at any time, so another
+rule needs no new run.
 """
 
 from typing import Any
@@ -27,3 +27,18 @@ def succeeded(result: dict[str, Any]) -> bool | None:
         and bool(losses)
         and min(losses) < result["unigram_validation_loss"]
     )
+
+
+def diverged(result: dict[str, Any]) -> bool:
+    """Whether a run diverged. ASSUMPTION: the supplement says only "diverged".
+
+    That is: a value that is not finite, or a last validation loss above both the first one and that
+    of a constant unigram predictor. So a run that is merely slow has not diverged.
+
+    Args:
+        result: Contents of a ``result.json`` of a run that has ended.
+    """
+    losses = [loss for loss in result["curves"]["epochs"]["validation_loss"] if loss is not None]
+    if result["status"] == "diverged" or not losses:
+        return True
+    return losses[-1] > max(losses[0], result["unigram_validation_loss"])

@@ -41,7 +41,8 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
         listed = ", ".join(f"{key} {_plain(settings[key])}" for key in keys)
         if listed:
             notes.append(f"Conditions that are {source}: {listed}.")
-    notes.append(f"Repeat: `scripts/reproduce.sh {config.name}`{_set_flags(overrides)}.")
+    if config.report != "seconds_per_iteration":  # whose command is in ``ours``
+        notes.append(f"Repeat: `scripts/reproduce.sh {config.name}`{_set_flags(overrides)}.")
     return notes
 
 
