@@ -29,7 +29,6 @@ class IterationRecorder(training.Extension):
         curves: Lists of equal length: ``iteration`` (of a window's end), ``loss`` (mean, nats a
             step), ``gradient_norm`` (mean), ``gradient_norm_max``, ``gradient_mean_abs``, and
             per layer ``sigma_1``, ``spectral_radius``, ``capped`` (mean).
-        norms: Sum and number of all gradient norms of the run.
     """
 
     trigger = (1, "iteration")

@@ -55,16 +55,21 @@ class AutoProjection:
     Args:
         delta: Safety margin in (0, 2).
         rng: Generator of the random vectors; ``None`` makes one seeded with 0.
-        check_interval: Calls between two verifications.
+        check_interval: Results of the second way from one verification to the next.
 
     Attributes:
         counts: Calls so far by way: ``skipped``, ``subspace``, ``exact``; and ``checks``,
             ``failed_checks``.
+
+    Raises:
+        ValueError: If ``delta`` does not lie between 0 and 2.
     """
 
     def __init__(
         self, delta: float, rng: np.random.Generator | None = None, check_interval: int = 50
     ) -> None:
+        if not 0 < delta < 2:
+            raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
         self.cap = 2 - delta
         self.rng = np.random.default_rng(0) if rng is None else rng
         self.check_interval = check_interval
@@ -126,7 +131,7 @@ class AutoProjection:
         a = cuda.to_cpu(w).astype(np.float64)
         huge = np.linalg.norm(a) > 100 * self.cap
         if huge:  # its square, or subtracting its excess, loses what is near the cap
-            u, sigma, vt = np.linalg.svd(a)
+            u, sigma, vt = np.linalg.svd(a, full_matrices=False)
             v = vt.T
         else:
             squares, v = np.linalg.eigh(a.T @ a)

@@ -8,6 +8,11 @@ import numpy as np
 from grustab.serialization import serialize_generator, serialize_json
 
 
+def default_generator() -> np.random.Generator:
+    """A generator seeded from NumPy's global state, which Chainer's own links draw from."""
+    return np.random.default_rng(np.random.randint(2**31, size=4))
+
+
 class Generators:
     """Independent generators, all derived from one seed.
 

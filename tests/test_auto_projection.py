@@ -248,3 +248,9 @@ def test_the_filter_grows_only_what_lies_above_its_edge():
         assert gains[0] == pytest.approx(np.cosh(DEGREE * np.arccosh(2 / FOLLOWED**2 - 1)))
         assert gains[0] > 85
         assert np.abs(gains[1:]).max() < 1 + 1e-9
+
+
+@pytest.mark.parametrize("delta", [0, 2, 3.0, np.nan])
+def test_delta_is_checked(delta):
+    with pytest.raises(ValueError, match="delta must lie between 0 and 2"):
+        AutoProjection(delta)

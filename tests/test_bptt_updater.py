@@ -82,7 +82,7 @@ def test_gradient_is_that_of_the_sum_over_steps_and_the_mean_over_the_batch(
         loss, gradient = model.by_hand(w, xs, ts, mask)
         n_steps = xs.shape[0] * xs.shape[1] if mask is None else mask.sum()
         assert observation["main/loss"] == pytest.approx(loss / n_steps)
-        divisor = xs.shape[1] * (xs.shape[0] if mean_over_steps else 1)
+        divisor = n_steps if mean_over_steps else xs.shape[1]
         w -= 1e-3 * gradient / divisor
         assert float(model.w.array) == pytest.approx(w, rel=1e-12)
 

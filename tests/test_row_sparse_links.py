@@ -178,3 +178,15 @@ def test_gradients_and_weights_can_be_taken_over_from_another_link():
     check_same_gradient(others[0].W, others[1].W)
     ours.copyparams(chainer.links.EmbedID(V, 3, initialW=np.ones((V, 3))))
     assert (ours.W.array == 1).all()
+
+
+def test_an_ignored_label_gets_zeros_and_no_gradient():
+    ids = np.array([[1, -1], [0, 1]], dtype=np.int32)
+    W = np.random.default_rng(0).normal(size=(V, 3)).astype(np.float32)
+    ours = EmbedID(V, 3, initialW=W, ignore_label=-1)
+    stock = chainer.links.EmbedID(V, 3, initialW=W, ignore_label=-1)
+    for link in (ours, stock):
+        y = link(ids)
+        assert not y.array[0, 1].any()
+        chainer.functions.sum(y * y).backward()
+    np.testing.assert_allclose(ours.W.grad, stock.W.grad, rtol=1e-6)

@@ -156,3 +156,13 @@ def test_within_cap_decides_at_the_tolerance(n, factor, dtype):
     w = matrix("few above", n)
     w = (w * (CAP * factor / singular_values(w)[0])).astype(dtype)
     assert within_cap(w, CAP) == (factor < 1 + TOLERANCE)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("shape", [(5, 3), (3, 5)])
+@pytest.mark.parametrize("size", [1.0, 1e4])
+def test_a_matrix_need_not_be_square(method, shape, size):
+    a = size * np.random.default_rng(0).normal(size=shape)
+    u, sigma, vt = np.linalg.svd(a, full_matrices=False)
+    expected = (u * np.minimum(sigma, 0.5)) @ vt
+    np.testing.assert_allclose(project(a, 1.5, method), expected, atol=1e-5)

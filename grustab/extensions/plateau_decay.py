@@ -19,6 +19,9 @@ class PlateauDecay(training.Extension):
     Attributes:
         best: Smallest value seen.
         count: Checks since then, or since the last division.
+
+    Like Chainer's schedules it saves the attribute's value, which optimizers do not, and puts it
+    back when a trainer goes on.
     """
 
     trigger = (1, "epoch")
@@ -34,6 +37,12 @@ class PlateauDecay(training.Extension):
         self.divisor, self.patience, self.attr, self.monitor = divisor, patience, attr, monitor
         self.best = float("inf")
         self.count = 0
+        self._value: float | None = None
+
+    def initialize(self, trainer: training.Trainer) -> None:
+        """Put the loaded value into the optimizer, if one was."""
+        if self._value is not None:
+            setattr(trainer.updater.get_optimizer("main"), self.attr, self._value)
 
     def __call__(self, trainer: training.Trainer) -> None:
         """Compare the observed value with the best one so far."""
@@ -44,10 +53,13 @@ class PlateauDecay(training.Extension):
         self.count += 1
         if self.count >= self.patience:
             optimizer = trainer.updater.get_optimizer("main")
-            setattr(optimizer, self.attr, getattr(optimizer, self.attr) / self.divisor)
+            self._value = getattr(optimizer, self.attr) / self.divisor
+            setattr(optimizer, self.attr, self._value)
             self.count = 0
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load what has been seen; the optimizer's attribute is not part of it."""
+        """Save or load what has been seen, and the attribute's value."""
         self.best = serializer("best", self.best)
         self.count = serializer("count", self.count)
+        value = serializer("value", self._value)
+        self._value = None if value is None else float(value)

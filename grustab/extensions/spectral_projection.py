@@ -36,7 +36,8 @@ class SpectralProjection(training.Extension):
         rng: Generator for randomized methods; ``None`` makes one seeded with 0.
 
     Attributes:
-        seconds: Time spent in all calls so far.
+        seconds: Time spent in all calls so far; on a GPU that includes the wait for what the
+            optimizer has queued.
         automatic: With ``"auto"``, the :class:`~grustab.auto_projection.AutoProjection` of each
             GRU by path, which counts what was done.
 

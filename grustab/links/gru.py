@@ -8,6 +8,7 @@ from chainer import Parameter
 from chainer.initializers import Constant
 
 from grustab.functions.gru import gru_sequence
+from grustab.generators import default_generator
 
 
 def _named_matrix(parameter: str, block: int, doc: str) -> property:
@@ -44,7 +45,8 @@ class GRU(chainer.Link):
         initial_std: Standard deviation of the normal distribution that every matrix but ``W_hh``
             starts from; ``None`` means ``1 / sqrt(out_size)`` (main paper, unverified: variance
             1/650 with 650 units).
-        rng: Generator of the initial weights; ``None`` makes one seeded with 0.
+        rng: Generator of the initial weights; ``None``: one seeded from NumPy's global state, which
+            Chainer's own links draw from.
         dtype: Floating dtype of weights and states.
 
     Attributes:
@@ -69,7 +71,7 @@ class GRU(chainer.Link):
         dtype: Any = np.float32,
     ) -> None:
         super().__init__()
-        rng = np.random.default_rng(0) if rng is None else rng
+        rng = default_generator() if rng is None else rng
         std = out_size**-0.5 if initial_std is None else initial_std
         w_x = rng.normal(0, std, (3 * out_size, in_size))
         w_h = rng.normal(0, std, (3 * out_size, out_size))

@@ -6,6 +6,7 @@ import chainer
 import numpy as np
 
 from grustab.functions.dropout import seeded_dropout
+from grustab.generators import default_generator
 from grustab.links.gru import GRU
 
 
@@ -19,7 +20,7 @@ class StackedGRU(chainer.ChainList):
         dropout: Probability to drop an element of the sequence that one layer hands to the next.
             Neither the input of the first layer nor the output of the last is dropped here.
         initial_std, rng, dtype: As in :class:`GRU`; the layers draw from ``rng`` in turn.
-        dropout_rng: Generator of the dropout masks; ``None`` makes one seeded with 0 (CPU).
+        dropout_rng: Generator of the dropout masks; ``None`` as for ``rng``.
 
     Raises:
         ValueError: If ``n_layers`` < 1.
@@ -38,11 +39,11 @@ class StackedGRU(chainer.ChainList):
     ) -> None:
         if n_layers < 1:
             raise ValueError(f"n_layers must be at least 1, got {n_layers}")
-        rng = np.random.default_rng(0) if rng is None else rng
+        rng = default_generator() if rng is None else rng
         sizes = [in_size] + [out_size] * (n_layers - 1)
         super().__init__(*(GRU(size, out_size, initial_std, rng, dtype) for size in sizes))
         self.dropout = dropout
-        self.dropout_rng = np.random.default_rng(0) if dropout_rng is None else dropout_rng
+        self.dropout_rng = default_generator() if dropout_rng is None else dropout_rng
 
     def reset_state(self) -> None:
         """Start the next call from ``h = 0`` in every layer."""

@@ -23,8 +23,8 @@ class BPTTUpdater(updaters.StandardUpdater):
         iterator: Iterator of :class:`grustab.iterators.SequenceBatch`.
         optimizer: Optimizer set up with the model; ``model(xs, ts, mask)`` gives the summed
             negative log-likelihood of a batch.
-        device: Device of the model and the batches.
-        mean_over_steps: Average over the steps, too, instead of summing.
+        device: As of Chainer's updaters; batches go where the model is.
+        mean_over_steps: Average over the steps that count instead of summing over steps.
 
     Attributes:
         seconds_by_part: Time spent so far in ``forward`` (reading the batch included),
@@ -61,16 +61,15 @@ class BPTTUpdater(updaters.StandardUpdater):
         if batch.first:
             model.reset_state()
         total = model(*send(batch, model.device))
-        value = float(total.array)
-        chainer.report({"loss": value / batch.n_steps}, model)
-        if not math.isfinite(value):
-            raise DivergenceError("loss", value)
-        steps, size = batch.ts.shape[:2]
-        loss = total / (size * steps if self.mean_over_steps else size)
+        loss = total / (batch.n_steps if self.mean_over_steps else batch.ts.shape[1])
         model.cleargrads()
         start = self._book("forward", start)
         loss.backward()
         start = self._book("backward", start)
+        value = float(total.array)  # not earlier: a GPU would be waited for
+        chainer.report({"loss": value / batch.n_steps}, model)
+        if not math.isfinite(value):
+            raise DivergenceError("loss", value)
         optimizer.update()
         if iterator.is_new_epoch:
             optimizer.new_epoch(auto=True)

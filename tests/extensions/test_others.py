@@ -57,6 +57,25 @@ def test_plateau_decay_divides_after_patience_checks_without_a_new_best(values, 
     assert decay.best == np.nanmin(values)
 
 
+def test_plateau_decay_puts_the_rate_back_when_a_trainer_goes_on(tmp_path):
+    _, decay = plateau([5, 5, 5, 5, 6])
+    chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
+    other = PlateauDecay(2.0, 3)
+    chainer.serializers.load_npz(tmp_path / "decay.npz", other)
+    optimizer = optimizers.SGD(lr=1.0)  # Chainer's optimizers do not save their rate
+    other.initialize(SimpleNamespace(updater=SimpleNamespace(get_optimizer=lambda _: optimizer)))
+    assert (optimizer.lr, other.best, other.count) == (0.5, 5, 1)
+
+
+def test_plateau_decay_leaves_a_rate_alone_that_it_has_not_divided(tmp_path):
+    _, decay = plateau([5, 5])
+    chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
+    other = PlateauDecay(2.0, 3)
+    chainer.serializers.load_npz(tmp_path / "decay.npz", other)
+    other.initialize(None)
+    assert other.count == 1
+
+
 def test_spectrum_monitor_reports_what_numpy_computes():
     model = chainer.Chain(a=GRU(3, 6, rng=np.random.default_rng(1)), b=GRU(3, 5))
     model.a.W_hh = np.random.default_rng(0).normal(size=(6, 6))

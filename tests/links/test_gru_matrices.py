@@ -69,3 +69,13 @@ def test_initial_weights_come_from_the_rng_alone():
     for x, y, z in zip(a.params(), b.params(), c.params(), strict=True):
         np.testing.assert_array_equal(x.array, y.array)
         assert not np.array_equal(x.array, z.array)
+
+
+def test_without_a_rng_two_links_differ_and_numpys_global_state_fixes_both():
+    made = []
+    for _ in range(2):
+        np.random.seed(5)
+        made.append([GRU(3, 4) for _ in range(2)])
+    for x, y in zip(*made, strict=True):
+        np.testing.assert_array_equal(x.W_h.array, y.W_h.array)
+    assert not np.array_equal(made[0][0].W_h.array, made[0][1].W_h.array)

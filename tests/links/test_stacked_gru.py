@@ -91,7 +91,7 @@ def test_dropout_is_applied_between_the_layers_and_nowhere_else(xs):
 
 
 def test_one_layer_has_nothing_to_drop(xs):
-    dropped, plain = make(dropout=0.9, n_layers=1), make(n_layers=1)
+    dropped, plain = make(0.9, n_layers=1, dropout_rng=np.random.default_rng(0)), make(n_layers=1)
     np.testing.assert_array_equal(dropped(xs).array, plain(xs).array)
     assert dropped.dropout_rng.random() == np.random.default_rng(0).random()
 
@@ -107,7 +107,7 @@ def test_recurrence_of_an_upper_layer_is_not_dropped():
 
 
 def test_nothing_is_dropped_at_test_time(xs):
-    stack, plain = make(dropout=0.5), make()
+    stack, plain = make(dropout=0.5, dropout_rng=np.random.default_rng(0)), make()
     with chainer.using_config("train", False):
         np.testing.assert_array_equal(stack(xs).array, plain(xs).array)
     assert stack.dropout_rng.random() == np.random.default_rng(0).random()
@@ -120,6 +120,15 @@ def test_dropout_depends_on_its_rng_and_not_on_numpys_global_state(xs):
         state = np.random.get_state()[1].copy()
         results.append(make(dropout=0.5, dropout_rng=np.random.default_rng(seed))(xs).array)
         np.testing.assert_array_equal(np.random.get_state()[1], state)
+    np.testing.assert_array_equal(results[0], results[1])
+    assert not np.array_equal(results[0], results[2])
+
+
+def test_without_generators_it_draws_as_chainers_links_do_from_numpys_global_state(xs):
+    results = []
+    for global_seed in (1, 1, 2):
+        np.random.seed(global_seed)
+        results.append(StackedGRU(M, N, 2, dropout=0.5, dtype=np.float64)(xs).array)
     np.testing.assert_array_equal(results[0], results[1])
     assert not np.array_equal(results[0], results[2])
 
