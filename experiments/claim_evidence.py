@@ -202,7 +202,11 @@ class Evidence:
         found = read_timing(timing_file(self.out, self._config(config), {}))
         if found is None:
             return Verdict(NOT_ENOUGH, "not measured")
-        ratios = {p.name: ratio(p.cells[cell], p.cells[reference]) for p in found[0].points}
+        measured = found[0]
+        for name in (cell, reference):
+            if not measured.holds(self._config(config).cell(name)):
+                return Verdict(NOT_ENOUGH, f"{name} not measured")
+        ratios = {p.name: ratio(p.cells[cell], p.cells[reference]) for p in measured.points}
         numbers = ", ".join(f"{name}: {value:.2f} times" for name, value in ratios.items())
         good = all(value <= 1 for value in ratios.values())
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)

@@ -18,6 +18,7 @@ from experiments.paths import shown
 
 TABLE_1, TABLE_2, TABLE_3 = "table1_language", "table2_language_lr0.1", "table3_music"
 TABLE_4, TIMING = "table4_elementwise", "timing"
+MAIN = "main_language"  # whose settings Table 4 has, but for the clipping
 SMALL = "table1_language_small"
 PROJECTION = "projection_0.2"
 CLIPPING = {TABLE_1: "clipping_5", SMALL: "clipping_5", TABLE_3: "clipping_15"}
@@ -135,7 +136,7 @@ CLAIMS = [
         "Fewer runs succeed with elementwise clipping than with clipping of the norm at 5.",
         lambda e: e.fewer_succeed(
             (TABLE_4, [f"sgd_1.1/elementwise_{t}" for t in ("0.0015", "0.003", "0.0045", "0.006")]),
-            (TABLE_1, "sgd_1.1/clipping_5"),
+            (MAIN, "sgd_1.1/clipping_5"),
             runs=10,
         ),
     ),
@@ -144,7 +145,7 @@ CLAIMS = [
         "Elementwise clipping has a higher perplexity than clipping of the norm at 5 "
         "(so the tables; section C's text says lower).",
         lambda e: e.all_lower_across(
-            (TABLE_1, "sgd_1.1/clipping_5"),
+            (MAIN, "sgd_1.1/clipping_5"),
             (TABLE_4, [f"sgd_1.1/elementwise_{t}" for t in ("0.0015", "0.003", "0.0045", "0.006")]),
         ),
     ),

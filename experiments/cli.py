@@ -18,7 +18,7 @@ from experiments.arguments import (
     positive,
 )
 from experiments.files import StorageError
-from experiments.lock import LockedError
+from experiments.lock import LOCKED, LockedError
 from grustab.errors import GrustabError
 
 DESCRIPTION = """\
@@ -26,7 +26,7 @@ Reproduce the tables of "Preventing Gradient Explosions in Gated Recurrent Units
 """
 
 
-EXIT_CODES = {StorageError: 3, LockedError: 75}
+EXIT_CODES = {StorageError: 3, LockedError: LOCKED}
 DISK_TROUBLE = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO}
 
 

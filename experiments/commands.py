@@ -2,6 +2,10 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from experiments.config import Config
 
 
 def _out(options: argparse.Namespace) -> Path:
@@ -10,18 +14,24 @@ def _out(options: argparse.Namespace) -> Path:
     return options.out or RESULTS
 
 
-def list_command(options: argparse.Namespace) -> None:
-    """Cells, what is done, what the rest would cost."""
-    from experiments.config import ConfigError, config_names, load_config
-    from experiments.listing import list_config
+def _chosen(options: argparse.Namespace) -> "list[Config]":
+    """The config asked for, or each that has such a cell."""
+    from experiments.config import config_names, load_config
+    from experiments.config_form import ConfigError
 
     if options.config:
-        configs = [load_config(options.config)]
-    else:
-        configs = [c for c in map(load_config, config_names()) if c.matching(options.cells)]
-        if not configs:
-            raise ConfigError(f"no config has a cell {options.cells!r}")
-    for config in configs:
+        return [load_config(options.config)]
+    configs = [c for c in map(load_config, config_names()) if c.matching(options.cells)]
+    if not configs:
+        raise ConfigError(f"no config has a cell {options.cells!r}")
+    return configs
+
+
+def list_command(options: argparse.Namespace) -> None:
+    """Cells, what is done, what the rest would cost."""
+    from experiments.listing import list_config
+
+    for config in _chosen(options):
         cells = [cell.override(options.set) for cell in config.select(options.cells)]
         seeds = options.seeds or range(config.runs)
         print(list_config(config, cells, seeds, _out(options)))
@@ -106,11 +116,10 @@ def bench_command(options: argparse.Namespace) -> None:
 
 def table_command(options: argparse.Namespace) -> None:
     """Ours beside the published numbers."""
-    from experiments.config import config_names, load_config
     from experiments.table import write_table
 
-    for name in [options.config] if options.config else config_names():
-        write_table(load_config(name), options.cells, options.set, _out(options))
+    for config in _chosen(options):
+        write_table(config, options.cells, options.set, _out(options))
 
 
 def claims_command(options: argparse.Namespace) -> None:

@@ -13,6 +13,8 @@ from grustab.errors import GrustabError
 
 #: How far the run is, by whoever holds its lock.
 PROGRESS = "progress.json"
+#: What the process exits with that another one keeps off a run.
+LOCKED = 75
 
 
 class LockedError(GrustabError):

@@ -22,6 +22,13 @@ class Best(_Part):
     test_loss: float | None
 
 
+class GradientMean(_Part):
+    """Means over all iterations; ``None`` where one is not finite."""
+
+    norm: float | None
+    mean_abs: float | None
+
+
 class Seconds(_Part):
     """Wall time by part."""
 
@@ -96,6 +103,7 @@ class ResultFile(_Part):
     epochs: float
     best: Best | None
     unigram_validation_loss: float
+    gradient_mean: GradientMean
     seconds: Seconds
     overrides: dict[str, Any]
     conditions: dict[str, Any]

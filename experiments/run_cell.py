@@ -22,9 +22,6 @@ from experiments.run import BY_INTERRUPTION, Run
 from experiments.run_result import make_result
 from experiments.snapshots import SnapshotExtension, Snapshots
 
-#: Seconds between two snapshots.
-SNAPSHOT_INTERVAL = 600.0
-
 
 def run_cell(
     cell: Cell,
@@ -33,7 +30,7 @@ def run_cell(
     max_iterations: int | None,
     out: Path,
     force: bool,
-    snapshot_interval: float = SNAPSHOT_INTERVAL,
+    snapshot_interval: float,
     stop_with_parent: bool = False,
 ) -> Path:
     """Run a cell unless its result is there, from its newest snapshot, and write the result.
@@ -44,7 +41,8 @@ def run_cell(
         device_name: ``cpu`` or the number of a GPU.
         max_iterations: Stop there; the result is then partial (``interrupted``).
         out: Folder of the results.
-        force: Run from the beginning even where a finished result or a snapshot is there.
+        force: Run from the beginning even where a finished result or a snapshot is there. If
+            that is interrupted, the next call without ``force`` goes on with it.
         snapshot_interval: Seconds between two snapshots; 0: one at every iteration.
         stop_with_parent: Stop, as after a signal, when the process's standard input ends.
 
@@ -60,8 +58,8 @@ def run_cell(
     device.use()
     path = result_file(out, cell, seed)
     folder = work_folder(out, cell, seed)
-    snapshots = Snapshots(folder, cell, seed)
-    if not force and is_done(path, max_iterations):
+    snapshots = Snapshots(folder, cell, seed, device)
+    if not force and _done(path, snapshots, max_iterations):
         print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
         if is_done(path) and snapshots:  # left by a process that was killed at its very end
             with suppress(LockedError, StorageError), run_lock(folder):
@@ -71,7 +69,7 @@ def run_cell(
     with run_lock(folder), interruptible() as interruption:
         if stop_with_parent:
             interrupt_at_end_of_input()
-        if not force and is_done(path, max_iterations):  # by whoever held the lock
+        if not force and _done(path, snapshots, max_iterations):  # by whoever held the lock
             return path
         for place in (folder, path.parent):
             remove_partial_files(place)
@@ -80,6 +78,11 @@ def run_cell(
             snapshots.clear()
         run = Run(cell, seed, device, max_iterations, interruption, str(folder))
         return _train(run, snapshots, path, snapshot_interval)
+
+
+def _done(path: Path, snapshots: Snapshots, max_iterations: int | None) -> bool:
+    """Whether nothing is left to do; a snapshot newer than a finished result is of ``force``."""
+    return is_done(path, max_iterations) and not (is_done(path) and snapshots.newer_than(path))
 
 
 def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
@@ -94,7 +97,7 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
         periodic()
     run.finish()
     result = make_result(run)
-    path = keep_result(path, work_folder(RESULTS, run.cell, run.seed) / "result.json", result)
+    path = keep_result(path, work_folder(RESULTS, run.cell, run.seed) / "result-aside.json", result)
     if result["status"] in FINISHED:
         snapshots.clear()
     print(summary(result), flush=True)

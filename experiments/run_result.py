@@ -2,6 +2,7 @@
 
 import hashlib
 import shlex
+from pathlib import Path
 from typing import Any
 
 import chainer
@@ -67,11 +68,13 @@ def weights_digest(model: chainer.Link) -> str:
 
 
 def _command(run: Run) -> str:
-    """What repeats the run, wherever its result went."""
-    words = ["run", run.cell.config, "--cell", run.cell.name, "--seed", str(run.seed)]
+    """What repeats the run, wherever config and result are: no folder of this machine."""
+    words = ["run", Path(run.cell.file).name, "--cell", run.cell.name, "--seed", str(run.seed)]
     words += run.cell.set_words()
     if run.max_iterations:
         words += ["--max-iterations", str(run.max_iterations)]
+    if run.device.xp is not np:
+        words += ["--device", str(run.device.device.id)]
     return "python -m experiments " + shlex.join(words)
 
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import chainer
 import numpy as np
 from chainer import training
 from chainer.serializers import DictionarySerializer, NpzDeserializer
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from experiments.run import Run
 
 #: Changes whenever what a run saves changes its form or its meaning.
-FORMAT = 1
+FORMAT = 2
 KEPT = 2
 #: Differing keys that a refusal names.
 NAMED = 4
@@ -43,21 +44,28 @@ class Snapshots:
         folder: Where they are.
         cell: The cell.
         seed: The seed.
+        device: Where the run is; generators of a CPU and of a GPU cannot go on from each other.
     """
 
-    def __init__(self, folder: Path, cell: Cell, seed: int) -> None:
+    def __init__(self, folder: Path, cell: Cell, seed: int, device: chainer.backend.Device) -> None:
         self.folder = folder
         self.manifest: dict[str, Any] = {
             "format": FORMAT,
             "config": cell.config,
             "cell": cell.name,
             "seed": seed,
+            "device": "cpu" if device.xp is np else "gpu",
             **cell.conditions.model_dump(),
         }
 
     def __bool__(self) -> bool:
         """Whether there are any."""
         return any(self._newest_first())
+
+    def newer_than(self, path: Path) -> bool:
+        """Whether one was written after that file."""
+        written = path.stat().st_mtime_ns
+        return any(other.stat().st_mtime_ns > written for other in self._newest_first())
 
     def write(self, run: "Run") -> Path:
         """Write a snapshot whole, then remove all but the last two.

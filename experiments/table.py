@@ -7,14 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from experiments.config import Cell, Config, ConfigError
+from experiments.config import Cell, Config, all_overrides
+from experiments.config_form import ConfigError
 from experiments.files import write_file
 from experiments.markdown import markdown_table
 from experiments.messages import perplexity
 from experiments.paths import shown
 from experiments.results import FINISHED, find_results, mean_gradient_norm, override_suffix
 from experiments.success import succeeded
-from experiments.table_notes import all_overrides, make_notes, score_notes
+from experiments.table_notes import make_notes, score_notes
 from experiments.timing_report import timing_rows
 
 NOT_RUN = "not run"
@@ -40,7 +41,7 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
     for cell in config.cells.values():
         with suppress(ConfigError):
             everything.append(cell.override(settings))
-    path = out / config.name / f"table{override_suffix(all_overrides(chosen))}.md"
+    path = out / config.name / f"table{override_suffix(all_overrides(everything))}.md"
     write_file(path, format_table(config, everything, out).encode())
     print(f"written: {shown(path)}")
 

@@ -2,9 +2,11 @@
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
-from experiments.config import COMMAND_LINE, STATED, Cell, Config
+from experiments.config import Cell, Config, all_overrides
+from experiments.config_form import COMMAND_LINE, STATED
 from experiments.success import RULE
 
 
@@ -42,7 +44,9 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
         if listed:
             notes.append(f"Conditions that are {source}: {listed}.")
     if config.report != "seconds_per_iteration":  # whose command is in ``ours``
-        notes.append(f"Repeat: `scripts/reproduce.sh {config.name}`{_set_flags(overrides)}.")
+        notes.append(
+            f"Repeat: `scripts/reproduce.sh {Path(config.file).name}`{_set_flags(overrides)}."
+        )
     return notes
 
 
@@ -62,11 +66,6 @@ def score_notes(results: dict[str, list[dict[str, Any]]]) -> list[str]:
     if dirty:
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
     return notes
-
-
-def all_overrides(cells: list[Cell]) -> dict[str, Any]:
-    """Settings of the command line that any of the cells has."""
-    return {key: value for cell in cells for key, value in cell.overrides.items()}
 
 
 def _plain(value: Any) -> str:

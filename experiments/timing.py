@@ -10,7 +10,6 @@ import datetime
 import itertools
 import json
 import shlex
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,8 @@ import chainer
 import numpy as np
 from tqdm import tqdm
 
-from experiments.config import Cell, Config, ConfigError
+from experiments.config import Cell, Config, all_overrides, set_words
+from experiments.config_form import ConfigError
 from experiments.device import find_device
 from experiments.environment import describe_environment
 from experiments.files import check_writable, write_file
@@ -62,12 +62,13 @@ def time_config(
     if config.report != "seconds_per_iteration":
         raise ConfigError(f"config {config.name} reports no times, expected one such as timing")
     cells = [cell.override(settings) for cell in config.cells.values()]
+    overrides = all_overrides(cells)
     leaders = [c for c in cells if c.conditions.projection == "auto" and c.conditions.delta]
     if not leaders:
         raise ConfigError(f"config {config.name} has no cell with method projection, auto")
     device = find_device(device_name)
     device.use()
-    path = timing_file(out, config, cells[0].overrides)
+    path = timing_file(out, config, overrides)
     if path.exists() and not force:
         print(f"{config.name}: measured already, see {shown(path)} (--force measures again)")
         return
@@ -78,15 +79,15 @@ def time_config(
         "meanwhile.",
         flush=True,
     )
-    command = ["time", config.name, "--rounds", str(rounds), "--later", str(later)]
-    command += ["--device", device_name, *cells[0].set_words()]
+    command = ["time", Path(config.file).name, "--rounds", str(rounds), "--later", str(later)]
+    command += ["--device", device_name, *set_words(overrides)]
     result = {
         "schema": SCHEMA,
         "config": config.name,
         "command": "python -m experiments " + shlex.join(command),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "environment": describe_environment(device),
-        "overrides": cells[0].overrides,
+        "overrides": overrides,
         "conditions_sha256": {cell.name: cell.conditions.digest() for cell in cells},
         "rounds": rounds,
     }
@@ -112,11 +113,11 @@ class _Variant:
         with chainer.using_config("train", True), self.run.trainer.reporter.scope({}):
             updater.update()
         seconds = {part: updater.seconds_by_part[part] - before[part] for part in before}
-        start, seen = time.perf_counter(), {}
+        start, seen = updater.clock(), {}
         if projection:
             with self.run.trainer.reporter.scope(seen):
                 projection()
-        seconds["projection"] = time.perf_counter() - start if projection else 0.0
+        seconds["projection"] = updater.clock() - start if projection else 0.0
         self.capped = sum(float(v) for k, v in seen.items() if k.endswith("/capped"))
         return seconds
 

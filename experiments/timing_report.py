@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from experiments.config import Cell, Config
+from experiments.config import Cell, Config, all_overrides
 from experiments.measurement import machine
 from experiments.timing_result import (
     PARTS,
@@ -46,7 +46,7 @@ def timing_rows(
     Raises:
         grustab.errors.GrustabError: If the measurement's file is damaged.
     """
-    path = timing_file(out, config, cells[0].overrides)
+    path = timing_file(out, config, all_overrides(cells))
     found = read_timing(path)
     if found is None:
         blank = [""] * (len(HEADER) - 3)
@@ -59,13 +59,10 @@ def timing_rows(
     for point in measured.points:
         reference = _clipping(cells, point)
         for cell in cells:
-            times = point.cells.get(cell.name)
-            if (
-                times is None
-                or measured.conditions_sha256.get(cell.name) != cell.conditions.digest()
-            ):
+            if not measured.holds(cell):
                 rows.append([_place(point), cell.name, NOT_MEASURED, *[""] * (len(header) - 3)])
                 continue
+            times = point.cells[cell.name]
             row = _row(times, reference)
             if epoch:
                 hours = statistics.median(times.totals()) * epoch * epochs / 3600

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from experiments.config import Config
+from experiments.config import Cell, Config
 from experiments.measurement import read_measurement
 from experiments.result_schema import Environment
 from experiments.results import override_suffix
@@ -51,6 +51,11 @@ class TimingResult(BaseModel):
     conditions_sha256: dict[str, str]
     iterations_an_epoch: int | None
     points: list[Point]
+
+    def holds(self, cell: Cell) -> bool:
+        """Whether a cell was measured, under just its conditions."""
+        same = self.conditions_sha256.get(cell.name) == cell.conditions.digest()
+        return same and all(cell.name in point.cells for point in self.points)
 
 
 def timing_file(out: Path, config: Config, overrides: dict[str, Any]) -> Path:

@@ -57,6 +57,10 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ -n "$table" ] || { usage >&2; exit 2; }
+case $table in
+  /*) ;;
+  *.yaml | *.yml) table=$PWD/$table ;; # relative to where the user is
+esac
 case ${GRUSTAB_DATA:-} in
   '' | /*) ;;
   *) export GRUSTAB_DATA=$PWD/$GRUSTAB_DATA ;; # relative to where the user is

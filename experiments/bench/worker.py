@@ -75,9 +75,12 @@ class Worker:
 
 def _make(implementation: str, workload: Workload, device_name: str) -> Any:
     if implementation == "pytorch":
+        import torch
+
         from experiments.bench.torch_model import pytorch
 
-        return pytorch(workload, device_name), lambda: None
+        wait = torch.cuda.synchronize if device_name != "cpu" else lambda: None
+        return pytorch(workload, device_name), wait
     from experiments.bench import chainer_models
     from experiments.device import find_device
 

@@ -7,13 +7,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from experiments.interruption import interruptible
+from experiments.lock import LOCKED
 from experiments.sweep.display import Display
 from experiments.sweep.job import Job, cores, run_job, stop_jobs
 from experiments.sweep.plan import PlannedRun
 from grustab.errors import GrustabError
 
-#: What ``run`` exits with while another process has the run, and seconds until the next try.
-LOCKED, LOOK_AGAIN = 75, 5.0
+#: Seconds until the next try where another process has the run.
+LOOK_AGAIN = 5.0
 
 
 class ClusterError(GrustabError):

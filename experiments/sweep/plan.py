@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.config import Cell, load_config
+from experiments.config_form import ConfigError
 from experiments.cost import at_most, estimate_seconds, product_rate
 from experiments.paths import RESULTS, ROOT
 from experiments.results import is_done, result_file, work_folder
@@ -17,14 +18,12 @@ class PlannedRun(NamedTuple):
     """A run of a sweep.
 
     Attributes:
-        config_file: Name of the config, or the path of its file.
-        cell: Its cell.
+        cell: The cell.
         seed: Its seed.
         out: Folder of the results.
         max_iterations: Where it stops, or ``None``.
     """
 
-    config_file: str
     cell: Cell
     seed: int
     out: Path
@@ -51,7 +50,7 @@ class PlannedRun(NamedTuple):
 
     def words(self) -> list[str]:
         """Its command line after ``python -m experiments``."""
-        words = ["run", self.config_file, "--cell", self.cell.name, "--seed", str(self.seed)]
+        words = ["run", self.cell.file, "--cell", self.cell.name, "--seed", str(self.seed)]
         if self.out.resolve() != RESULTS.resolve():
             words += ["--out", str(self.out.resolve())]
         words += self.cell.set_words()
@@ -97,11 +96,11 @@ def make_plan(
         ConfigError: If the config is not valid, no cell matches or a setting is not valid.
     """
     config = load_config(config_file)
-    if config_file.endswith((".yaml", ".yml")):
-        config_file = str(Path(config_file).resolve())
+    if config.report == "seconds_per_iteration":
+        raise ConfigError(f"config {config.name} reports times, which `time {config_file}` takes")
     cells = [cell.override(settings) for cell in config.select(pattern)]
     return [
-        PlannedRun(config_file, cell, seed, out, max_iterations)
+        PlannedRun(cell, seed, out, max_iterations)
         for seed in (range(config.runs) if seeds is None else dict.fromkeys(seeds))
         for cell in cells
     ]

@@ -29,7 +29,7 @@ def seeded_dropout(x: Any, ratio: float, rng: Any) -> chainer.Variable:
     if ratio == 0 or not chainer.config.train:
         return x
     xp = backend.get_array_module(x)
-    if isinstance(rng, np.random.Generator):
+    if xp is np or isinstance(rng, np.random.Generator):
         # 16 bits an element: a quarter of the time that floating-point numbers take.
         kept = rng.integers(2**16, size=x.shape, dtype=np.uint16) >= round(ratio * 2**16)
         kept = xp.asarray(kept)

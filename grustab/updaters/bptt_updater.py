@@ -55,7 +55,7 @@ class BPTTUpdater(updaters.StandardUpdater):
 
     def update_core(self) -> None:
         """Read a batch, update the weights."""
-        start = self._clock()
+        start = self.clock()
         iterator, optimizer = self.get_iterator("main"), self.get_optimizer("main")
         batch, model = iterator.next(), optimizer.target
         if batch.first:
@@ -83,12 +83,13 @@ class BPTTUpdater(updaters.StandardUpdater):
             h = serializer["states"](name or "/", gru.h)
             gru.h = None if h is None else gru.device.send(h)
 
-    def _clock(self) -> float:
+    def clock(self) -> float:
+        """Now, in seconds, as ``seconds_by_part`` is taken."""
         if self.synchronize:
             self.get_optimizer("main").target.device.xp.cuda.Stream.null.synchronize()
         return time.perf_counter()
 
     def _book(self, part: str, start: float) -> float:
-        now = self._clock()
+        now = self.clock()
         self.seconds_by_part[part] += now - start
         return now

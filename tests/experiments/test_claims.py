@@ -16,6 +16,7 @@ from experiments.claims import (
     format_claims,
 )
 from experiments.config import load_config
+from experiments.paths import ROOT
 
 ALL_CLAIMS = [*CLAIMS, *UNVERIFIED_CLAIMS]
 
@@ -259,3 +260,18 @@ def test_a_radius_of_one_cell_is_no_verdict_on_two(evidence, with_curve):
     assert (
         evidence.radius_below(TABLE_3, [PAIR[0], "adam_1e-3/projection_0.2"], 1).word == NOT_ENOUGH
     )
+
+
+def test_time_measured_under_other_conditions_is_no_verdict(evidence, out):
+    committed = json.loads((ROOT / "results" / "timing" / "timing.json").read_text())
+    names = "sgd_1.1/projection_truncated", "sgd_1.1/clipping_5"
+
+    def verdict(**changes):
+        (out / "timing").mkdir(parents=True, exist_ok=True)
+        (out / "timing" / "timing.json").write_text(json.dumps({**committed, **changes}))
+        return evidence.no_slower("timing", *names).word
+
+    assert verdict() != NOT_ENOUGH
+    assert verdict(conditions_sha256=dict.fromkeys(names, "0" * 64)) == NOT_ENOUGH
+    points = [{**p, "cells": {k: p["cells"][k] for k in names[:1]}} for p in committed["points"]]
+    assert verdict(points=points) == NOT_ENOUGH

@@ -3,7 +3,8 @@
 import pytest
 
 from experiments.conditions import Conditions
-from experiments.config import UNVERIFIED, load_config
+from experiments.config import load_config
+from experiments.config_form import UNVERIFIED
 
 BASE = load_config("main_music").cell("sgd/clipping_15").conditions.model_dump()
 # A valid other value of each key that is no number to be doubled, with what has to go along.

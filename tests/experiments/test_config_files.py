@@ -28,6 +28,7 @@ from tests.experiments.checks import check_words
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "not valid YAML"),
         (b"title: caf\xe9\n", "not valid YAML"),
         ("title: !!int x\n", "not valid YAML"),
+        ("title: !!bool x\n", "not valid YAML"),
         ("title: !!timestamp 2020-99-99\n", "not valid YAML"),
         ("title: " + "[" * 3000 + "]" * 3000, "not valid YAML"),
         ("runs: " + "9" * 5000 + "\n", "not valid YAML"),

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from experiments.conditions import Conditions
-from experiments.config import Config, ConfigError, load_config
+from experiments.config import Config, load_config
+from experiments.config_form import ConfigError
 from experiments.paths import CONFIGS
 from grustab.errors import GrustabError
 

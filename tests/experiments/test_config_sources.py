@@ -2,7 +2,8 @@
 
 import pytest
 
-from experiments.config import ASSUMPTION, STATED, UNVERIFIED, config_names, load_config
+from experiments.config import config_names, load_config
+from experiments.config_form import ASSUMPTION, STATED, UNVERIFIED
 
 # What section B.1 says of every run.
 ALWAYS_STATED = {

@@ -87,7 +87,7 @@ def test_a_shorter_partial_result_goes_elsewhere(tiny, run, results, tmp_path):
     _, out, _ = run(config, "sgd/none", "--max-iterations", "3", "--force")
     (path,) = results()
     assert json.loads(path.read_text())["iterations"] == 6
-    (aside,) = (tmp_path / "runs").rglob("result.json")
+    (aside,) = (tmp_path / "runs").rglob("result-aside.json")
     assert json.loads(aside.read_text())["iterations"] == 3
     assert "holds more and stays as it is" in out
 
@@ -113,6 +113,30 @@ def test_force_with_a_partial_run_keeps_the_finished_result(
         run(config, "sgd/none", "--force", "--max-iterations", "3")
     (path,) = results()
     assert json.loads(path.read_text())["status"] == "completed"
+
+
+def test_an_interrupted_run_with_force_goes_on_without_it(tiny, run, results, interrupt_at):
+    config = tiny()
+    run(config, "sgd/none")
+    (path,) = results()
+    first = json.loads(path.read_text())
+    interrupt_at(3)
+    run(config, "sgd/none", "--force", code=130)
+    _, out, _ = run(config, "sgd/none")
+    assert "resumed at iteration 3" in out
+    again = json.loads(path.read_text())
+    assert again["resumed"]
+    assert again["weights_sha256"] == first["weights_sha256"]
+    assert "done already" in run(config, "sgd/none")[1]
+
+
+def test_a_partial_result_leaves_a_finished_one_where_snapshots_are(tiny, call, tmp_path):
+    words = ("run", tiny(epochs=1), "--cell", "sgd/none", "--out", tmp_path / "runs")
+    assert call(*words)[0] == 0
+    (path,) = (tmp_path / "runs").rglob("result.json")
+    before = path.read_bytes()
+    assert call(*words, "--force", "--max-iterations", "3")[0] == 0
+    assert path.read_bytes() == before
 
 
 def test_a_partial_run_keeps_what_another_process_finished_meanwhile(
@@ -148,6 +172,6 @@ def test_a_result_that_its_place_does_not_take_is_kept_aside(tiny, call, tmp_pat
     code, _, err = call("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
     assert code == 3
     assert "No space left on device" in err
-    (aside,) = (tmp_path / "runs").rglob("result.json")
+    (aside,) = (tmp_path / "runs").rglob("result-aside.json")
     assert json.loads(aside.read_text())["status"] == "completed"
     assert "this result is kept in" in err

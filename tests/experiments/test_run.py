@@ -186,7 +186,7 @@ def test_the_command_repeats_the_run_and_names_no_folder_of_this_machine(tiny, r
     command = shlex.split(first["command"])
     assert command[:3] == ["python", "-m", "experiments"]
     assert str(tmp_path) not in first["command"]
-    assert command[3:5] == ["run", "tiny"]
+    assert command[3:5] == ["run", "tiny.yaml"]
     again, _, _ = run(tiny(), "sgd/none", *command[7:], "--force")
     assert curves_of(again) == curves_of(first)
     assert again["command"] == first["command"]

@@ -183,6 +183,22 @@ def test_a_table_of_some_cells_prints_them_and_writes_all(table, out):
     assert "written: " in text
 
 
+def test_settings_that_some_cells_have_anyway_leave_the_configs_own_table_alone(table, out):
+    table("table3_music")
+    path = out / "table3_music" / "table.md"
+    before = path.read_bytes()
+    table("table3_music", "--cells", "sgd/*", "--set", "learning_rate=0.1")
+    assert path.read_bytes() == before
+    (other,) = path.parent.glob("table-set-*.md")
+    assert "Not the config's conditions: learning_rate=0.1" in other.read_text()
+
+
+def test_without_a_config_tables_without_such_cells_are_left_out(call, out):
+    code, _, err = call("table", "--cells", "sgd/clipping_15", "--out", out)
+    assert (code, err) == (0, "")
+    assert {path.parent.name for path in out.rglob("table.md")} == {"main_music", "table3_music"}
+
+
 def test_the_written_table_is_the_printed_one(table, out):
     _, text, _ = table("demo")
     written = (out / "demo" / "table.md").read_text()

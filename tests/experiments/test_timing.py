@@ -124,3 +124,7 @@ def test_ratio_is_the_median_of_the_rounds():
     assert ratio(times(1.0, 10.0, 1.1), times(2.0, 20.0, 2.0)) == 0.5
     assert median_parts(times(3.0, 1.0, 2.0))["forward"] == 2.0
     assert Point(name="x", iteration=0, cells={"a": times(1.0)}).cells["a"].totals() == [1.0]
+
+
+def test_a_sweep_of_times_is_refused(refused):
+    assert "reports times, which `time timing` takes" in refused("sweep", "timing")

@@ -6,6 +6,7 @@ import json
 import pickle
 import zipfile
 
+import chainer
 import numpy as np
 import pytest
 
@@ -75,7 +76,7 @@ def offer(config, small_data, tmp_path):
         (folder / f"snapshot-00000007-{digest[:16]}.npz").write_bytes(content)
 
     put.words = ["run", config("short"), "--cell", runs.CELL, "--out", tmp_path / "out"]
-    put.manifest = Snapshots(folder, cell, 0).manifest
+    put.manifest = Snapshots(folder, cell, 0, chainer.get_device("@numpy")).manifest
     return put
 
 

@@ -1,5 +1,6 @@
 """Snapshots of something else are refused."""
 
+import json
 import shutil
 
 import numpy as np
@@ -60,8 +61,8 @@ def test_a_snapshot_of_another_task_is_refused_in_a_readable_sentence(
 
 def test_a_snapshot_of_another_format_is_refused(stopped, refusal, monkeypatch):
     (path,) = snapshots(stopped(20))
-    monkeypatch.setattr(experiments.snapshots, "FORMAT", 2)
-    assert "(format: 1 there, 2 here)" in refusal()
+    monkeypatch.setattr(experiments.snapshots, "FORMAT", 3)
+    assert "(format: 2 there, 3 here)" in refusal()
     assert path.exists()
 
 
@@ -77,3 +78,13 @@ def test_a_snapshot_that_does_not_fit_is_refused(stopped, refusal, change):
     path = sign(path, npz(state))
     assert f"{path}: does not fit this version (" in refusal()
     assert path.exists()
+
+
+def test_a_snapshot_of_a_gpu_is_refused_on_a_cpu(stopped, refusal):
+    (path,) = snapshots(stopped(20))
+    state = arrays(path)
+    manifest = json.loads(str(state["manifest"]))
+    assert manifest["device"] == "cpu"
+    state["manifest"] = np.asarray(json.dumps({**manifest, "device": "gpu"}))
+    sign(path, npz(state))
+    assert '(device: "gpu" there, "cpu" here)' in refusal()

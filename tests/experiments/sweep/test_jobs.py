@@ -53,7 +53,7 @@ def test_the_cores_are_shared_among_the_jobs(
 
 
 def test_each_gpu_gets_its_share_of_the_jobs(tiny, tmp_path, fake_jobs, b, monkeypatch):
-    runs = [PlannedRun("x", load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(4)]
+    runs = [PlannedRun(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(4)]
     together = threading.Barrier(4, timeout=20)
     devices = []
 

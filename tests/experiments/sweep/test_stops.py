@@ -42,7 +42,7 @@ def _stoppable(monkeypatch):
 
 def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatch):
     asked, begun = _stoppable(monkeypatch)
-    runs = [PlannedRun("x", load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(3)]
+    runs = [PlannedRun(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(3)]
     make_job = PlannedRun.job
 
     def job(self, *arguments):

@@ -1,0 +1,116 @@
+"""The form of a config file, and what is said where one does not have it."""
+
+import difflib
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from grustab.errors import GrustabError
+
+#: Where a setting or number comes from; never mixed.
+STATED = "stated"  # in the paper's supplement
+UNVERIFIED = "main paper (unverified)"  # nobody here could check it against the text
+ASSUMPTION = "assumption"  # the paper is silent, we chose
+COMMAND_LINE = "command line"
+Source = Literal["stated", "main paper (unverified)", "assumption"]
+
+
+class ConfigError(GrustabError):
+    """A config, a cell name or an override is not valid."""
+
+
+class Published(BaseModel):
+    """A number of the supplement.
+
+    Attributes:
+        table: Number of its table.
+        column: Its column, as printed.
+        row: Its row, as printed.
+        printed: The entry exactly as printed.
+        value: The same as a number; ``None`` where the print cannot be read as one.
+        success_rate: Success rate printed with it, in percent.
+        test: Test entry printed with it, as printed.
+        note: What to know about the print.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    table: int
+    column: str
+    row: str
+    printed: str
+    value: float | None
+    success_rate: float | None = None
+    test: str | None = None
+    note: str | None = None
+
+
+class CellText(BaseModel):
+    """A cell as the file has it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    set: dict[str, Any]
+    published: Published | None
+    source: Source = STATED
+
+
+class ConfigText(BaseModel):
+    """A whole file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    title: str
+    notes: list[str] = []
+    report: Literal["validation", "seconds_per_iteration"] = "validation"
+    runs: int = Field(ge=1, le=10_000)
+    conditions: dict[Source, dict[str, Any]]
+    # Names become folders of results/.
+    cells: dict[Annotated[str, Field(pattern=r"^\w[\w.+-]*(/\w[\w.+-]*)*$")], CellText] = Field(
+        min_length=1
+    )
+
+
+def validated(where: str, model: type[BaseModel], data: Any) -> Any:
+    """``model`` of ``data``.
+
+    Raises:
+        ConfigError: With its first complaint as one sentence that begins with ``where``.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+    raise ConfigError(f"{where}: {_complaint(first, model)}")
+
+
+def _complaint(error: Any, model: type[BaseModel]) -> str:
+    *path, last = error["loc"] or ("",)
+    if last == "[key]":
+        place = " ".join(".".join(map(str, path[:-1])).split())
+        return f"key '{place}': {path[-1]!r} cannot stand there, {_names(path[:-1])}"
+    place = " ".join(".".join(map(str, error["loc"])).split())
+    if error["type"] == "extra_forbidden":
+        # The keys of the model that the unknown one stands in.
+        inner = {1: CellText, 2: Published}.get(len(path) - 1, model)
+        return f"unknown key '{place}'{hint(str(last), inner.model_fields)}"
+    if error["type"] == "missing":
+        return f"key '{place}' is missing"
+    if error["type"] == "value_error":
+        return str(error["ctx"]["error"])
+    if error["type"] == "model_type":
+        keys = ", ".join(name for name, f in model.model_fields.items() if f.is_required())
+        return (f"key '{place}': " if place else "") + f"expected a mapping with the keys {keys}"
+    expected = error["msg"][0].lower() + error["msg"][1:]
+    return (f"key '{place}': " if place else "") + f"{expected}, got {error['input']!r}"
+
+
+def _names(path: list[Any]) -> str:
+    if path == ["cells"]:
+        return "a cell's name is made of letters, digits, _ . + - and /"
+    return f"expected one of: {STATED}, {UNVERIFIED}, {ASSUMPTION}"
+
+
+def hint(wrong: str, known: Any) -> str:
+    """The end of a sentence on an unknown name: the one that was meant, or all."""
+    close = difflib.get_close_matches(wrong, known, n=1)
+    if close:
+        return f", did you mean '{close[0]}'?"
+    return f", expected one of: {', '.join(known)}"
