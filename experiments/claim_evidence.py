@@ -121,7 +121,7 @@ class Evidence:
         return Verdict(REPRODUCED if fewer else NOT_REPRODUCED, _percent(rates))
 
     def is_lowest(self, table: str, cell: str, among: Sequence[str], place: int = 1) -> Verdict:
-        """At most ``place - 1`` of the other cells have a lower value; a failed one has none."""
+        """Just ``place - 1`` of the other cells have a lower value; a failed one has none."""
         missing = self._missing(table, among)
         if missing and not self.runs(table, cell):
             return missing
@@ -129,26 +129,30 @@ class Evidence:
         own = values.pop(cell)
         order = sorted((value, name) for name, value in values.items() if value is not None)
         lower = len(order) if own is None else sum(value < own for value, _ in order)
-        good = own is not None and lower < place
-        if good and missing:  # that some are lower is decided, whatever is missing
-            return missing
+        if missing and own is not None and lower < place:
+            return missing  # but that too many are lower is decided, whatever is missing
+        good = own is not None and lower == place - 1
         shown = ([(own, cell)] if own is not None else []) + order[: max(lower, 3)]
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, _list(sorted(shown)))
 
-    def all_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
+    def all_lower(self, table: str, pairs: Sequence[tuple[str, str]], runs: int = 1) -> Verdict:
         """In each pair the first cell has the lower value; a failed second one counts as higher."""
-        return self._all_lower([((table, a), (table, b)) for a, b in pairs], self.value)
+        return self._all_lower([((table, a), (table, b)) for a, b in pairs], self.value, runs)
 
-    def all_lower_across(self, cell: tuple[str, str], others: tuple[str, Sequence[str]]) -> Verdict:
+    def all_lower_across(
+        self, cell: tuple[str, str], others: tuple[str, Sequence[str]], runs: int
+    ) -> Verdict:
         """A cell has a lower value than each of some cells of another table."""
-        return self._all_lower([(cell, (others[0], other)) for other in others[1]], self.value)
+        pairs = [(cell, (others[0], other)) for other in others[1]]
+        return self._all_lower(pairs, self.value, runs)
 
     def _all_lower(
         self,
         pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
         measure: Callable[[str, str], float | None],
+        runs: int = 1,
     ) -> Verdict:
-        known = [(a, b) for a, b in pairs if self.runs(*a) and self.runs(*b)]
+        known = [pair for pair in pairs if all(len(self.runs(*cell)) >= runs for cell in pair)]
         wrong = []
         for a, b in known:
             x, y = measure(*a), measure(*b)
@@ -159,7 +163,7 @@ class Evidence:
                 NOT_REPRODUCED, f"{len(wrong)} of {len(known)} pairs otherwise: {'; '.join(wrong)}"
             )
         for a, b in pairs:
-            missing = self._missing(a[0], [a[1]]) or self._missing(b[0], [b[1]])
+            missing = self._missing(a[0], [a[1]], runs) or self._missing(b[0], [b[1]], runs)
             if missing:
                 return missing
         return Verdict(REPRODUCED, f"all {len(pairs)} pairs")

@@ -9,8 +9,14 @@ if TYPE_CHECKING:
 
 
 def _out(options: argparse.Namespace) -> Path:
-    from experiments.paths import RESULTS
+    from experiments.config_form import ConfigError
+    from experiments.paths import RESULTS, RUNS
 
+    if options.out is not None and options.out.resolve() == RUNS.resolve():
+        raise ConfigError(
+            "--out runs: the runs of results/ keep their snapshots there, expected another folder "
+            "such as runs/trial"
+        )
     return options.out or RESULTS
 
 
@@ -33,7 +39,7 @@ def list_command(options: argparse.Namespace) -> None:
 
     for config in _chosen(options):
         cells = [cell.override(options.set) for cell in config.select(options.cells)]
-        seeds = options.seeds or range(config.runs)
+        seeds = range(config.runs) if options.seeds is None else list(dict.fromkeys(options.seeds))
         print(list_config(config, cells, seeds, _out(options)))
 
 

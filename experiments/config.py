@@ -20,6 +20,9 @@ from experiments.config_form import (
 )
 from experiments.paths import CONFIGS, shown
 
+#: Folders of results that are no config's.
+RESERVED = ("bench", "faults", "figures", ".")
+
 
 class Cell(NamedTuple):
     """One entry of a table: what to run and what to compare with.
@@ -141,6 +144,11 @@ def load_config(name: str) -> Config:
     path = CONFIGS / f"{name}.yaml" if named else Path(name)
     if not path.is_file():
         raise ConfigError(f"there is no config {name!r}{hint(name, config_names())}")
+    if path.resolve().parent != CONFIGS and path.stem in {*config_names(), *RESERVED}:
+        raise ConfigError(
+            f"{shown(path)}: its results would go to the folder {path.stem}, which has others, "
+            "expected another file name"
+        )
     text = validated(shown(path), ConfigText, _parse(path))
     base, base_sources = _merge_sources(path, text.conditions)
     file = name if named else str(path.resolve())

@@ -38,7 +38,7 @@ class Published(BaseModel):
     column: str
     row: str
     printed: str
-    value: float | None
+    value: float | None = Field(gt=0, allow_inf_nan=False)
     success_rate: float | None = None
     test: str | None = None
     note: str | None = None
@@ -105,6 +105,8 @@ def _complaint(error: Any, model: type[BaseModel]) -> str:
 def _names(path: list[Any]) -> str:
     if path == ["cells"]:
         return "a cell's name is made of letters, digits, _ . + - and /"
+    if path[:1] == ["cells"]:
+        return "expected the name of a setting"
     return f"expected one of: {STATED}, {UNVERIFIED}, {ASSUMPTION}"
 
 

@@ -10,7 +10,7 @@ LayerCurve = list[list[float | None]]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class Best(_Part):
@@ -117,6 +117,8 @@ class ResultFile(_Part):
             raise ValueError("conditions.task is neither language nor music")
         if not isinstance(self.conditions.get("epochs"), int):
             raise ValueError("conditions.epochs is not an integer")
+        if self.status == "completed" and self.best is None:
+            raise ValueError("completed without a best epoch")
         return self
 
 
@@ -124,4 +126,7 @@ def _check_lengths(curves: Any) -> Any:
     lengths = {key: len(getattr(curves, key)) for key in type(curves).model_fields}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"curves of different lengths: {lengths}")
+    for key in {"sigma_1", "spectral_radius", "capped"} & set(lengths):
+        if len({len(layers) for layers in getattr(curves, key)}) > 1:
+            raise ValueError(f"{key} of different numbers of layers")
     return curves

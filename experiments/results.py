@@ -6,7 +6,6 @@ import math
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,8 @@ from experiments.result_schema import ResultFile
 from grustab.errors import GrustabError
 
 FINISHED = ("completed", "diverged")
+#: Holds the SHA-256 of a result that ``run --force`` is replacing.
+BEGUN_ANEW = "begun-anew"
 
 
 class ResultError(GrustabError):
@@ -74,10 +75,42 @@ def is_done(path: Path, max_iterations: int | None = None) -> bool:
     return there["status"] in FINISHED or bool(enough)
 
 
+def begin_anew(folder: Path, path: Path) -> None:
+    """Note in a run's folder that the finished result is being replaced, if one is there.
+
+    Raises:
+        StorageError: If the disk does not take it.
+    """
+    if path.exists():
+        write_file(folder / BEGUN_ANEW, _digest(path).encode())
+
+
+def is_begun_anew(folder: Path, path: Path) -> bool:
+    """Whether just this result is being replaced by a run that has not ended."""
+    mark = folder / BEGUN_ANEW
+    return mark.exists() and path.exists() and mark.read_text().strip() == _digest(path)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def run_is_done(out: Path, cell: Cell, seed: int, max_iterations: int | None = None) -> bool:
+    """Whether nothing is left to do of a run, see :func:`is_done`.
+
+    Raises:
+        ResultError: If a damaged result is there.
+    """
+    path = result_file(out, cell, seed)
+    replaced = is_begun_anew(work_folder(out, cell, seed), path)
+    return is_done(path, max_iterations) and not replaced
+
+
 def keep_result(path: Path, aside: Path, result: dict[str, Any]) -> Path:
     """Write a result to its place, or to another one rather than lose it.
 
-    A partial result never replaces a finished one or a longer partial one; it then goes aside.
+    A partial result never replaces a finished one, a longer partial one, or one that cannot be
+    read; it then goes aside.
 
     Args:
         path: Its place.
@@ -92,11 +125,15 @@ def keep_result(path: Path, aside: Path, result: dict[str, Any]) -> Path:
             aside or in the folder for temporary files.
     """
     if result["status"] == "interrupted" and path.exists():
-        with suppress(ResultError):
+        try:
             there = read_result(path)
-            if there["status"] in FINISHED or there["iterations"] > result["iterations"]:
-                print(f"{shown(path)} holds more and stays as it is")
-                path = aside
+            more = there["status"] in FINISHED or there["iterations"] > result["iterations"]
+            reason = "holds more"
+        except ResultError:
+            more, reason = True, "cannot be read"
+        if more:
+            print(f"{shown(path)} {reason} and stays as it is; this result: {shown(aside)}")
+            path = aside
     try:
         write_result(path, result)
         return path
@@ -144,8 +181,13 @@ def find_results(directory: Path, cell: Cell) -> list[dict[str, Any]]:
     """All results of a cell under just these conditions, by seed."""
     digest = cell.conditions.digest()
     paths = (directory / cell.config / cell.name).glob(f"seed*-{digest[:8]}/result.json")
-    results = (read_result(path) for path in paths)
-    same = [result for result in results if result["conditions_sha256"] == digest]
+    same = []
+    for path in paths:
+        result = read_result(path)
+        if not path.parent.name.startswith(f"seed{result['seed']}-"):
+            raise ResultError(f"{shown(path)}: of seed {result['seed']}, which is not its folder's")
+        if result["conditions_sha256"] == digest:
+            same.append(result)
     return sorted(same, key=lambda result: result["seed"])
 
 

@@ -12,10 +12,13 @@ from experiments.messages import announce, summary
 from experiments.paths import RESULTS, shown
 from experiments.progress import ProgressFile, TrainingBar
 from experiments.results import (
+    BEGUN_ANEW,
     FINISHED,
+    begin_anew,
     is_done,
     keep_result,
     result_file,
+    run_is_done,
     work_folder,
 )
 from experiments.run import BY_INTERRUPTION, Run
@@ -59,7 +62,7 @@ def run_cell(
     path = result_file(out, cell, seed)
     folder = work_folder(out, cell, seed)
     snapshots = Snapshots(folder, cell, seed, device)
-    if not force and _done(path, snapshots, max_iterations):
+    if not force and run_is_done(out, cell, seed, max_iterations):
         print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
         if is_done(path) and snapshots:  # left by a process that was killed at its very end
             with suppress(LockedError, StorageError), run_lock(folder):
@@ -69,20 +72,16 @@ def run_cell(
     with run_lock(folder), interruptible() as interruption:
         if stop_with_parent:
             interrupt_at_end_of_input()
-        if not force and _done(path, snapshots, max_iterations):  # by whoever held the lock
+        if not force and run_is_done(out, cell, seed, max_iterations):  # by whoever held the lock
             return path
         for place in (folder, path.parent):
             remove_partial_files(place)
         announce(cell, seed, device_name, max_iterations, path)
-        if force:
-            snapshots.clear()
         run = Run(cell, seed, device, max_iterations, interruption, str(folder))
+        if force:  # not earlier: what there is stays where the run cannot begin
+            begin_anew(folder, path)
+            snapshots.clear()
         return _train(run, snapshots, path, snapshot_interval)
-
-
-def _done(path: Path, snapshots: Snapshots, max_iterations: int | None) -> bool:
-    """Whether nothing is left to do; a snapshot newer than a finished result is of ``force``."""
-    return is_done(path, max_iterations) and not (is_done(path) and snapshots.newer_than(path))
 
 
 def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
@@ -100,6 +99,7 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
     path = keep_result(path, work_folder(RESULTS, run.cell, run.seed) / "result-aside.json", result)
     if result["status"] in FINISHED:
         snapshots.clear()
+        (snapshots.folder / BEGUN_ANEW).unlink(missing_ok=True)
     print(summary(result), flush=True)
     if run.failure:
         raise run.failure

@@ -62,11 +62,6 @@ class Snapshots:
         """Whether there are any."""
         return any(self._newest_first())
 
-    def newer_than(self, path: Path) -> bool:
-        """Whether one was written after that file."""
-        written = path.stat().st_mtime_ns
-        return any(other.stat().st_mtime_ns > written for other in self._newest_first())
-
     def write(self, run: "Run") -> Path:
         """Write a snapshot whole, then remove all but the last two.
 

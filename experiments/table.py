@@ -41,6 +41,8 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
     for cell in config.cells.values():
         with suppress(ConfigError):
             everything.append(cell.override(settings))
+    if not all_overrides(everything):  # the settings are the config's own where they fit
+        everything = list(config.cells.values())
     path = out / config.name / f"table{override_suffix(all_overrides(everything))}.md"
     write_file(path, format_table(config, everything, out).encode())
     print(f"written: {shown(path)}")
@@ -64,6 +66,7 @@ def _score_rows(
     cells: list[Cell], results: dict[str, list[dict[str, Any]]]
 ) -> tuple[list[str], list[list[str]]]:
     language = cells[0].conditions.task == "language"
+    overridden = bool(all_overrides(cells))
     unit = "perplexity" if language else "loss (nats a step)"
     header = [
         "cell",
@@ -87,7 +90,7 @@ def _score_rows(
             validation = [_score(r, "validation_loss") for r in good]
             ours = _mean_and_deviation(validation)
             test = _mean_and_deviation([_score(r, "test_loss") for r in good])
-            comparable = published and published.value is not None and not cell.overrides
+            comparable = published and published.value is not None and not overridden
             if comparable:
                 difference = f"{statistics.fmean(validation) / published.value - 1:+.1%}"
         elif finished:

@@ -44,9 +44,8 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
         if listed:
             notes.append(f"Conditions that are {source}: {listed}.")
     if config.report != "seconds_per_iteration":  # whose command is in ``ours``
-        notes.append(
-            f"Repeat: `scripts/reproduce.sh {Path(config.file).name}`{_set_flags(overrides)}."
-        )
+        name = shlex.quote(Path(config.file).name)
+        notes.append(f"Repeat: `scripts/reproduce.sh {name}`{_set_flags(overrides)}.")
     return notes
 
 

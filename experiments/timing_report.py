@@ -57,7 +57,7 @@ def timing_rows(
     header = [*HEADER, f"hours for {epochs} epochs"] if epoch else HEADER
     rows = []
     for point in measured.points:
-        reference = _clipping(cells, point)
+        reference = _clipping(config, measured, point)
         for cell in cells:
             if not measured.holds(cell):
                 rows.append([_place(point), cell.name, NOT_MEASURED, *[""] * (len(header) - 3)])
@@ -75,9 +75,10 @@ def _place(point: Point) -> str:
     return f"{point.name} (iteration {point.iteration})"
 
 
-def _clipping(cells: list[Cell], point: Point) -> CellTimes | None:
-    names = [cell.name for cell in cells if cell.conditions.method == "clipping"]
-    return next((point.cells[name] for name in names if name in point.cells), None)
+def _clipping(config: Config, measured: TimingResult, point: Point) -> CellTimes | None:
+    """Times of what the others are compared with."""
+    cells = (cell for cell in config.cells.values() if cell.conditions.method == "clipping")
+    return next((point.cells[cell.name] for cell in cells if measured.holds(cell)), None)
 
 
 def _row(times: CellTimes, reference: CellTimes | None) -> list[str]:
@@ -111,7 +112,9 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
     if found is None:
         return None
     measured, _ = found
-    names = [name for name in config.cells if name in measured.points[0].cells]
+    names = [name for name, cell in config.cells.items() if measured.holds(cell)]
+    if not names:
+        return None
     columns = len(measured.points)
     figure, axes = plt.subplots(
         1,
@@ -128,7 +131,7 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
             widths = [1000 * median_parts(point.cells[name])[part] for name in names]
             axis.barh(labels, widths, left=left, color=COLORS[part], label=part, height=0.7)
             left = [a + b for a, b in zip(left, widths, strict=True)]
-        reference = _clipping(list(config.cells.values()), point)
+        reference = _clipping(config, measured, point)
         for y, name in enumerate(names):
             if reference:
                 text = f" {ratio(point.cells[name], reference):.2f}"

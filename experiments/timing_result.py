@@ -4,7 +4,7 @@ import statistics
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiments.config import Cell, Config
 from experiments.measurement import read_measurement
@@ -26,6 +26,14 @@ class CellTimes(BaseModel):
     projection: Seconds
     capped: list[float]
 
+    @model_validator(mode="after")
+    def _whole(self) -> "CellTimes":
+        if len({len(getattr(self, key)) for key in (*PARTS, "capped")}) > 1:
+            raise ValueError("parts of different lengths")
+        if min(self.totals()) <= 0:
+            raise ValueError("an iteration that took no time")
+        return self
+
     def totals(self) -> list[float]:
         """Seconds of each iteration."""
         parts = (getattr(self, part) for part in PARTS)
@@ -38,7 +46,7 @@ class Point(BaseModel):
     model_config = ConfigDict(strict=True)
     name: str
     iteration: int
-    cells: dict[str, CellTimes]
+    cells: dict[str, CellTimes] = Field(min_length=1)
 
 
 class TimingResult(BaseModel):
@@ -50,12 +58,18 @@ class TimingResult(BaseModel):
     environment: Environment
     conditions_sha256: dict[str, str]
     iterations_an_epoch: int | None
-    points: list[Point]
+    points: list[Point] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _same_cells(self) -> "TimingResult":
+        if len({frozenset(point.cells) for point in self.points}) > 1:
+            raise ValueError("not the same cells at every point")
+        return self
 
     def holds(self, cell: Cell) -> bool:
         """Whether a cell was measured, under just its conditions."""
         same = self.conditions_sha256.get(cell.name) == cell.conditions.digest()
-        return same and all(cell.name in point.cells for point in self.points)
+        return same and cell.name in self.points[0].cells
 
 
 def timing_file(out: Path, config: Config, overrides: dict[str, Any]) -> Path:

@@ -82,7 +82,12 @@ class AutoProjection:
 
         Returns:
             The projected matrix, ``w`` itself where nothing exceeds the cap, and what was done.
+
+        Raises:
+            ValueError: If ``w`` is of another dtype, whose precision would not do.
         """
+        if w.dtype.char not in "fd":
+            raise ValueError(f"expected a float32 or float64 matrix, got {w.dtype}")
         xp = backend.get_array_module(w)
         if self._reference is not None:
             reference, sigma_1 = self._reference

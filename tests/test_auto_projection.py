@@ -254,3 +254,8 @@ def test_the_filter_grows_only_what_lies_above_its_edge():
 def test_delta_is_checked(delta):
     with pytest.raises(ValueError, match="delta must lie between 0 and 2"):
         AutoProjection(delta)
+
+
+def test_half_precision_is_refused():
+    with pytest.raises(ValueError, match="expected a float32 or float64 matrix, got float16"):
+        AutoProjection(0.2)(np.eye(4, dtype=np.float16))

@@ -10,7 +10,7 @@ from experiments.config import Cell, load_config
 from experiments.config_form import ConfigError
 from experiments.cost import at_most, estimate_seconds, product_rate
 from experiments.paths import RESULTS, ROOT
-from experiments.results import is_done, result_file, work_folder
+from experiments.results import run_is_done, work_folder
 from experiments.sweep.job import Job
 
 
@@ -46,7 +46,7 @@ class PlannedRun(NamedTuple):
         Raises:
             ResultError: If a damaged one is.
         """
-        return is_done(result_file(self.out, self.cell, self.seed), self.max_iterations)
+        return run_is_done(self.out, self.cell, self.seed, self.max_iterations)
 
     def words(self) -> list[str]:
         """Its command line after ``python -m experiments``."""
@@ -97,7 +97,7 @@ def make_plan(
     """
     config = load_config(config_file)
     if config.report == "seconds_per_iteration":
-        raise ConfigError(f"config {config.name} reports times, which `time {config_file}` takes")
+        raise ConfigError(f"config {config.name} reports times, which the command time takes")
     cells = [cell.override(settings) for cell in config.select(pattern)]
     return [
         PlannedRun(cell, seed, out, max_iterations)

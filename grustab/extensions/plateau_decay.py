@@ -38,15 +38,21 @@ class PlateauDecay(training.Extension):
         self.best = float("inf")
         self.count = 0
         self._value: float | None = None
+        self._optimizer: chainer.Optimizer | None = None
 
     def initialize(self, trainer: training.Trainer) -> None:
         """Put the loaded value into the optimizer, if one was."""
-        if self._value is not None:
-            setattr(trainer.updater.get_optimizer("main"), self.attr, self._value)
+        self._optimizer = trainer.updater.get_optimizer("main")
+        self._put_back()
+
+    def _put_back(self) -> None:
+        if self._optimizer is not None and self._value is not None:
+            setattr(self._optimizer, self.attr, self._value)
 
     def __call__(self, trainer: training.Trainer) -> None:
         """Compare the observed value with the best one so far."""
-        value = float(trainer.observation[self.monitor])
+        value = trainer.observation[self.monitor]
+        value = float(value.array if isinstance(value, chainer.Variable) else value)
         if value < self.best:
             self.best, self.count = value, 0
             return
@@ -63,3 +69,5 @@ class PlateauDecay(training.Extension):
         self.count = serializer("count", self.count)
         value = serializer("value", self._value)
         self._value = None if value is None else float(value)
+        if isinstance(serializer, chainer.serializer.Deserializer):
+            self._put_back()  # a snapshot with autoload is read after ``initialize``

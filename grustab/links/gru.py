@@ -5,10 +5,10 @@ from typing import Any
 import chainer
 import numpy as np
 from chainer import Parameter
-from chainer.initializers import Constant
 
 from grustab.functions.gru import gru_sequence
 from grustab.generators import default_generator
+from grustab.initializers import GRUInitializer
 
 
 def _named_matrix(parameter: str, block: int, doc: str) -> property:
@@ -47,7 +47,7 @@ class GRU(chainer.Link):
             1/650 with 650 units).
         rng: Generator of the initial weights; ``None``: one seeded from NumPy's global state, which
             Chainer's own links draw from.
-        dtype: Floating dtype of weights and states.
+        dtype: Floating dtype of weights and states; ``None``: ``chainer.config.dtype``.
 
     Attributes:
         W_x: Parameter (3n, m), ``W_xz``, ``W_xr``, ``W_xh`` stacked.
@@ -68,19 +68,17 @@ class GRU(chainer.Link):
         out_size: int,
         initial_std: float | None = None,
         rng: np.random.Generator | None = None,
-        dtype: Any = np.float32,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         rng = default_generator() if rng is None else rng
         std = out_size**-0.5 if initial_std is None else initial_std
-        w_x = rng.normal(0, std, (3 * out_size, in_size))
-        w_h = rng.normal(0, std, (3 * out_size, out_size))
-        # Main paper (unverified): the left singular vectors of a random matrix.
-        w_h[2 * out_size :] = np.linalg.svd(rng.normal(size=(out_size, out_size)))[0]
+        dtype = chainer.get_dtype(dtype, map_mixed16=np.float32)
         with self.init_scope():
-            # As initializers, so that Chainer can copy and repeat the link.
-            self.W_x = Parameter(Constant(w_x, dtype), w_x.shape)
-            self.W_h = Parameter(Constant(w_h, dtype), w_h.shape)
+            self.W_x = Parameter(GRUInitializer(std, rng, dtype), (3 * out_size, in_size))
+            self.W_h = Parameter(
+                GRUInitializer(std, rng, dtype, orthogonal=True), (3 * out_size, out_size)
+            )
         self.in_size, self.out_size = in_size, out_size
         self.h = None
 

@@ -35,7 +35,7 @@ class StackedGRU(chainer.ChainList):
         initial_std: float | None = None,
         rng: np.random.Generator | None = None,
         dropout_rng: Any = None,
-        dtype: Any = np.float32,
+        dtype: Any = None,
     ) -> None:
         if n_layers < 1:
             raise ValueError(f"n_layers must be at least 1, got {n_layers}")

@@ -105,7 +105,8 @@ def keep_out_of_the_checkout(tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.paths.RESULTS", tmp_path / "results")
     for module in ("results", "run_cell"):
         monkeypatch.setattr(f"experiments.{module}.RESULTS", tmp_path / "results")
-    monkeypatch.setattr("experiments.results.RUNS", tmp_path / "runs")
+    for module in ("results", "paths"):
+        monkeypatch.setattr(f"experiments.{module}.RUNS", tmp_path / "runs")
     handler = signal.getsignal(signal.SIGTERM)
     yield
     signal.signal(signal.SIGTERM, handler)

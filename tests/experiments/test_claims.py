@@ -106,6 +106,20 @@ def test_a_failed_run_is_worse_than_any_value(evidence, cells, ours, theirs, wor
     assert evidence.all_lower(TABLE_3, pair).word == word
 
 
+def test_the_lowest_is_not_the_second_lowest(evidence, cells):
+    values = {"sgd/clipping_15": 3.4, "adam_1e-3/clipping_15": 3.5}
+    cells(TABLE_3, values)
+    assert evidence.is_lowest(TABLE_3, "sgd/clipping_15", list(values), 2).word == NOT_REPRODUCED
+
+
+def test_where_ten_runs_are_said_to_stand_behind_a_value_fewer_give_no_verdict(out, cells):
+    pair = ("sgd/projection_0.2", "sgd/clipping_15")
+    for seed in range(10):
+        assert Evidence(out).all_lower(TABLE_3, [pair], 10).word == NOT_ENOUGH
+        cells(TABLE_3, {pair[0]: 3.0 if seed else None, pair[1]: 4.0}, seed)
+    assert Evidence(out).all_lower(TABLE_3, [pair], 10).word == REPRODUCED
+
+
 @pytest.mark.parametrize(("place", "word"), [(1, NOT_REPRODUCED), (2, REPRODUCED)])
 def test_a_place_counts_only_what_is_really_lower(evidence, cells, place, word):
     values = {"sgd/clipping_15": 3.4, "adam_1e-3/clipping_15": 3.3, "rmsprop_1e-3/clipping_15": 3.4}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from experiments.paths import CONFIGS
 from tests.experiments.checks import check_words
 
 
@@ -66,3 +67,10 @@ def test_a_directory_is_no_config(tmp_path, refused):
 def test_every_command_refuses_a_bad_config(tiny_text, write_config, refused, words):
     config = tiny_text(units=-1)
     assert "key 'units'" in refused(words[0], write_config(config), *words[1:])
+
+
+@pytest.mark.parametrize("name", ["demo.yaml", "timing.yaml", "bench.yaml", "..yaml"])
+def test_a_config_whose_results_would_join_others_is_refused(refused, tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes((CONFIGS / "demo.yaml").read_bytes())
+    assert "expected another file name" in refused("list", path)

@@ -1,6 +1,7 @@
 """A run where results are there already."""
 
 import json
+import os
 
 import pytest
 
@@ -130,13 +131,55 @@ def test_an_interrupted_run_with_force_goes_on_without_it(tiny, run, results, in
     assert "done already" in run(config, "sgd/none")[1]
 
 
-def test_a_partial_result_leaves_a_finished_one_where_snapshots_are(tiny, call, tmp_path):
-    words = ("run", tiny(epochs=1), "--cell", "sgd/none", "--out", tmp_path / "runs")
-    assert call(*words)[0] == 0
-    (path,) = (tmp_path / "runs").rglob("result.json")
-    before = path.read_bytes()
-    assert call(*words, "--force", "--max-iterations", "3")[0] == 0
-    assert path.read_bytes() == before
+def test_a_run_begun_anew_is_not_done_for_a_sweep(tiny, run, call, results, interrupt_at):
+    config = tiny()
+    run(config, "sgd/none")
+    interrupt_at(3)
+    run(config, "sgd/none", "--force", code=130)
+    words = ("sweep", config, "--cells", "sgd/none", "--seeds", "0", "--dry-run")
+    assert "1 to run, 0 done" in call(*words, "--out", results()[0].parents[4])[1]
+    run(config, "sgd/none")
+    assert "0 to run, 1 done" in call(*words, "--out", results()[0].parents[4])[1]
+
+
+def test_a_newer_snapshot_of_a_run_never_forced_does_not_undo_its_result(tiny, run, store):
+    from experiments.config import load_config
+
+    config = tiny()
+    run(config, "sgd/none", "--max-iterations", "3")  # leaves a snapshot
+    path = store(load_config(config).cell("sgd/none"))
+    os.utime(path, (0, 0))  # as a copy that keeps its time
+    assert "done already" in run(config, "sgd/none")[1]
+
+
+def test_force_that_cannot_begin_leaves_snapshots(tiny, run, tmp_path, monkeypatch):
+    config = tiny()
+    run(config, "sgd/none", "--max-iterations", "3")
+    (snapshot,) = (tmp_path / "runs").rglob("snapshot-*")
+
+    def fail(*_):
+        raise StorageError("no data")
+
+    monkeypatch.setattr("experiments.run.load_data", fail)
+    run(config, "sgd/none", "--force", code=3)
+    assert snapshot.exists()
+
+
+def test_a_partial_result_leaves_one_that_cannot_be_read(tiny, run, store):
+    from experiments.config import load_config
+
+    config = tiny()
+    path = store(load_config(config).cell("sgd/none"))
+    other = json.loads(path.read_text())
+    del other["gradient_mean"]
+    path.write_text(json.dumps(other))
+    run(config, "sgd/none", "--force", "--max-iterations", "3")
+    assert json.loads(path.read_text()) == other
+
+
+def test_results_do_not_go_where_snapshots_are(tiny, refused, tmp_path):
+    words = ("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "runs")
+    assert "keep their snapshots there" in refused(*words)
 
 
 def test_a_partial_run_keeps_what_another_process_finished_meanwhile(

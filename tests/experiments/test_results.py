@@ -116,6 +116,8 @@ DAMAGE = {
     "no schema": {"schema": ...},
     "wrong schema": {"schema": 2},
     "schema as text": {"schema": "1"},
+    "completed without a best epoch": {"best": None},
+    "no mean gradient": {"gradient_mean": ...},
 }
 
 

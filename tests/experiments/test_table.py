@@ -193,6 +193,23 @@ def test_settings_that_some_cells_have_anyway_leave_the_configs_own_table_alone(
     assert "Not the config's conditions: learning_rate=0.1" in other.read_text()
 
 
+def test_settings_that_are_the_configs_own_leave_no_cell_out(table, out):
+    table("table3_music")
+    path = out / "table3_music" / "table.md"
+    before = path.read_bytes()
+    table("table3_music", "--cells", "*/projection*", "--set", "delta=0.2")
+    assert path.read_bytes() == before
+
+
+def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
+    store(_cell("table3_music", "sgd/clipping_15"))
+    assert "difference" in table("table3_music")[1]
+    _, text, _ = table("table3_music", "--set", "optimizer=sgd")
+    assert "No difference is given" in text
+    (row,) = (line for line in text.splitlines() if line.startswith("| sgd/clipping_15"))
+    assert "%" not in row.partition("100 %")[2]
+
+
 def test_without_a_config_tables_without_such_cells_are_left_out(call, out):
     code, _, err = call("table", "--cells", "sgd/clipping_15", "--out", out)
     assert (code, err) == (0, "")

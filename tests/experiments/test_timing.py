@@ -109,6 +109,31 @@ def test_a_damaged_measurement_is_named(timed, measure, refused, tmp_path, damag
     assert "timing.json" in refused("figures", config, "--out", tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda points: points.clear(),
+        lambda points: points[0]["cells"].clear(),
+        lambda points: points[1]["cells"].popitem(),
+        lambda points: points[0]["cells"].popitem()[1]["update"].clear(),
+        lambda points: next(iter(points[0]["cells"].values()))["capped"].clear(),
+        lambda points: next(iter(points[0]["cells"].values())).update(
+            {part: [0.0] for part in ("forward", "backward", "update", "projection", "capped")}
+        ),
+    ],
+)
+def test_a_measurement_that_lacks_a_part_is_named(timed, measure, refused, tmp_path, spoil):
+    config = timed()
+    measure(config)
+    (path,) = (tmp_path / "out").rglob("*.json")
+    measured = json.loads(path.read_text())
+    spoil(measured["points"])
+    path.write_text(json.dumps(measured))
+    for command in ("table", "figures"):
+        sentence = refused(command, config, "--out", tmp_path / "out")
+        assert "timing.json: not a measurement" in sentence
+
+
 def test_a_config_without_auto_cannot_be_timed(timed, refused, small_data):
     assert "auto" in refused("time", timed(projection="naive"))
 
@@ -127,4 +152,4 @@ def test_ratio_is_the_median_of_the_rounds():
 
 
 def test_a_sweep_of_times_is_refused(refused):
-    assert "reports times, which `time timing` takes" in refused("sweep", "timing")
+    assert "config timing reports times, which the command time takes" in refused("sweep", "timing")

@@ -26,6 +26,20 @@ def observed(call, *args):
     return observation
 
 
+class Line(chainer.Chain):
+    """A loss that does not improve, reported as a Variable, as plain models do."""
+
+    def __init__(self):
+        super().__init__()
+        with self.init_scope():
+            self.w = chainer.Parameter(1.0, ())
+
+    def forward(self, x):
+        loss = F.mean(x * F.broadcast_to(self.w, x.shape))
+        chainer.report({"loss": loss}, self)
+        return loss
+
+
 def plateau(values, **options):
     """The learning rates after each of the observed values."""
     optimizer = optimizers.SGD(lr=1.0)
@@ -72,8 +86,28 @@ def test_plateau_decay_leaves_a_rate_alone_that_it_has_not_divided(tmp_path):
     chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
     other = PlateauDecay(2.0, 3)
     chainer.serializers.load_npz(tmp_path / "decay.npz", other)
-    other.initialize(None)
-    assert other.count == 1
+    optimizer = optimizers.SGD(lr=0.3)
+    other.initialize(SimpleNamespace(updater=SimpleNamespace(get_optimizer=lambda _: optimizer)))
+    assert (optimizer.lr, other.count) == (0.3, 1)
+
+
+@pytest.mark.parametrize("stop", [4, 7])
+def test_plateau_decay_goes_on_with_chainers_own_snapshots(tmp_path, stop):
+    def train(n_epochs, folder):
+        model = Line()
+        optimizer = optimizers.SGD(lr=1e-12).setup(model)
+        iterator = chainer.iterators.SerialIterator(np.ones((2, 1), np.float32), 2)
+        updater = chainer.training.updaters.StandardUpdater(iterator, optimizer)
+        trainer = chainer.training.Trainer(updater, (n_epochs, "epoch"), out=folder)
+        trainer.extend(PlateauDecay(2.0, 2, monitor="main/loss"))
+        snapshot = chainer.training.extensions.snapshot(n_retains=1, autoload=True)
+        trainer.extend(snapshot, trigger=(1, "epoch"))
+        trainer.run()
+        return optimizer.lr
+
+    whole = train(9, tmp_path / "a")
+    train(stop, tmp_path / "b")
+    assert train(9, tmp_path / "b") == whole == 1e-12 / 2**4
 
 
 def test_spectrum_monitor_reports_what_numpy_computes():

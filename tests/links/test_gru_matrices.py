@@ -1,9 +1,10 @@
 """The six matrices of a GRU: their names, how they are assigned, what they start from."""
 
+import chainer
 import numpy as np
 import pytest
 
-from grustab.links import GRU
+from grustab.links import GRU, StackedGRU
 from tests.reference import Weights
 
 IN, OUT = 5, 4
@@ -79,3 +80,11 @@ def test_without_a_rng_two_links_differ_and_numpys_global_state_fixes_both():
     for x, y in zip(*made, strict=True):
         np.testing.assert_array_equal(x.W_h.array, y.W_h.array)
     assert not np.array_equal(made[0][0].W_h.array, made[0][1].W_h.array)
+
+
+def test_weights_are_of_chainers_dtype():
+    with chainer.using_config("dtype", np.float64):
+        assert {param.dtype for param in StackedGRU(3, 4, 2).params()} == {np.dtype(np.float64)}
+    with chainer.using_config("dtype", chainer.mixed16):
+        assert GRU(3, 4).W_h.dtype == np.float32
+    assert GRU(3, 4).W_h.dtype == np.float32
