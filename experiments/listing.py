@@ -3,13 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.config import Cell, Config
+from experiments.config import Cell, Config, all_overrides
 from experiments.cost import at_most, estimate_seconds, human_time, product_rate
+from experiments.paths import shown
 from experiments.results import FINISHED, find_results
+from experiments.timing_result import timing_file
 
 
 def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Path) -> str:
     """A config's cells as text, and what the runs that are missing would cost.
+
+    Of a config that reports times: whether they were measured.
 
     Args:
         config: The config.
@@ -17,6 +21,11 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         seeds: Which seeds to count.
         out: Folder of the results.
     """
+    head = f"{config.name}: {config.title}"
+    if config.report == "seconds_per_iteration":
+        path = timing_file(out, config, all_overrides(cells))
+        state = f"measured: {shown(path)}" if path.exists() else "not measured"
+        return "\n  ".join([head, *(cell.name for cell in cells), state]) + "\n"
     rate = product_rate()
     rows = [("cell", "published", "done", "one run on this CPU, at most")]
     missing, seconds = 0, 0.0
@@ -32,6 +41,5 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         seconds += (len(seeds) - finished) * (cost or 0)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    head = f"{config.name}: {config.title}"
     total = f"to run: {missing}, {at_most(seconds)}" if missing else "all done"
     return "\n  ".join([head, *lines, total]) + "\n"

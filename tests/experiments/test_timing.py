@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from experiments.config import load_config
 from experiments.timing_result import CellTimes, Point, median_parts, ratio
 
 PARTS = ("forward", "backward", "update", "projection")
@@ -153,3 +154,13 @@ def test_ratio_is_the_median_of_the_rounds():
 
 def test_a_sweep_of_times_is_refused(refused):
     assert "config timing reports times, which the command time takes" in refused("sweep", "timing")
+
+
+def test_the_list_says_whether_times_were_measured(timed, measure, call, tmp_path):
+    config = timed()
+    words = ("list", config, "--out", tmp_path / "out")
+    _, text, _ = call(*words)
+    assert "\n  not measured\n" in text
+    assert all(f"\n  {cell}\n" in text for cell in load_config(config).cells)
+    measure(config)
+    assert "measured: " in call(*words)[1]

@@ -1,7 +1,6 @@
-"""Schedule, monitors, evaluation and the generators of a run."""
+"""Monitors, evaluation and the generators of a run."""
 
 import math
-from types import SimpleNamespace
 
 import chainer
 import chainer.functions as F
@@ -12,7 +11,7 @@ from chainer.optimizer_hooks import GradientClipping, GradientHardClipping
 
 from experiments.models import LanguageModel, MusicModel
 from grustab.errors import DivergenceError
-from grustab.extensions import PlateauDecay, SequenceEvaluator, SpectrumMonitor
+from grustab.extensions import SequenceEvaluator, SpectrumMonitor
 from grustab.generators import Generators
 from grustab.iterators import StreamIterator, TuneIterator
 from grustab.links import GRU
@@ -24,90 +23,6 @@ def observed(call, *args):
     with chainer.Reporter().scope(observation):
         call(*args)
     return observation
-
-
-class Line(chainer.Chain):
-    """A loss that does not improve, reported as a Variable, as plain models do."""
-
-    def __init__(self):
-        super().__init__()
-        with self.init_scope():
-            self.w = chainer.Parameter(1.0, ())
-
-    def forward(self, x):
-        loss = F.mean(x * F.broadcast_to(self.w, x.shape))
-        chainer.report({"loss": loss}, self)
-        return loss
-
-
-def plateau(values, **options):
-    """The learning rates after each of the observed values."""
-    optimizer = optimizers.SGD(lr=1.0)
-    optimizer.alpha = 1.0
-    updater = SimpleNamespace(get_optimizer=lambda name: optimizer)
-    decay = PlateauDecay(2.0, 3, **options)
-    rates = []
-    for value in values:
-        decay(SimpleNamespace(observation={"validation/main/loss": value}, updater=updater))
-        rates.append(getattr(optimizer, decay.attr))
-    return rates, decay
-
-
-@pytest.mark.parametrize(
-    ("values", "rates"),
-    [
-        ([5, 4, 3, 2, 1], [1, 1, 1, 1, 1]),
-        ([5, 5, 5, 5, 5], [1, 1, 1, 0.5, 0.5]),
-        ([5, 6, 7, 8, 9, 9, 9, 9], [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]),
-        ([5, 6, 6, 4, 6, 6, 6], [1, 1, 1, 1, 1, 1, 0.5]),
-        ([5, 6, 6, 6, 4, 5, 5, 5], [1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25]),
-        ([5, math.nan, math.inf, math.nan], [1, 1, 1, 0.5]),
-    ],
-)
-@pytest.mark.parametrize("attr", ["lr", "alpha"])
-def test_plateau_decay_divides_after_patience_checks_without_a_new_best(values, rates, attr):
-    measured, decay = plateau(values, attr=attr)
-    assert measured == rates
-    assert decay.best == np.nanmin(values)
-
-
-def test_plateau_decay_puts_the_rate_back_when_a_trainer_goes_on(tmp_path):
-    _, decay = plateau([5, 5, 5, 5, 6])
-    chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
-    other = PlateauDecay(2.0, 3)
-    chainer.serializers.load_npz(tmp_path / "decay.npz", other)
-    optimizer = optimizers.SGD(lr=1.0)  # Chainer's optimizers do not save their rate
-    other.initialize(SimpleNamespace(updater=SimpleNamespace(get_optimizer=lambda _: optimizer)))
-    assert (optimizer.lr, other.best, other.count) == (0.5, 5, 1)
-
-
-def test_plateau_decay_leaves_a_rate_alone_that_it_has_not_divided(tmp_path):
-    _, decay = plateau([5, 5])
-    chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
-    other = PlateauDecay(2.0, 3)
-    chainer.serializers.load_npz(tmp_path / "decay.npz", other)
-    optimizer = optimizers.SGD(lr=0.3)
-    other.initialize(SimpleNamespace(updater=SimpleNamespace(get_optimizer=lambda _: optimizer)))
-    assert (optimizer.lr, other.count) == (0.3, 1)
-
-
-@pytest.mark.parametrize("stop", [4, 7])
-def test_plateau_decay_goes_on_with_chainers_own_snapshots(tmp_path, stop):
-    def train(n_epochs, folder):
-        model = Line()
-        optimizer = optimizers.SGD(lr=1e-12).setup(model)
-        iterator = chainer.iterators.SerialIterator(np.ones((2, 1), np.float32), 2)
-        updater = chainer.training.updaters.StandardUpdater(iterator, optimizer)
-        trainer = chainer.training.Trainer(updater, (n_epochs, "epoch"), out=folder)
-        trainer.extend(PlateauDecay(2.0, 2, monitor="main/loss"))
-        snapshot = chainer.training.extensions.snapshot(n_retains=1, autoload=True)
-        trainer.extend(snapshot, trigger=(1, "epoch"))
-        trainer.run()
-        return optimizer.lr
-
-    whole = train(9, tmp_path / "a")
-    train(stop, tmp_path / "b")
-    assert train(9, tmp_path / "b") == whole == 1e-12 / 2**4
 
 
 def test_spectrum_monitor_reports_what_numpy_computes():
