@@ -71,8 +71,11 @@ def is_done(path: Path, max_iterations: int | None = None) -> bool:
     if not path.exists():
         return False
     there = read_result(path)
-    enough = max_iterations and there["iterations"] >= max_iterations
-    return there["status"] in FINISHED or bool(enough)
+    if there["status"] in FINISHED or not max_iterations:
+        return there["status"] in FINISHED
+    # Stopped just there by a signal, it lacks the evaluation.
+    ended = there["stopped_by"].startswith("--")
+    return there["iterations"] >= max_iterations + (not ended)
 
 
 def begin_anew(folder: Path, path: Path) -> None:

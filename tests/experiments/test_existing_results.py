@@ -82,6 +82,18 @@ def test_a_partial_result_with_the_iterations_asked_for_is_not_run_again(
         run(config, "sgd/none")
 
 
+def test_a_partial_result_without_its_last_evaluation_is_run_again(tiny, run, results):
+    config = tiny()
+    words = (config, "sgd/none", "--max-iterations", "3")
+    whole, _, _ = run(*words)
+    (path,) = results()
+    cut = {**whole, "best": None, "stopped_by": "an interruption"}
+    path.write_text(json.dumps(cut))
+    again, _, _ = run(*words)
+    assert again["best"] == whole["best"]
+    assert again["stopped_by"] == "--max-iterations 3"
+
+
 def test_a_shorter_partial_result_goes_elsewhere(tiny, run, results, tmp_path):
     config = tiny()
     run(config, "sgd/none", "--max-iterations", "6")
