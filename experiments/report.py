@@ -11,7 +11,7 @@ from experiments.claims import format_claims
 from experiments.config import Config, config_names, load_config
 from experiments.files import write_file
 from experiments.paths import shown
-from experiments.results import FINISHED, find_results
+from experiments.results import FINISHED, ResultError, find_results
 from experiments.table import format_table
 
 #: Order of the page; configs that are not named here come last.
@@ -114,7 +114,7 @@ def make_report(out: Path) -> str:
     for name, title in (("bench", "Speed of this package"), ("faults", "Faults survived")):
         table = out / name / "table.md"
         if table.exists():
-            text = _html(_without_title(table.read_text(encoding="utf-8")))
+            text = _html(_without_title(_read(table)))
             sections[name] = (title, text + _figures(out, name))
     links = "".join(
         f'<a href="#{key}">{html.escape(title.partition(":")[0])}</a>'
@@ -178,8 +178,15 @@ def _figure(path: Path, text: str, group: str) -> str:
     data = base64.b64encode(path.read_bytes()).decode()
     return (
         f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
-        f"<figcaption>{caption}</figcaption></figure>"
+        f"<figcaption>{_unbroken(caption)}</figcaption></figure>"
     )
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultError(f"{shown(path)}: cannot be read: {error}") from None
 
 
 def _without_title(text: str) -> str:
@@ -194,9 +201,14 @@ def _html(text: str) -> str:
         "</table>", "</table></div>"
     )
     page = page.replace("P_δ", "P<sub>δ</sub>")
-    page = re.sub(r"[\w.]+-\d[\w./]*", r'<span class="name">\g<0></span>', page)  # no break at -
+    page = _unbroken(page)
     for word, kind in VERDICTS.items():
         page = page.replace(
             f"<td>{word}</td>", f'<td><span class="verdict {kind}">{word}</span></td>'
         )
     return page
+
+
+def _unbroken(text: str) -> str:
+    """Without a break at the hyphen of names such as adam_1e-2."""
+    return re.sub(r"[\w.]+-\d[\w./]*", r'<span class="name">\g<0></span>', text)

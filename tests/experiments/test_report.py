@@ -121,3 +121,10 @@ def test_a_table_in_the_readme_is_replaced_and_the_rest_is_left():
     assert new.endswith(" |\n<!-- end of table -->\nb")
     assert "old" not in new
     assert fill_in(new) == new
+
+
+def test_a_table_that_cannot_be_read_is_one_sentence(refused, out):
+    path = out / "faults" / "table.md"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\xff\xfe")
+    assert f"{path}: cannot be read" in refused("report", "--out", out)
