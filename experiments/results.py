@@ -73,9 +73,10 @@ def is_done(path: Path, max_iterations: int | None = None) -> bool:
     there = read_result(path)
     if there["status"] in FINISHED or not max_iterations:
         return there["status"] in FINISHED
-    # Stopped just there by a signal, it lacks the evaluation.
-    ended = there["stopped_by"].startswith("--")
-    return there["iterations"] >= max_iterations + (not ended)
+    if there["iterations"] == max_iterations:
+        # Stopped just there by a signal, it may lack the last evaluation.
+        return there["curves"]["epochs"]["iteration"][-1:] == [max_iterations]
+    return there["iterations"] > max_iterations
 
 
 def begin_anew(folder: Path, path: Path) -> None:

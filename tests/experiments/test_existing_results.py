@@ -87,8 +87,9 @@ def test_a_partial_result_without_its_last_evaluation_is_run_again(tiny, run, re
     words = (config, "sgd/none", "--max-iterations", "3")
     whole, _, _ = run(*words)
     (path,) = results()
-    cut = {**whole, "best": None, "stopped_by": "an interruption"}
-    path.write_text(json.dumps(cut))
+    for values in whole["curves"]["epochs"].values():
+        values.pop()
+    path.write_text(json.dumps({**whole, "best": None}))
     again, _, _ = run(*words)
     assert again["best"] == whole["best"]
     assert again["stopped_by"] == "--max-iterations 3"
