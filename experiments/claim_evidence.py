@@ -62,9 +62,12 @@ class Evidence:
         """Share of the finished runs that succeeded; there has to be one."""
         return statistics.fmean(bool(succeeded(r)) for r in self.runs(table, cell))
 
-    def diverged(self, table: str, cell: str) -> float:
-        """Share of the finished runs that diverged; there has to be one."""
-        return statistics.fmean(diverged(r) for r in self.runs(table, cell))
+    def _diverged(self, table: str, cells: Sequence[str]) -> dict[str, float]:
+        """Share of the finished runs that diverged, of each cell that has any."""
+        runs = {cell: self.runs(table, cell) for cell in cells}
+        return {
+            cell: statistics.fmean(map(diverged, found)) for cell, found in runs.items() if found
+        }
 
     def _missing(self, table: str, cells: Iterable[str], runs: int = 1) -> Verdict | None:
         short = {cell: len(self.runs(table, cell)) for cell in cells}
@@ -88,14 +91,14 @@ class Evidence:
 
     def all_diverge(self, table: str, cells: Sequence[str]) -> Verdict:
         """Every run of every cell diverges."""
-        shares = {c: self.diverged(table, c) for c in cells if self.runs(table, c)}
+        shares = self._diverged(table, cells)
         if any(share < 1 for share in shares.values()):
             return Verdict(NOT_REPRODUCED, f"diverged: {_percent(shares)}")
         return self._missing(table, cells) or Verdict(REPRODUCED, f"diverged: {_percent(shares)}")
 
     def none_diverges(self, table: str, cells: Sequence[str]) -> Verdict:
         """No run of any cell diverges."""
-        shares = {c: self.diverged(table, c) for c in cells if self.runs(table, c)}
+        shares = self._diverged(table, cells)
         diverging = {cell: share for cell, share in shares.items() if share}
         if diverging:
             return Verdict(NOT_REPRODUCED, f"diverged: {_percent(diverging)}")
