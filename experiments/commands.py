@@ -88,11 +88,17 @@ def sweep_command(options: argparse.Namespace) -> int:
             raise DeviceError("--device: expected one device with --scheduler")
         for device in [] if options.scheduler is not None else devices:
             find_device(device)
+    from experiments.data import load_dataset
     from experiments.sweep.driver import run_sweep
 
     for run in missing:
         check_writable(run.folder / "log.txt")
     print(describe_plan(runs, jobs), flush=True)
+    if options.scheduler is None:  # once, here, not in every run
+        for conditions in {
+            run.cell.conditions.dataset: run.cell.conditions for run in missing
+        }.values():
+            load_dataset(conditions)
     done = run_sweep(missing, jobs, devices, options.snapshot_interval, options.scheduler)
     return 0 if done else 1
 

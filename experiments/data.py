@@ -44,9 +44,27 @@ def load_data(conditions: Conditions, order: np.random.Generator) -> RunData:
         raise DataError(f"data set {conditions.dataset}: {error}") from None
 
 
+def load_dataset(conditions: Conditions) -> datasets.Corpus | datasets.Tunes:
+    """The data set that conditions name, downloaded where it is not there yet.
+
+    Raises:
+        grustab.errors.DataError: If a file is missing or damaged.
+    """
+    match conditions.dataset:
+        case "ptb":
+            return datasets.load_ptb()
+        case "nottingham":
+            return datasets.load_nottingham()
+        case "nottingham_pickle":
+            return datasets.load_nottingham(filename="Nottingham.pickle")
+    if conditions.task == "language":
+        return datasets.synthetic_corpus()
+    return datasets.synthetic_tunes()
+
+
 def _load(c: Conditions, order: np.random.Generator) -> RunData:
     if c.task == "language":
-        corpus = datasets.load_ptb() if c.dataset == "ptb" else datasets.synthetic_corpus()
+        corpus = load_dataset(c)
         train = StreamIterator([corpus.train], c.batch_size, c.bptt_steps)
         valid, test = (
             StreamIterator([part], c.eval_batch_size, c.bptt_steps, repeat=False)
@@ -54,11 +72,7 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
         )
         n_symbols = len(corpus.vocabulary)
         return RunData(train, valid, test, n_symbols, _word_loss(corpus, n_symbols))
-    tunes = {
-        "nottingham": datasets.load_nottingham,
-        "nottingham_pickle": lambda: datasets.load_nottingham(filename="Nottingham.pickle"),
-        "synthetic": datasets.synthetic_tunes,
-    }[c.dataset]()
+    tunes = load_dataset(c)
     if c.batching == "stream":
         train = StreamIterator(tunes.train, c.batch_size, c.bptt_steps, rng=order)
     else:

@@ -7,6 +7,7 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import matplotlib
@@ -80,13 +81,17 @@ def _draw_config(name: str, out: Path) -> list[str]:
             other = any(all_results(out, name))
             why = "only results with --set, which are not drawn" if other else "no result yet"
             return [f"{name}: {why}"]
-        lines = [_save(draw_learning_curves(config, results), out, f"{name}_learning_curves")]
+        lines = []
+        if any(len(run["curves"]["epochs"]["epoch"]) > 1 for run in chain(*results.values())):
+            lines.append(
+                _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
+            )
         for group, figure in draw_dynamics(config, results).items():
             lines.append(_save(figure, out, f"{name}_dynamics_{group}"))
         comparison = draw_comparison(config, results)
         if comparison:
             lines.append(_save(comparison, out, f"{name}_published"))
-        return lines
+        return lines or [f"{name}: nothing to draw before a second epoch"]
 
 
 def draw_bench(out: Path) -> None:

@@ -24,7 +24,7 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
     """
     figures = {}
     for name, pair in _pairs(config, results).items():
-        figure, axes = plt.subplots(2, 2, figsize=(8.4, 5.0), sharex="col", sharey="row")
+        figure, axes = plt.subplots(2, 2, figsize=(6.8, 4.4), sharex="col", sharey="row")
         for column, cell in enumerate(pair):
             shades = COLORS[config.cells[cell].conditions.method]
             for number, run in enumerate(results[cell]):
@@ -40,8 +40,7 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
         counts = " and ".join(str(len(results[cell])) for cell in pair)
         figure.suptitle(
             f"{config.title}; {name.replace('_', ' ')} (runs: {counts})\n"
-            "gradient norm: mean and, shaded, maximum of a window; spectral radius: of the "
-            "Jacobian at the fixed point, stable below the dotted 1",
+            "norm: mean and, shaded, maximum of a window; spectral radius: dotted 1, stable below",
             fontsize=9,
         )
         figure.tight_layout()

@@ -9,6 +9,7 @@ from chainer import training
 
 from grustab.auto_projection import AutoProjection
 from grustab.links.gru import GRU, gru_layers
+from grustab.serialization import serialize_generator
 from grustab.spectral import METHODS, project
 from grustab.spectral_cap import require_finite
 from grustab.stability import singular_value_bounds
@@ -33,7 +34,8 @@ class SpectralProjection(training.Extension):
         delta: Safety margin in (0, 2).
         method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.spectral.project`, or
             ``"auto"``, :class:`grustab.auto_projection.AutoProjection`.
-        rng: Generator for randomized methods; ``None`` makes one seeded with 0.
+        rng: Generator for randomized methods, whose state is the caller's to save; ``None`` makes
+            one seeded with 0, which is saved with the extension.
 
     Attributes:
         seconds: Time spent in all calls so far; on a GPU that includes the wait for what the
@@ -66,6 +68,7 @@ class SpectralProjection(training.Extension):
             raise ValueError("the model holds no grustab.links.GRU to project")
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
+        self._owns_rng = rng is None
         self.automatic = (
             {name: AutoProjection(delta, self.rng) for name in self.grus}
             if method == "auto"
@@ -86,8 +89,10 @@ class SpectralProjection(training.Extension):
         chainer.report({"projection/time": elapsed})
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load what is known of each matrix, but not the generator's state."""
+        """Save or load what is known of each matrix, and the generator unless it was given."""
         self.seconds = serializer("seconds", self.seconds)
+        if self._owns_rng:
+            serialize_generator(serializer, "rng", self.rng)
         for name, gru in self.grus.items():
             part = serializer[f"gru{name}"]
             if name in self.automatic:

@@ -84,7 +84,7 @@ def test_no_dynamics_without_both_methods(draw, store):
 
 def test_dynamics_compare_cells_of_one_optimizer_only(draw, store):
     for name in ("stream/adam_1e-3_clipping_15", "stream/sgd_projection_0.2"):
-        store(_cell("open_music", name), validation=(4.0,), unigram=9.0)
+        store(_cell("open_music", name), validation=(5.0, 4.0), unigram=9.0)
     assert set(draw()[1]) == {"open_music_learning_curves.png"}
     store(_cell("open_music", "stream/sgd_clipping_15"), validation=(4.0,), unigram=9.0)
     assert "open_music_dynamics_stream_sgd_0.1.png" in draw()[1]
@@ -114,6 +114,8 @@ def test_other_results_give_other_files(draw, store):
         {"status": "diverged", "validation": ()},
         {"status": "diverged", "validation": (None,)},
         {"status": "interrupted", "validation": (5.0,)},
+        {"status": "interrupted", "validation": (5.0, 4.0)},
+        {"status": "diverged", "validation": (None, None)},
         {"status": "interrupted", "validation": ()},
         {"validation": (1e5, 1e4)},
         {"validation": (20.0,)},
@@ -123,7 +125,8 @@ def test_other_results_give_other_files(draw, store):
 def test_every_kind_of_result_is_drawn(draw, store, changes):
     for name in ("sgd/clipping_20", "sgd/projection_0.2"):
         store(_cell("demo", name), **changes)
-    assert set(draw()[1]) == {"demo_learning_curves.png", "demo_dynamics_sgd.png"}
+    curves = {"demo_learning_curves.png"} if len(changes["validation"]) > 1 else set()
+    assert set(draw()[1]) == {"demo_dynamics_sgd.png"} | curves
 
 
 def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(call, store, out):
@@ -190,7 +193,14 @@ def test_a_real_run_is_drawn(draw, call, out, small_data):
     for cell in ("sgd/clipping_20", "sgd/projection_0.2"):
         words = ("run", "demo", "--cell", cell, "--out", out, "--max-iterations", "2")
         assert call(*words)[0] == 0
-    assert set(draw()[1]) == {"demo_learning_curves.png", "demo_dynamics_sgd.png"}
+    assert set(draw()[1]) == {"demo_dynamics_sgd.png"}
+
+
+def test_one_epoch_is_no_curve_and_it_is_said(draw, store):
+    store(_cell("demo", "sgd/clipping_20"), status="interrupted", validation=(5.0,))
+    text, files = draw()
+    assert files == {}
+    assert "demo: nothing to draw before a second epoch" in text.splitlines()
 
 
 def test_a_file_in_the_place_of_the_folder_is_one_sentence(refused, store, out):

@@ -1,5 +1,7 @@
 """P_delta by AutoProjection behind every optimizer step, for one GRU and for two."""
 
+import copy
+
 import chainer
 import chainer.functions as F
 import numpy as np
@@ -92,3 +94,35 @@ def test_weights_that_are_not_finite_are_an_error_and_leave_the_state_sound(laye
     assert sigma_1(gru.W_hh) <= 1.8 * (1 + TOLERANCE)
     # Refused before it could be counted.
     assert calls(projection.automatic[f"/gru/{layer}"]) == 4
+
+
+def _step(model, rng):
+    for gru in (model.gru[0], model.gru[1]):
+        u, v = rng.normal(size=(2, UNITS)) / np.sqrt(UNITS)
+        gru.W_hh += np.outer(u, v).astype(np.float32)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["own generator", "generator given"])
+@pytest.mark.parametrize("method", ["auto", "truncated"])
+def test_resuming_equals_going_on(method, given, tmp_path):
+    """To the bit, with Chainer's own serializers; a generator that was given is its owner's."""
+    model, rng = two_layers(UNITS), np.random.default_rng(0)
+    mine = np.random.default_rng(7) if given else None
+    projection = SpectralProjection(model, 0.2, method, rng=mine)
+    for _ in range(8):
+        _step(model, rng)
+        projection()
+    chainer.serializers.save_npz(tmp_path / "projection.npz", projection)
+    copied = copy.deepcopy((model, rng))
+    another = SpectralProjection(copied[0], 0.2, method, rng=copy.deepcopy(mine))
+    chainer.serializers.load_npz(tmp_path / "projection.npz", another)
+    with np.load(tmp_path / "projection.npz") as saved:
+        assert ("rng" in saved.files) == (not given)
+    draws = projection.rng.bit_generator.state
+    for _ in range(8):
+        for parts, extension in (((model, rng), projection), (copied, another)):
+            _step(*parts)
+            extension()
+        for i in range(2):
+            np.testing.assert_array_equal(model.gru[i].W_hh, copied[0].gru[i].W_hh)
+    assert projection.rng.bit_generator.state != draws, "the test is to show random draws"

@@ -2,8 +2,10 @@
 
 import pytest
 
+import grustab.datasets
 from experiments.cli import main
 from experiments.config import load_config
+from grustab.errors import DataError
 from tests.experiments.sweep.common import DEMO, planned
 
 
@@ -135,3 +137,15 @@ def test_a_dry_run_tells_which_go_on_from_a_snapshot(tiny, run, sweep, small_dat
 
 def test_no_cost_is_at_most_about_under(tiny, sweep):
     assert "about under" not in sweep(tiny(), "--dry-run")
+
+
+def test_missing_data_is_one_sentence_before_anything_starts(
+    tiny, refused, no_jobs, tmp_path, monkeypatch
+):
+    def missing():
+        raise DataError("cannot read ptb.train.txt")
+
+    monkeypatch.setattr(grustab.datasets, "load_ptb", missing)
+    words = ("sweep", tiny(dataset="ptb"), "--out", tmp_path / "b")
+    assert refused(*words) == "cannot read ptb.train.txt"
+    assert not any(path.is_file() for path in (tmp_path / "b").rglob("*"))
