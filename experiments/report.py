@@ -32,6 +32,8 @@ FIGURES = {
     "iteration": "Parts of an iteration",
     "scaling": "Cost of an iteration as sizes grow",
 }
+#: Figures of more pixels than this are not shrunk to the width of a phone but scroll.
+WIDE = 1200
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.55 Georgia, 'Times New Roman', serif; color: #1d2430; background: #fff;
@@ -43,10 +45,11 @@ h2 { font-size: 1.25rem; margin: 2.6rem 0 .6rem; padding-top: .6rem;
 nav { font-size: .9rem; } nav a { margin-right: 1rem; white-space: nowrap; }
 a { color: #1b5c94; }
 .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font: 14px/1.4 system-ui, Helvetica, sans-serif;
+table { border-spacing: 0; font: 14px/1.4 system-ui, Helvetica, sans-serif;
   margin: .8rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; }
-section:not(#claims) td:first-child { white-space: nowrap; }
+section:not(#claims, #faults) td:first-child { white-space: nowrap; }
+#timing table { font-size: 12px; }
 th { border-bottom: 2px solid #1d2430; } td { border-bottom: 1px solid #e5e8ee; }
 code { font: .86em ui-monospace, Menlo, Consolas, monospace; background: #f2f4f7;
   padding: .1em .3em; }
@@ -57,7 +60,12 @@ figcaption { font-size: .85rem; color: #3d4757; }
   gap: 0 1.2rem; } .pair figure { margin: .6rem 0; }
 .verdict { font-weight: 600; } .verdict, .name { white-space: nowrap; }
 .yes { color: #1d7a46; } .no { color: #b3321f; } .open { color: #6b7280; font-weight: 400; }
-@media screen and (max-width: 40rem) { #claims thead { display: none; }
+@media screen and (max-width: 40rem) { table { font-size: 12px; }
+  section:not(#claims, #faults) :is(th, td):first-child { position: sticky; left: 0;
+    background: #fff; } section:not(#claims) td:nth-child(2) { min-width: 6rem; }
+  #faults td:last-child { min-width: 14rem; }
+  .wide { overflow-x: auto; } .wide img { max-width: none; width: 46rem; }
+  #claims table { font-size: 14px; } #claims thead { display: none; }
   #claims tr, #claims td { display: block; border: 0; padding: .1rem 0; }
   #claims tr { border-bottom: 1px solid #e5e8ee; padding: .5rem 0; }
   #claims td:first-child { font-weight: 600; } #claims td:nth-child(2) { color: #6b7280; } }
@@ -175,9 +183,12 @@ def _figures(out: Path, name: str) -> str:
 
 def _figure(path: Path, text: str, group: str) -> str:
     caption = html.escape(f"{text}{f': {group}' if group else ''}.")
-    data = base64.b64encode(path.read_bytes()).decode()
+    picture = path.read_bytes()
+    width = int.from_bytes(picture[16:20], "big")  # of a PNG's header
+    wide = ' class="wide"' if width > WIDE else ""
+    data = base64.b64encode(picture).decode()
     return (
-        f'<figure><img alt="{caption}" src="data:image/png;base64,{data}">'
+        f'<figure{wide}><img alt="{caption}" src="data:image/png;base64,{data}">'
         f"<figcaption>{_unbroken(caption)}</figcaption></figure>"
     )
 
