@@ -30,10 +30,13 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
     rows = [("cell", "published", "done", "one run on this CPU, at most")]
     missing, seconds = 0, 0.0
     for cell in cells:
-        results = [result for result in find_results(out, cell) if result["seed"] in seeds]
-        finished = sum(result["status"] in FINISHED for result in results)
-        partial = len(results) - finished
-        done = f"{finished} of {len(seeds)}" + (f", {partial} partial" if partial else "")
+        results = find_results(out, cell)
+        ended = [result["seed"] in seeds for result in results if result["status"] in FINISHED]
+        finished, others = sum(ended), len(ended) - sum(ended)
+        partial = sum(result["seed"] in seeds for result in results) - finished
+        done = f"{finished} of {len(seeds)}"
+        done += f", {partial} partial" if partial else ""
+        done += f", {others} of other seeds" if others else ""
         printed = cell.published.printed if cell.published else "none"
         cost = estimate_seconds(cell.conditions, rate)
         rows.append((cell.name, printed, done, human_time(cost)))

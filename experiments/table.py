@@ -56,7 +56,8 @@ def format_table(config: Config, cells: list[Cell], out: Path) -> str:
     else:
         results = {cell.name: find_results(out, cell) for cell in cells}
         header, rows = _score_rows(cells, results)
-        notes = make_notes(config, cells, score_notes(results))
+        seeds = {result["seed"] for runs in results.values() for result in runs}
+        notes = make_notes(config, cells, score_notes(results), seeds)
     lines = [f"## {config.title}", "", *markdown_table(header, rows), ""]
     lines += [*(f"- {note}" for note in notes), ""]
     return "\n".join(lines)

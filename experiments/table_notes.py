@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ from experiments.config_form import COMMAND_LINE, STATED
 from experiments.success import RULE
 
 
-def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
+def make_notes(
+    config: Config, cells: list[Cell], ours: list[str], seeds: Collection[int] = ()
+) -> list[str]:
     """The notes of a table.
 
     Args:
         config: The config.
         cells: The cells of the table.
         ours: Notes on our numbers.
+        seeds: Of the runs in the table.
     """
     notes = list(config.notes)
     tables = {cell.published.table for cell in cells if cell.published}
@@ -45,7 +49,9 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
             notes.append(f"Conditions that are {source}: {listed}.")
     if config.report != "seconds_per_iteration":  # whose command is in ``ours``
         name = shlex.quote(Path(config.file).name)
-        notes.append(f"Repeat: `scripts/reproduce.sh {name}`{_set_flags(overrides)}.")
+        more = ",".join(str(seed) for seed in sorted(seeds) if seed >= config.runs)
+        more = f"; further seeds with `--cells CELL --seeds {more}`" if more else ""
+        notes.append(f"Repeat: `scripts/reproduce.sh {name}`{_set_flags(overrides)}{more}.")
     return notes
 
 
@@ -60,7 +66,10 @@ def score_notes(results: dict[str, list[dict[str, Any]]]) -> list[str]:
         "Gradient norm: of all weights together, before clipping, mean over the iterations.",
     ]
     if any(result["status"] == "interrupted" for result in everything):
-        notes.append("Partial: stopped before its own rule ended it; not compared.")
+        notes.append(
+            "Partial: stopped before its own rule ended it (`--max-iterations`, or interrupted); "
+            "not compared."
+        )
     dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in everything)
     if dirty:
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")

@@ -242,6 +242,9 @@ def test_list_counts_finished_and_partial_runs(store, demo, call, out):
     assert code == 0
     assert "2 of 3, 1 partial" in text
     assert "0 of 3" in text
+    store(demo, 7)
+    store(demo, 8, status="interrupted")
+    assert "2 of 3, 1 partial, 1 of other seeds" in call("list", "demo", "--out", out)[1]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

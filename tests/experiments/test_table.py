@@ -237,6 +237,13 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
     assert text.startswith("## Demo")
 
 
+def test_how_to_repeat_further_seeds_is_said(table, store, demo):
+    for seed in (0, 5, 4):
+        store(demo, seed)
+    note = "Repeat: `scripts/reproduce.sh demo`; further seeds with `--cells CELL --seeds 4,5`."
+    assert note in table("demo")[1]
+
+
 @pytest.mark.parametrize("config", ["table1_language", "table3_music", "table4_elementwise"])
 def test_the_notes_name_unverified_and_assumed_conditions(table, config):
     _, text, _ = table(config)
