@@ -206,10 +206,9 @@ class Evidence:
 
     def no_slower(self, config: str, cell: str, reference: str) -> Verdict:
         """At every point of training measured, an iteration takes no longer."""
-        found = read_timing(timing_file(self.out, self._config(config), {}))
-        if found is None:
+        measured = read_timing(timing_file(self.out, self._config(config), {}))
+        if measured is None:
             return Verdict(NOT_ENOUGH, "not measured")
-        measured = found[0]
         for name in (cell, reference):
             if not measured.holds(self._config(config).cell(name)):
                 return Verdict(NOT_ENOUGH, f"{name} not measured")

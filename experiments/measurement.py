@@ -2,9 +2,9 @@
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from experiments.paths import shown
 from experiments.results import ResultError
@@ -12,16 +12,41 @@ from experiments.results import ResultError
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_measurement(path: Path, model: type[Model]) -> tuple[Model, dict[str, Any]]:
-    """A measurement's file, validated, and the raw contents.
+class Blas(BaseModel):
+    """A library of matrix products."""
+
+    model_config = ConfigDict(strict=True)
+    num_threads: int | None = None
+
+
+class Machine(BaseModel):
+    """What was measured on, as far as it is told with the numbers."""
+
+    model_config = ConfigDict(strict=True)
+    device: str = "cpu"
+    processor: str | None = None
+    blas: list[Blas] = []
+    packages: dict[str, str] = {}
+    torch: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The device, or the processor and its BLAS threads."""
+        if self.device != "cpu":
+            return self.device
+        threads = max((blas.num_threads or 1 for blas in self.blas), default=1)
+        return f"{self.processor}, {threads} BLAS threads"
+
+
+def read_measurement(path: Path, model: type[Model]) -> Model:
+    """A measurement's file, validated.
 
     Raises:
         FileNotFoundError: If there is none.
         ResultError: If the file cannot be read or is not one of ours.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return model.model_validate(raw), raw
+        return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise
     except ValidationError as error:
@@ -33,12 +58,3 @@ def read_measurement(path: Path, model: type[Model]) -> tuple[Model, dict[str, A
     except ValueError:
         complaint = "not a measurement, expected JSON"
     raise ResultError(f"{shown(path)}: {complaint}")
-
-
-def machine(environment: dict[str, Any]) -> str:
-    """The device, or the processor and its BLAS threads, of a described environment."""
-    device = environment.get("device", "cpu")
-    if device != "cpu":
-        return device
-    threads = max((blas.get("num_threads") or 1 for blas in environment.get("blas", [])), default=1)
-    return f"{environment.get('processor')}, {threads} BLAS threads"

@@ -2,13 +2,11 @@
 
 import statistics
 from pathlib import Path
-from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.config import Cell, Config, all_overrides
-from experiments.measurement import machine
 from experiments.timing_result import (
     PARTS,
     CellTimes,
@@ -47,11 +45,10 @@ def timing_rows(
         grustab.errors.GrustabError: If the measurement's file is damaged.
     """
     path = timing_file(out, config, all_overrides(cells))
-    found = read_timing(path)
-    if found is None:
+    measured = read_timing(path)
+    if measured is None:
         blank = [""] * (len(HEADER) - 3)
         return HEADER, [["", cell.name, NOT_MEASURED, *blank] for cell in cells], []
-    measured, environment = found
     epochs = cells[0].conditions.epochs
     epoch = measured.iterations_an_epoch
     header = [*HEADER, f"hours for {epochs} epochs"] if epoch else HEADER
@@ -68,7 +65,7 @@ def timing_rows(
                 hours = statistics.median(times.totals()) * epoch * epochs / 3600
                 row.append(f"{hours:.1f}")
             rows.append([_place(point), cell.name, *row])
-    return header, rows, _notes(measured, environment)
+    return header, rows, _notes(measured)
 
 
 def _place(point: Point) -> str:
@@ -92,7 +89,7 @@ def _row(times: CellTimes, reference: CellTimes | None) -> list[str]:
     ]
 
 
-def _notes(measured: TimingResult, environment: dict[str, Any]) -> list[str]:
+def _notes(measured: TimingResult) -> list[str]:
     rounds = len(next(iter(measured.points[0].cells.values())).forward)
     return [
         f"Ours: the cells took turns, {rounds} iterations each at each point, in changing order; "
@@ -101,17 +98,16 @@ def _notes(measured: TimingResult, environment: dict[str, Any]) -> list[str]:
         "All cells start from the same weights at a point, those of P_δ with `auto`, and go on by "
         "themselves (one whose loss is no longer finite goes back to them; an explosion makes the "
         "output layer do work twice). Values capped: mean number a step.",
-        f"Ours ran on: {machine(environment)}.",
+        f"Ours ran on: {measured.environment.name}.",
         f"Ours came from: `{measured.command}` (`--force` to measure again).",
     ]
 
 
 def draw_timing(config: Config, out: Path) -> Figure | None:
     """Bars of the parts of an iteration, a panel for each point; ``None`` without measurement."""
-    found = read_timing(timing_file(out, config, {}))
-    if found is None:
+    measured = read_timing(timing_file(out, config, {}))
+    if measured is None:
         return None
-    measured, _ = found
     names = [name for name, cell in config.cells.items() if measured.holds(cell)]
     if not names:
         return None

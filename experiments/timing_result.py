@@ -7,8 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiments.config import Cell, Config
-from experiments.measurement import read_measurement
-from experiments.result_schema import Environment
+from experiments.measurement import Machine, read_measurement
 from experiments.results import override_suffix
 
 SCHEMA = 1
@@ -55,7 +54,7 @@ class TimingResult(BaseModel):
     model_config = ConfigDict(strict=True)
     schema_: Literal[1] = Field(alias="schema")
     command: str
-    environment: Environment
+    environment: Machine
     conditions_sha256: dict[str, str]
     iterations_an_epoch: int | None
     points: list[Point] = Field(min_length=1)
@@ -77,17 +76,16 @@ def timing_file(out: Path, config: Config, overrides: dict[str, Any]) -> Path:
     return out / config.name / f"timing{override_suffix(overrides)}.json"
 
 
-def read_timing(path: Path) -> tuple[TimingResult, dict[str, Any]] | None:
-    """A measurement and its environment, or ``None`` where there is none.
+def read_timing(path: Path) -> TimingResult | None:
+    """A measurement, or ``None`` where there is none.
 
     Raises:
         ResultError: If the file is damaged.
     """
     try:
-        measured, raw = read_measurement(path, TimingResult)
+        return read_measurement(path, TimingResult)
     except FileNotFoundError:
         return None
-    return measured, raw["environment"]
 
 
 def ratio(times: CellTimes, reference: CellTimes) -> float:

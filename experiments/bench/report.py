@@ -2,15 +2,15 @@
 
 import statistics
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from experiments.files import write_file
 from experiments.markdown import markdown_table
-from experiments.measurement import machine, read_measurement
+from experiments.measurement import Machine, read_measurement
 from experiments.paths import shown
 
 SCHEMA = 1
@@ -22,14 +22,33 @@ NAMES = {
 COLORS = {"ours": "#1b6ca8", "chainer": "#c8553d", "pytorch": "#e8a33d", "products": "#888888"}
 
 
+class Sizes(BaseModel):
+    """Those of a workload that figures read."""
+
+    model_config = ConfigDict(strict=True)
+    units: PositiveInt
+    steps: PositiveInt
+
+
 class Measurement(BaseModel):
     """One workload."""
 
     model_config = ConfigDict(strict=True)
-    workload: dict[str, Any]
+    workload: Sizes
     flops: int
-    seconds: dict[str, list[float]]
+    seconds: dict[str, list[PositiveFloat]]
     peak_mib: dict[str, int]
+
+    @model_validator(mode="after")
+    def _whole(self) -> "Measurement":
+        if not {"ours", "sgemm"} <= set(self.seconds):
+            raise ValueError("no seconds of 'ours' or 'sgemm'")
+        rounds = {len(seconds) for seconds in self.seconds.values()}
+        if len(rounds) > 1 or 0 in rounds:
+            raise ValueError("not the same rounds for all, at least one")
+        if not set(NAMES) & set(self.seconds) <= set(self.peak_mib):
+            raise ValueError("no peak_mib of some that have seconds")
+        return self
 
     def median(self, name: str) -> float:
         """Median seconds an iteration."""
@@ -53,9 +72,9 @@ class BenchResult(BaseModel):
     model_config = ConfigDict(strict=True)
     schema_: Literal[1] = Field(alias="schema")
     command: str
-    environment: dict[str, Any]
-    sgemm_side: int
-    paper: dict[str, Measurement]
+    environment: Machine
+    sgemm_side: int = Field(gt=0)
+    paper: dict[Literal["language", "music"], Measurement] = Field(min_length=2)
     scaling: list[Measurement]
 
 
@@ -70,7 +89,7 @@ def read_bench(path: Path) -> BenchResult:
     Raises:
         ResultError: If the file is damaged.
     """
-    return read_measurement(path, BenchResult)[0]
+    return read_measurement(path, BenchResult)
 
 
 def write_report(out: Path) -> None:
@@ -102,7 +121,6 @@ def format_bench(name: str, result: BenchResult) -> str:
             f"rate of a square product, {rate:.0f} GFLOP/s, they would take "
             f"{measured.flops / rate / 1e9:.3f} s: we reach {measured.share(result.sgemm_side):.0%}"
         )
-    environment = result.environment
     rounds = len(next(iter(result.paper.values())).seconds["ours"])
     notes = [
         "An iteration: forward, backward, norm clipping, SGD step; made-up batches of 20 sequences "
@@ -112,17 +130,17 @@ def format_bench(name: str, result: BenchResult) -> str:
         "faster by: median of the ratio within a round. Peak: resident memory of the whole "
         "process, its libraries included.",
         *(f"{share}." for share in shares),
-        f"On: {machine(environment)}; {_versions(environment)}.",
+        f"On: {result.environment.name}; {_versions(result.environment)}.",
         f"Repeat: `{result.command}`.",
     ]
     lines = [f"## An iteration, compared ({name})", "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, *(f"- {note}" for note in notes), ""])
 
 
-def _versions(environment: dict[str, Any]) -> str:
-    versions = dict(environment.get("packages", {}))
-    if "torch" in environment:
-        versions["torch"] = environment["torch"]
+def _versions(environment: Machine) -> str:
+    versions = dict(environment.packages)
+    if environment.torch:
+        versions["torch"] = environment.torch
     wanted = ("chainer", "numpy", "cupy", "cupy-cuda12x", "cupy-cuda13x", "torch")
     return ", ".join(f"{key} {versions[key]}" for key in wanted if key in versions)
 
@@ -134,11 +152,11 @@ def draw_scaling(result: BenchResult) -> Figure | None:
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True)
     paper = result.paper["language"].workload
     for axis, key, other in zip(axes, ("units", "steps"), ("steps", "units"), strict=True):
-        points = [m for m in result.scaling if m.workload[other] == paper[other]]
-        points.sort(key=lambda m: m.workload[key])
-        x = [m.workload[key] for m in points]
+        points = [m for m in result.scaling if getattr(m.workload, other) == getattr(paper, other)]
+        points.sort(key=lambda m: getattr(m.workload, key))
+        x = [getattr(m.workload, key) for m in points]
         for name, title in NAMES.items():
-            if name in points[0].seconds:
+            if points and all(name in m.seconds for m in points):
                 y = [1000 * m.median(name) for m in points]
                 axis.plot(x, y, "o-", color=COLORS[name], markersize=4, label=title)
         products = [1000 * m.flops / (2 * result.sgemm_side**3) * m.median("sgemm") for m in points]
@@ -149,7 +167,7 @@ def draw_scaling(result: BenchResult) -> Figure | None:
         axis.set_yscale("log")
         axis.set_xticks(x, [str(v) for v in x])
         axis.minorticks_off()
-        axis.set_xlabel(f"{key} ({paper[other]} {other})")
+        axis.set_xlabel(f"{key} ({getattr(paper, other)} {other})")
     axes[0].set_ylabel("ms an iteration")
     axes[0].legend(fontsize=8)
     figure.suptitle(

@@ -4,14 +4,16 @@ import importlib.util
 import json
 
 import chainer
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from experiments.bench import chainer_models
 from experiments.bench.driver import TURN
-from experiments.bench.report import format_bench, read_bench
+from experiments.bench.report import draw_scaling, format_bench, read_bench
 from experiments.bench.worker import Worker
 from experiments.bench.workload import PAPER, Workload
+from experiments.paths import ROOT
 
 TINY = {"language": Workload("language", 8, 1, 30, 5, 3), "music": Workload("music", 6, 2, 9, 5, 3)}
 tasks = pytest.mark.parametrize("task", TINY)
@@ -89,3 +91,38 @@ def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch
 
 def test_every_implementation_has_turns():
     assert set(TURN) == {"ours", "chainer", "pytorch", "sgemm"}
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda bench: bench["paper"].clear(),
+        lambda bench: bench["paper"].pop("language"),
+        lambda bench: bench["paper"]["music"]["seconds"].pop("ours"),
+        lambda bench: bench["paper"]["music"]["seconds"].pop("sgemm"),
+        lambda bench: bench["paper"]["music"]["seconds"]["chainer"].pop(),
+        lambda bench: bench["paper"]["music"]["seconds"]["ours"].__setitem__(0, 0.0),
+        lambda bench: bench["paper"]["music"]["peak_mib"].pop("chainer"),
+        lambda bench: bench["scaling"][0]["workload"].pop("steps"),
+        lambda bench: bench["environment"].update(blas="openblas"),
+        lambda bench: bench["environment"].update(packages=[]),
+        lambda bench: bench.update(sgemm_side=0),
+    ],
+)
+def test_a_measurement_that_lacks_a_part_is_named(refused, tmp_path, spoil):
+    bench = json.loads((ROOT / "results/bench/cpu.json").read_text())
+    spoil(bench)
+    path = tmp_path / "bench/cpu.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(bench))
+    assert f"{path}: not a measurement" in refused("figures", "--out", tmp_path)
+
+
+def test_a_measurement_of_other_sizes_is_drawn(tmp_path):
+    bench = json.loads((ROOT / "results/bench/cpu.json").read_text())
+    bench["scaling"] = bench["scaling"][:1]
+    path = tmp_path / "cpu.json"
+    path.write_text(json.dumps(bench))
+    figure = draw_scaling(read_bench(path))
+    assert figure is not None
+    plt.close(figure)
