@@ -10,7 +10,7 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
-from grustab.serialization import serialize_json
+from grustab.serialization import serialize_array, serialize_json
 from grustab.spectral_cap import TOLERANCE, ProjectionInfo, remove_excess, within_cap
 
 #: Relative to the correction's size, how far a projection may lie from the exact one.
@@ -113,7 +113,8 @@ class AutoProjection:
             device: Chainer device of the matrix.
         """
         reference, sigma_1 = self._reference or (None, None)
-        v, reference = serializer("v", self._v), serializer("reference", reference)
+        v = serialize_array(serializer, "v", self._v)
+        reference = serialize_array(serializer, "reference", reference)
         sigma_1 = serialize_json(serializer, "sigma_1", sigma_1)
         self.counts = serialize_json(serializer, "counts", self.counts)
         self._v = None if v is None else device.send(v)

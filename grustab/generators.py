@@ -39,8 +39,8 @@ class Generators:
         if device is None or device.xp is np:
             self.dropout = np.random.default_rng(dropout)
         else:
-            self._dropout_seeds = dropout.generate_state(2)
-            self.dropout = device.xp.random.Generator(self._gpu_bits(device.xp, 0))
+            self._device, self._dropout_seeds = device, dropout.generate_state(2)
+            self.dropout = device.xp.random.Generator(self._gpu_bits(0))
         self._resumed = 0
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
@@ -57,9 +57,9 @@ class Generators:
         self._resumed = serialize_json(serializer, "resumed", self._resumed)
         if isinstance(serializer, chainer.serializer.Deserializer):
             self._resumed += 1
-            xp = chainer.backends.cuda.cupy
-            self.dropout.bit_generator = self._gpu_bits(xp, self._resumed)
+            self.dropout.bit_generator = self._gpu_bits(self._resumed)
 
-    def _gpu_bits(self, xp: Any, resumed: int) -> Any:
+    def _gpu_bits(self, resumed: int) -> Any:
         first, more = map(int, self._dropout_seeds)
-        return xp.random.XORWOW((first + resumed * (more | 1)) % 2**32)
+        with chainer.using_device(self._device):
+            return self._device.xp.random.XORWOW((first + resumed * (more | 1)) % 2**32)

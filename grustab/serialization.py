@@ -21,6 +21,15 @@ def serialize_json(serializer: chainer.AbstractSerializer, key: str, value: Any)
     return json.loads(str(serializer(key, json.dumps(value))))
 
 
+def serialize_array(serializer: chainer.AbstractSerializer, key: str, array: Any) -> Any:
+    """Save an array or ``None``; load a NumPy array or ``None``.
+
+    Given an array to load into, Chainer would write into that one, which may have another shape.
+    """
+    loading = isinstance(serializer, chainer.serializer.Deserializer)
+    return serializer(key, None if loading else array)
+
+
 def serialize_generator(
     serializer: chainer.AbstractSerializer, key: str, rng: np.random.Generator
 ) -> None:

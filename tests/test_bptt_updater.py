@@ -179,3 +179,29 @@ def test_updates_of_one_seed_are_the_same():
         results.append([p.array.copy() for p in model.params()])
     for a, b in zip(*results, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(("saved", "live"), [(2, 4), (1, 4), (4, 1), (None, 4), (4, None)])
+def test_a_state_is_loaded_whatever_the_one_before_it(tmp_path, saved, live):
+    """Chainer by itself would write into the state that is there, row by row."""
+    model = LanguageModel(WORDS, 8, 1, 1.0, 0.5, 0.0, (), True, Generators(0))
+    optimizer = optimizers.SGD().setup(model)
+    updater = BPTTUpdater(StreamIterator(stream(), 4, 5), optimizer)
+    (gru,) = model.gru
+    state = None if saved is None else np.random.default_rng(0).random((saved, 8), np.float32)
+    gru.h = None if saved is None else state.copy()
+    chainer.serializers.save_npz(tmp_path / "updater.npz", updater)
+    gru.h = None if live is None else np.ones((live, 8), np.float32)
+    chainer.serializers.load_npz(tmp_path / "updater.npz", updater)
+    if saved is None:
+        assert gru.h is None
+    else:
+        np.testing.assert_array_equal(gru.h, state)
+
+
+def test_synchronize_has_nothing_to_wait_for_on_a_cpu():
+    optimizer = optimizers.SGD(lr=0.01).setup(Line())
+    updater = BPTTUpdater(TuneIterator(rolls(), 2, 3), optimizer)
+    updater.synchronize = True
+    observed_update(updater)
+    assert updater.seconds > 0

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from chainer import optimizer_hooks as hooks
 from chainer import optimizers
+from chainer.utils.type_check import InvalidType
 
 import grustab.optimizers
 from grustab.functions import embed_id_rows
@@ -195,3 +196,18 @@ def test_hooks_and_sgd_are_the_same_as_chainers(hook, dtype):
     train(theirs, optimizers.SGD(0.1), *with_hooks)
     np.testing.assert_allclose(ours.W.array, theirs.W.array, rtol=0, atol=TOLERANCE[dtype])
     assert not np.array_equal(ours.W.array, before)
+
+
+@pytest.mark.parametrize("ids", [np.ones(V, bool), np.ones(3, np.float32)], ids=["bool", "float"])
+def test_ids_that_are_no_integers_are_refused(ids):
+    with pytest.raises(InvalidType, match="integer ids"):
+        embed_id_rows(ids, np.ones((V, SIZE), np.float32))
+
+
+@pytest.mark.parametrize("row_sparse", [False, True])
+def test_a_second_derivative_is_refused(row_sparse):
+    link = EmbedID(V, SIZE)
+    w = link.W if row_sparse else chainer.Variable(link.W.array)
+    y = F.sum(embed_id_rows(np.array([1, 2]), w) ** 2)
+    with pytest.raises(NotImplementedError, match="second derivative"):
+        y.backward(enable_double_backprop=True)

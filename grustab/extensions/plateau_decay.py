@@ -44,6 +44,7 @@ class PlateauDecay(training.Extension):
         """Put the loaded value into the optimizer, if one was."""
         self._optimizer = trainer.updater.get_optimizer("main")
         self._put_back()
+        self._value = getattr(self._optimizer, self.attr)
 
     def _put_back(self) -> None:
         if self._optimizer is not None and self._value is not None:
@@ -53,15 +54,15 @@ class PlateauDecay(training.Extension):
         """Compare the observed value with the best one so far."""
         value = trainer.observation[self.monitor]
         value = float(value.array if isinstance(value, chainer.Variable) else value)
+        optimizer = trainer.updater.get_optimizer("main")
         if value < self.best:
             self.best, self.count = value, 0
-            return
-        self.count += 1
+        else:
+            self.count += 1
         if self.count >= self.patience:
-            optimizer = trainer.updater.get_optimizer("main")
-            self._value = getattr(optimizer, self.attr) / self.divisor
-            setattr(optimizer, self.attr, self._value)
+            setattr(optimizer, self.attr, getattr(optimizer, self.attr) / self.divisor)
             self.count = 0
+        self._value = getattr(optimizer, self.attr)
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load what has been seen, and the attribute's value."""

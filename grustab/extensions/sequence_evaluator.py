@@ -14,11 +14,13 @@ class SequenceEvaluator(extensions.Evaluator):
 
     The state runs on through the batches and is reset where a batch says so; training's own
     state is untouched. Reports ``loss``: the negative log-likelihood in nats, mean over all
-    steps of all sequences, each counted once (perplexity is its exponential).
+    steps of all sequences, each counted once (perplexity is its exponential). What the model itself
+    reports is averaged over the batches, as by Chainer's evaluator.
 
     Args:
         iterator: Iterator of :class:`grustab.iterators.SequenceBatch` that does not repeat.
-        target: Model: ``model(xs, ts, mask)`` gives the summed negative log-likelihood.
+        target: Model: ``model(xs, ts, mask)`` gives the summed negative log-likelihood,
+            ``model.reset_state()`` starts from ``h = 0``.
         name: Name of the data, the first part of what it reports (``validation/main/loss``).
 
     Attributes:
@@ -39,24 +41,26 @@ class SequenceEvaluator(extensions.Evaluator):
         """One pass over the iterator.
 
         Returns:
-            ``{"<name>/main/loss": mean negative log-likelihood}``.
+            ``{"<name>/main/loss": mean negative log-likelihood}``, and what the model reports.
         """
         start = time.perf_counter()
         iterator = self.get_iterator("main")
         iterator.reset()
         model = self.get_target("main").copy()  # shares weights, has a state of its own
-        total, steps = 0.0, 0
+        reporter, prefix = chainer.get_current_reporter(), f"{self.name}/main"
+        reporter.add_observer(prefix, model)
+        reporter.add_observers(prefix, model.namedlinks(skipself=True))
+        total, steps, reported = 0.0, 0, chainer.DictSummary()
         with chainer.no_backprop_mode():
             for batch in iterator:
                 if batch.first:
                     model.reset_state()
-                total += float(model(*send(batch, model.device)).array)
+                with reporter.scope({}):
+                    total += float(model(*send(batch, model.device)).array)
+                    reported.add(reporter.observation)
                 steps += batch.n_steps
-        observation: dict[str, float] = {}
-        with chainer.reporter.report_scope(observation):
-            chainer.report({"loss": total / steps}, self.get_target("main"))
         self.seconds += time.perf_counter() - start
-        return observation
+        return {**reported.compute_mean(), f"{prefix}/loss": total / steps}
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load the time spent."""

@@ -9,7 +9,7 @@ from chainer import training
 
 from grustab.auto_projection import AutoProjection
 from grustab.links.gru import GRU, gru_layers
-from grustab.serialization import serialize_generator
+from grustab.serialization import serialize_array, serialize_generator
 from grustab.spectral import METHODS, project
 from grustab.spectral_cap import require_finite
 from grustab.stability import singular_value_bounds
@@ -19,7 +19,8 @@ class SpectralProjection(training.Extension):
     """Cap the singular values of every ``W_hh`` of a model at ``2 - delta`` (Lemma 5).
 
     Extend a trainer with it and it acts after each optimizer step, before any other extension
-    sees the weights, whatever the optimizer is. Without a trainer, call it after each step::
+    sees the weights, whatever the optimizer is, and on layers that it does not update, too. Without
+    a trainer, call it after each step::
 
         projection = SpectralProjection(model, delta=0.2)
         optimizer.update(model, xs, ts)
@@ -98,7 +99,9 @@ class SpectralProjection(training.Extension):
             if name in self.automatic:
                 self.automatic[name].serialize(part, gru.device)
             last = self._last.get(name, (None, None))
-            w, bounds = part("w", last[0]), part("bounds", last[1])
+            w = serialize_array(part, "w", last[0])
+            bounds = serialize_array(part, "bounds", last[1])
+            self._last.pop(name, None)
             if w is not None:
                 self._last[name] = gru.device.send(w), bounds
 

@@ -42,8 +42,9 @@ class SpectrumMonitor(training.Extension):
         spectra = {}
         for name, gru in self.grus.items():
             w = gru.W_hh
-            if bool(gru.xp.isfinite(w).all()):
-                spectra[name] = largest_singular_value(w), spectral_radius(jacobian(w))
-            else:
-                spectra[name] = math.nan, math.nan
+            with chainer.using_device(gru.device):
+                if bool(gru.xp.isfinite(w).all()):
+                    spectra[name] = largest_singular_value(w), spectral_radius(jacobian(w))
+                else:
+                    spectra[name] = math.nan, math.nan
         return spectra

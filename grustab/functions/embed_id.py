@@ -17,9 +17,11 @@ class EmbedIDRows(function_node.FunctionNode):
         self.ids = ids
 
     def check_type_forward(self, in_types: type_check.TypeInfoTuple) -> None:
-        """A floating matrix."""
+        """A floating matrix, and integers."""
         type_check._argname(in_types, ("W",))
         type_check.expect(in_types[0].dtype.kind == "f", in_types[0].ndim == 2)
+        if self.ids.dtype.kind not in "iu":  # booleans would be taken as a mask
+            raise type_check.InvalidType("integer ids", f"ids of dtype {self.ids.dtype}")
 
     def forward(self, inputs):
         """The rows, shape ``ids.shape + (n,)``."""
@@ -28,7 +30,16 @@ class EmbedIDRows(function_node.FunctionNode):
         return (w[self.ids],)
 
     def backward(self, target_input_indexes, grad_outputs):
-        """Straight into the parameter where that takes rows; else as a whole matrix."""
+        """Straight into the parameter where that takes rows; else as a whole matrix.
+
+        Raises:
+            NotImplementedError: If asked for a graph of the gradient (double backprop).
+        """
+        if chainer.config.enable_backprop:
+            raise NotImplementedError(
+                "embed_id_rows has no second derivative: call backward() and grad() with "
+                "enable_double_backprop=False, or use chainer.functions.embed_id"
+            )
         (grad,) = (g.array for g in grad_outputs)
         rows, values = self.ids.reshape(-1), grad.reshape(self.ids.size, -1)
         parameter = self.inputs[0].get_variable_or_none()
@@ -51,6 +62,10 @@ def embed_id_rows(ids: Any, W: Any) -> chainer.Variable:
 
     Returns:
         Shape ``ids.shape + (n,)``.
+
+    Raises:
+        chainer.utils.type_check.InvalidType: If ``ids`` are no integers or ``W`` no float matrix.
+        NotImplementedError: On double backprop through the result.
     """
     ids = ids.array if isinstance(ids, chainer.Variable) else ids
     return EmbedIDRows(ids).apply((W,))[0]

@@ -102,9 +102,10 @@ class GRUSequence(function_node.FunctionNode):
         w_gates, w_hh = w_h[: 2 * n], w_h[2 * n :]
 
         da = xp.empty_like(a)
-        dh = xp.zeros_like(h0)
-        d_rh = xp.empty_like(h0)
-        through_gates = xp.empty_like(h0)
+        # In C order, whatever that of h0 is: a product is written there.
+        dh = xp.zeros(h0.shape, dtype=h0.dtype)
+        d_rh = xp.empty_like(dh)
+        through_gates = xp.empty_like(dh)
         for t in reversed(range(steps)):
             dh += grad_hs[t]
             gradient_before_reset(a[t], hs[t], dh, da[t])
@@ -115,7 +116,7 @@ class GRUSequence(function_node.FunctionNode):
 
         # Weight gradients need no recurrence: one product over all steps each.
         flat = da.reshape(steps * batch, 3 * n)
-        dw_h = xp.empty_like(w_h)
+        dw_h = xp.empty(w_h.shape, dtype=w_h.dtype)
         xp.dot(flat[:, : 2 * n].T, hs[:-1].reshape(steps * batch, n), out=dw_h[: 2 * n])
         xp.dot(flat[:, 2 * n :].T, rh.reshape(steps * batch, n), out=dw_h[2 * n :])
         dw_x = flat.T.dot(x.reshape(steps * batch, in_size))

@@ -19,10 +19,11 @@ class StreamIterator(ShufflingIterator):
         sequences: Arrays that agree in all but the first axis: (N,) word numbers or (N, notes).
         batch_size: Number of parts B.
         n_steps: Steps a batch T.
-        repeat: ``True`` (training): go on for ever, and drop the up to ``T`` last steps of a part
-            that do not fill a batch, so that all batches have one shape. ``False`` (evaluation):
-            one pass in which every step counts; the tail is a shorter batch and a mask marks
-            the padding of the last part.
+        repeat: ``True`` (training): go on for ever, and drop the up to T - 1 last steps of a part
+            that do not fill a batch, and the up to B - 1 last of the stream that do not fill a
+            part, so that all batches have one shape. ``False`` (evaluation): one pass in which
+            every step counts; the tail is a shorter batch and a mask marks the padding of the
+            last part.
         rng: Shuffle the sequences with it at each epoch; ``None`` keeps their order.
 
     Raises:

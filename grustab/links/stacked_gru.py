@@ -20,7 +20,8 @@ class StackedGRU(chainer.ChainList):
         dropout: Probability to drop an element of the sequence that one layer hands to the next.
             Neither the input of the first layer nor the output of the last is dropped here.
         initial_std, rng, dtype: As in :class:`GRU`; the layers draw from ``rng`` in turn.
-        dropout_rng: Generator of the dropout masks; ``None`` as for ``rng``.
+        dropout_rng: Generator of the dropout masks; ``None`` as for ``rng``. With one of CuPy's,
+            copy the model by ``copy()``: such a generator cannot be deep-copied or pickled.
 
     Raises:
         ValueError: If ``n_layers`` < 1.

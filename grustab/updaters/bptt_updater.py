@@ -4,12 +4,13 @@ import math
 import time
 
 import chainer
+import numpy as np
 from chainer.training import updaters
 
 from grustab.errors import DivergenceError
 from grustab.iterators.batch import send
 from grustab.links.gru import gru_layers
-from grustab.serialization import serialize_json
+from grustab.serialization import serialize_array, serialize_json
 
 
 class BPTTUpdater(updaters.StandardUpdater):
@@ -22,7 +23,7 @@ class BPTTUpdater(updaters.StandardUpdater):
     Args:
         iterator: Iterator of :class:`grustab.iterators.SequenceBatch`.
         optimizer: Optimizer set up with the model; ``model(xs, ts, mask)`` gives the summed
-            negative log-likelihood of a batch.
+            negative log-likelihood of a batch, ``model.reset_state()`` starts from ``h = 0``.
         device: As of Chainer's updaters; batches go where the model is.
         mean_over_steps: Average over the steps that count instead of summing over steps.
 
@@ -80,13 +81,14 @@ class BPTTUpdater(updaters.StandardUpdater):
         super().serialize(serializer)
         self.seconds_by_part = serialize_json(serializer, "seconds_by_part", self.seconds_by_part)
         for name, gru in gru_layers(self.get_optimizer("main").target).items():
-            h = serializer["states"](name or "/", gru.h)
+            h = serialize_array(serializer["states"], name or "/", gru.h)
             gru.h = None if h is None else gru.device.send(h)
 
     def clock(self) -> float:
         """Now, in seconds, as ``seconds_by_part`` is taken."""
-        if self.synchronize:
-            self.get_optimizer("main").target.device.xp.cuda.Stream.null.synchronize()
+        xp = self.get_optimizer("main").target.xp
+        if self.synchronize and xp is not np:
+            xp.cuda.Stream.null.synchronize()
         return time.perf_counter()
 
     def _book(self, part: str, start: float) -> float:

@@ -126,3 +126,34 @@ def test_resuming_equals_going_on(method, given, tmp_path):
         for i in range(2):
             np.testing.assert_array_equal(model.gru[i].W_hh, copied[0].gru[i].W_hh)
     assert projection.rng.bit_generator.state != draws, "the test is to show random draws"
+
+
+@pytest.mark.parametrize("method", ["auto", "truncated"])
+def test_going_back_to_an_earlier_state_equals_a_fresh_start_from_it(method, tmp_path):
+    """Whatever has been followed since: the arrays there have other shapes."""
+    model, rng = two_layers(UNITS), np.random.default_rng(0)
+    fresh = SpectralProjection(copy.deepcopy(model), 1.4, method)
+    live = SpectralProjection(model, 1.4, method)
+    chainer.serializers.save_npz(tmp_path / "unused.npz", live)
+    for _ in range(4):
+        _step(model, rng)
+        live()
+    chainer.serializers.save_npz(tmp_path / "used.npz", live)
+    for gru in (model.gru[0], model.gru[1]):
+        gru.W_hh *= 0.1
+    for _ in range(4):
+        live()
+    for name in ("used", "unused"):
+        for extension in (live, fresh):
+            chainer.serializers.load_npz(tmp_path / f"{name}.npz", extension)
+        for gru, other in zip(live.grus.values(), fresh.grus.values(), strict=True):
+            gru.W_hh = 3 * np.eye(UNITS) + np.diag(np.arange(UNITS - 1) / UNITS, 1)
+            other.W_hh = gru.W_hh
+        for _ in range(3):
+            live()
+            fresh()
+            for gru, other in zip(live.grus.values(), fresh.grus.values(), strict=True):
+                np.testing.assert_array_equal(gru.W_hh, other.W_hh)
+                gru.W_hh *= 1.1
+                other.W_hh *= 1.1
+        assert live.rng.bit_generator.state == fresh.rng.bit_generator.state

@@ -108,6 +108,22 @@ def test_evaluation_of_a_stream_counts_every_step_of_every_part_once(n_steps, ba
     assert result == {"test/main/loss": pytest.approx(total / 59, rel=1e-5)}
 
 
+def test_evaluation_passes_on_what_the_model_reports():
+    class Reporting(type(language())):
+        def forward(self, xs, ts, mask=None):
+            loss = super().forward(xs, ts, mask)
+            chainer.report({"size": xs.shape[0]}, self)
+            chainer.report({"batch": xs.shape[1]}, self.gru)
+            return loss
+
+    model = language()
+    model.__class__ = Reporting
+    result = SequenceEvaluator(StreamIterator([words(61)], 4, 5, repeat=False), model)()
+    loss = result.pop("validation/main/loss")
+    assert loss == pytest.approx(np.log(6), rel=0.2)
+    assert result == {"validation/main/size": 5, "validation/main/gru/batch": 4}
+
+
 def test_evaluation_leaves_training_as_it_was():
     model = language(dropout=0.5)
     xs = words(12).reshape(6, 2)

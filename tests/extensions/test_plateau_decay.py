@@ -67,14 +67,31 @@ def test_plateau_decay_puts_the_rate_back_when_a_trainer_goes_on(tmp_path):
     assert (optimizer.lr, other.best, other.count) == (0.5, 5, 1)
 
 
-def test_plateau_decay_leaves_a_rate_alone_that_it_has_not_divided(tmp_path):
-    _, decay = plateau([5, 5])
+@pytest.mark.parametrize("checks", [1, 2])
+def test_plateau_decay_puts_back_a_rate_that_it_has_not_divided(tmp_path, checks):
+    _, decay = plateau([5] * checks)
     chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
     other = PlateauDecay(2.0, 3)
     chainer.serializers.load_npz(tmp_path / "decay.npz", other)
     optimizer = optimizers.SGD(lr=0.3)
     other.initialize(SimpleNamespace(updater=SimpleNamespace(get_optimizer=lambda _: optimizer)))
-    assert (optimizer.lr, other.count) == (0.3, 1)
+    assert (optimizer.lr, other.count) == (1.0, checks - 1)
+
+
+def test_plateau_decay_goes_back_to_an_earlier_state(tmp_path):
+    optimizer = optimizers.SGD(lr=1.0)
+    trainer = SimpleNamespace(
+        observation={"validation/main/loss": 5.0},
+        updater=SimpleNamespace(get_optimizer=lambda _: optimizer),
+    )
+    decay = PlateauDecay(2.0, 1)
+    decay.initialize(trainer)
+    chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
+    for _ in range(3):
+        decay(trainer)
+    assert optimizer.lr == 0.25
+    chainer.serializers.load_npz(tmp_path / "decay.npz", decay)
+    assert (optimizer.lr, decay.count, decay.best) == (1.0, 0, float("inf"))
 
 
 @pytest.mark.parametrize("stop", [4, 7])

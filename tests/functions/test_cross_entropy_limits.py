@@ -1,6 +1,9 @@
 """The losses of extreme scores and of scores that are not finite."""
 
+import warnings
+
 import chainer
+import chainer.functions as F
 import numpy as np
 import pytest
 
@@ -123,3 +126,19 @@ def test_extreme_scores_are_no_reason_to_warn(dtype):
         y = scores("whole rows", sign, dtype)
         of_scores(linear_softmax_cross_entropy, y, np.zeros(len(y), dtype=np.int32))
         of_scores(linear_sigmoid_cross_entropy, y, np.zeros_like(y))
+
+
+@pytest.mark.parametrize("n_words", [10, 1000, 9000])
+def test_sums_too_large_for_float16_leave_loss_and_gradient_finite(n_words):
+    rng = np.random.default_rng(0)
+    h, w = (rng.normal(size=(n, 4)).astype(np.float16) for n in (6, n_words))
+    labels = rng.integers(0, n_words, 6).astype(np.int32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ours, theirs = chainer.Variable(h), chainer.Variable(h)
+        loss = linear_softmax_cross_entropy(ours, w, None, labels)
+        loss.backward()
+        expected = 6 * F.softmax_cross_entropy(F.linear(theirs, w), labels)
+        expected.backward()
+    assert float(loss.array) == pytest.approx(float(expected.array), rel=5e-3)
+    np.testing.assert_allclose(ours.grad, theirs.grad, rtol=0, atol=2e-2)
