@@ -199,8 +199,15 @@ class Evidence:
         return missing or Verdict(REPRODUCED, f"at most {max(seen.values()):.3f}")
 
     def _largest(self, table: str, cell: str, curve: str) -> float:
-        """Largest value of a curve in any run of a cell; infinite where one is not finite."""
-        curves = [run["curves"]["iterations"][curve] for run in self.runs(table, cell)]
+        """Largest value of a curve in any run of a cell; infinite where one is not finite.
+
+        The iteration in which loss or gradient were not finite is in the result, not in its curves.
+        """
+        runs = self.runs(table, cell)
+        ends = {run["divergence"].get("quantity") for run in runs if run["divergence"]}
+        if curve.startswith("gradient") and ends & {"gradient", "loss"}:
+            return math.inf
+        curves = [run["curves"]["iterations"][curve] for run in runs]
         values = np.concatenate([np.array(values, dtype=float).ravel() for values in curves])
         return float(values.max()) if np.isfinite(values).all() and values.size else math.inf
 

@@ -63,6 +63,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         return 3 if error.errno in DISK_TROUBLE else 2
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Let go of what nobody takes, or the interpreter complains of it at its end."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        sys.stdout = None
 
 
 def _parser() -> argparse.ArgumentParser:

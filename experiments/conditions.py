@@ -48,8 +48,8 @@ class Conditions(BaseModel):
     adam_beta1: Share
     adam_beta2: Share
     rmsprop_beta: Share
-    epsilon: Positive
-    """Adam's and RMSprop's."""
+    epsilon: Annotated[float, Field(ge=1.2e-38, allow_inf_nan=False)]
+    """Adam's and RMSprop's; no smaller than float32 has numbers for."""
     schedule: Literal["constant", "exponential", "plateau"]
     decay_divisor: Divisor | None = None
     """exponential, plateau: what the learning rate is divided by."""

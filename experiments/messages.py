@@ -1,6 +1,7 @@
 """What a run says to the person who started it."""
 
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,16 @@ from experiments.config import Cell
 from experiments.cost import estimate_seconds, human_time, iterations_an_epoch, product_rate
 from experiments.paths import shown
 from experiments.success import succeeded
+
+
+def say(text: str) -> None:
+    """Print to whoever may still be there: no full disk and no closed pipe is to end a run."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        sys.stdout = None
+    except OSError:
+        pass  # what is not written yet is tried again with what is said next
 
 
 def announce(
@@ -25,13 +36,12 @@ def announce(
         size += f"; will stop after {_number(max_iterations, 'iteration')}"
     on_cpu = device_name == "cpu"
     seconds = estimate_seconds(c, product_rate(), max_iterations) if on_cpu else None
-    print(
+    say(
         f"{cell.config} {cell.name}, seed {seed}, on {device_name}\n"
         f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "
         f"{c.learning_rate:g}, {c.method}{given}\n"
         f"  {size}; rough estimate: {human_time(seconds)}\n"
-        f"  result: {shown(path)}",
-        flush=True,
+        f"  result: {shown(path)}"
     )
 
 

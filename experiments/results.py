@@ -5,7 +5,8 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 
 from experiments.config import Cell
 from experiments.files import StorageError, write_file
+from experiments.messages import say
 from experiments.paths import RESULTS, RUNS, shown
 from experiments.result_schema import ResultFile
 from grustab.errors import GrustabError
@@ -92,7 +94,7 @@ def begin_anew(folder: Path, path: Path) -> None:
 def is_begun_anew(folder: Path, path: Path) -> bool:
     """Whether just this result is being replaced by a run that has not ended."""
     mark = folder / BEGUN_ANEW
-    return mark.exists() and path.exists() and mark.read_text().strip() == _digest(path)
+    return mark.exists() and path.exists() and mark.read_bytes().strip() == _digest(path).encode()
 
 
 def _digest(path: Path) -> str:
@@ -110,7 +112,7 @@ def run_is_done(out: Path, cell: Cell, seed: int, max_iterations: int | None = N
     return is_done(path, max_iterations) and not replaced
 
 
-def keep_result(path: Path, aside: Path, result: dict[str, Any]) -> Path:
+def keep_result(path: Path, asides: Sequence[Path], result: dict[str, Any]) -> Path:
     """Write a result to its place, or to another one rather than lose it.
 
     A partial result never replaces a finished one, a longer partial one, or one that cannot be
@@ -118,40 +120,57 @@ def keep_result(path: Path, aside: Path, result: dict[str, Any]) -> Path:
 
     Args:
         path: Its place.
-        aside: Where it goes instead.
+        asides: Folders for it where it cannot go there; then the one for temporary files.
         result: Contents of the file.
 
     Returns:
         Where it was written.
 
     Raises:
-        StorageError: If the disk did not take it at its place; the message says where it is kept,
-            aside or in the folder for temporary files.
+        StorageError: If the disk did not take it at its place; the message says where it is kept.
     """
-    if result["status"] == "interrupted" and path.exists():
+    reason = _reason_to_stay(path, result)
+    if reason is None:
         try:
-            there = read_result(path)
-            more = there["status"] in FINISHED or there["iterations"] > result["iterations"]
-            reason = "holds more"
-        except ResultError:
-            more, reason = True, "cannot be read"
-        if more:
-            print(f"{shown(path)} {reason} and stays as it is; this result: {shown(aside)}")
-            path = aside
+            write_result(path, result)
+            return path
+        except StorageError as error:
+            problem = error
+    aside = _put_aside(asides, result)
+    if reason and aside:
+        say(f"{shown(path)} {reason} and stays as it is; this result: {shown(aside)}")
+        return aside
+    problem = f"{shown(path)}: {reason} and stays as it is" if reason else problem
+    if aside:
+        raise StorageError(f"{problem}; this result is kept in {shown(aside)}")
+    raise StorageError(f"{problem}; this result could not be kept anywhere")
+
+
+def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:
+    """Why the result that is there is not to be replaced, if so."""
+    if result["status"] != "interrupted" or not path.exists():
+        return None
     try:
+        there = read_result(path)
+    except ResultError:
+        return "cannot be read"
+    more = there["status"] in FINISHED or there["iterations"] > result["iterations"]
+    return "holds more" if more else None
+
+
+def _put_aside(folders: Sequence[Path], result: dict[str, Any]) -> Path | None:
+    """Write a result to the first folder that takes it, over no other; gives its path."""
+    names = ("result-aside.json", *(f"result-aside-{n}.json" for n in range(2, 100)))
+    for folder in folders:
+        with suppress(OSError, StorageError, StopIteration):
+            path = next(folder / name for name in names if not (folder / name).exists())
+            write_result(path, result)
+            return path
+    with suppress(OSError, StorageError):  # OSError: no folder for temporary files takes anything
+        path = Path(tempfile.gettempdir()) / f"grustab-{os.getpid()}-result.json"
         write_result(path, result)
         return path
-    except StorageError as error:
-        problem = error
-    name = f"grustab-{os.getpid()}-result.json"
-    for find in (lambda: aside, lambda: Path(tempfile.gettempdir()) / name):
-        try:
-            place = find()
-            write_result(place, result)
-        except (StorageError, OSError):  # OSError: no folder for temporary files takes anything
-            continue
-        raise StorageError(f"{problem}; this result is kept in {shown(place)}")
-    raise StorageError(f"{problem}; this result could not be kept anywhere")
+    return None
 
 
 def read_result(path: Path) -> dict[str, Any]:

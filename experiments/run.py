@@ -14,6 +14,7 @@ from experiments.config import Cell
 from experiments.data import RunData, load_data
 from experiments.environment import describe_environment
 from experiments.interruption import Interruption
+from experiments.messages import say
 from experiments.models import LanguageModel, MusicModel, SequenceModel
 from experiments.optimization import (
     add_schedule,
@@ -162,10 +163,10 @@ class Run:
             try:
                 cut = self.stopped_by.startswith("--")
                 if cut and not self.epochs.up_to_date(self.trainer):
-                    print("evaluating", flush=True)
+                    say("evaluating")
                     self.epochs(self.trainer)
-            except DivergenceError as error:
-                self._diverged(error)
+            except DivergenceError:
+                pass  # a run of full length would not have looked here; the curve has it
             except KeyboardInterrupt:
                 self.stopped_by = BY_INTERRUPTION
             with suppress(Exception):

@@ -8,7 +8,7 @@ from experiments.device import find_device
 from experiments.files import StorageError, check_writable, remove_partial_files
 from experiments.interruption import interrupt_at_end_of_input, interruptible
 from experiments.lock import LockedError, run_lock
-from experiments.messages import announce, summary
+from experiments.messages import announce, say, summary
 from experiments.paths import RESULTS, shown
 from experiments.progress import ProgressFile, TrainingBar
 from experiments.results import (
@@ -86,7 +86,7 @@ def run_cell(
 
 def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
     if snapshots.resume(run):
-        print(f"  resumed at iteration {run.updater.iteration}", flush=True)
+        say(f"  resumed at iteration {run.updater.iteration}")
     periodic = SnapshotExtension(snapshots, run, interval)
     run.trainer.extend(periodic, trigger=periodic.trigger)
     c = run.cell.conditions
@@ -96,11 +96,12 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
         periodic()
     run.finish()
     result = make_result(run)
-    path = keep_result(path, work_folder(RESULTS, run.cell, run.seed) / "result-aside.json", result)
+    asides = snapshots.folder, work_folder(RESULTS, run.cell, run.seed)
+    path = keep_result(path, asides, result)
     if result["status"] in FINISHED:
         snapshots.clear()
         (snapshots.folder / BEGUN_ANEW).unlink(missing_ok=True)
-    print(summary(result), flush=True)
+    say(summary(result))
     if run.failure:
         raise run.failure
     if run.stopped_by == BY_INTERRUPTION:

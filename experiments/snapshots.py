@@ -16,6 +16,7 @@ from chainer.serializers import DictionarySerializer, NpzDeserializer
 
 from experiments.config import Cell
 from experiments.files import StorageError, write_file
+from experiments.messages import say
 from experiments.paths import shown
 from grustab.errors import GrustabError
 
@@ -131,10 +132,10 @@ class Snapshots:
         try:
             content = path.read_bytes()
         except OSError as error:
-            print(f"note: {shown(path)} cannot be read ({error.strerror}) and is passed over")
+            say(f"note: {shown(path)} cannot be read ({error.strerror}) and is passed over")
             return None
         if hashlib.sha256(content).hexdigest()[:16] != path.stem.split("-")[-1]:
-            print(f"note: {shown(path)} is damaged (its checksum is wrong) and is passed over")
+            say(f"note: {shown(path)} is damaged (its checksum is wrong) and is passed over")
             return None
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
@@ -196,5 +197,5 @@ class SnapshotExtension(training.Extension):
             self.snapshots.write(self.run)
             self._iteration = self.run.updater.iteration
         except StorageError as error:
-            print(f"warning: no snapshot, the earlier ones are kept: {error}", flush=True)
+            say(f"warning: no snapshot, the earlier ones are kept: {error}")
         self._last = time.perf_counter()

@@ -100,7 +100,7 @@ def _score_rows(
             partial = [_partial(r) for r in results[cell.name]]
             ours, test = ("; ".join(texts) for texts in zip(*partial, strict=True))
         rate = f"{100 * len(good) / len(finished):.0f} %" if finished else ""
-        norm = _gradient_norm(results[cell.name])
+        norm = _gradient_norm(finished or results[cell.name])
         printed = ["", "", ""]
         if published:
             share = published.success_rate

@@ -150,6 +150,9 @@ def _measure(
             trained.step()
             bar.update()
         bar.close()
+        if name == "first at the cap" and not condition():
+            print(f"no singular value has reached the cap by iteration {later}", flush=True)
+            continue
         point = {"name": name, "iteration": trained.run.updater.iteration}
         points.append(point | {"cells": _take_turns(variants, trained, rounds)})
     return points, getattr(trained.run.updater.get_iterator("main"), "batches", None)

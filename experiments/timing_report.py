@@ -1,6 +1,7 @@
 """Table and figure of ``time``'s measurement."""
 
 import statistics
+from collections.abc import Iterable
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -54,7 +55,7 @@ def timing_rows(
     header = [*HEADER, f"hours for {epochs} epochs"] if epoch else HEADER
     rows = []
     for point in measured.points:
-        reference = _clipping(config, measured, point)
+        reference = _clipping(cells, measured, point)
         for cell in cells:
             if not measured.holds(cell):
                 rows.append([_place(point), cell.name, NOT_MEASURED, *[""] * (len(header) - 3)])
@@ -72,10 +73,10 @@ def _place(point: Point) -> str:
     return f"{point.name} (iteration {point.iteration})"
 
 
-def _clipping(config: Config, measured: TimingResult, point: Point) -> CellTimes | None:
+def _clipping(cells: Iterable[Cell], measured: TimingResult, point: Point) -> CellTimes | None:
     """Times of what the others are compared with."""
-    cells = (cell for cell in config.cells.values() if cell.conditions.method == "clipping")
-    return next((point.cells[cell.name] for cell in cells if measured.holds(cell)), None)
+    clipped = (cell for cell in cells if cell.conditions.method == "clipping")
+    return next((point.cells[cell.name] for cell in clipped if measured.holds(cell)), None)
 
 
 def _row(times: CellTimes, reference: CellTimes | None) -> list[str]:
@@ -127,7 +128,7 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
             widths = [1000 * median_parts(point.cells[name])[part] for name in names]
             axis.barh(labels, widths, left=left, color=COLORS[part], label=part, height=0.7)
             left = [a + b for a, b in zip(left, widths, strict=True)]
-        reference = _clipping(config, measured, point)
+        reference = _clipping(config.cells.values(), measured, point)
         for y, name in enumerate(names):
             if reference:
                 text = f" {ratio(point.cells[name], reference):.2f}"

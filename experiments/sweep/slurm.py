@@ -29,7 +29,9 @@ runs=(
 export OMP_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}} OPENBLAS_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}}
 cd {root} || exit 2
 eval "words=(${{runs[SLURM_ARRAY_TASK_ID]}})"
-srun {python} -m experiments "${{words[@]}}" --snapshot-interval {interval:g}{device}
+# Since Slurm 22.05 srun does not take the number of cores from the job.
+srun --cpus-per-task="${{SLURM_CPUS_PER_TASK:-1}}" \\
+  {python} -m experiments "${{words[@]}}" --snapshot-interval {interval:g}{device}
 code=$?
 if [ $code -eq {interrupted} ]; then
   scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"

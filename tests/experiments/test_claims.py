@@ -256,6 +256,13 @@ def test_the_largest_norm_is_compared(evidence, with_curve, ours, theirs, word):
     assert evidence.largest_norm_lower(TABLE_3, [PAIR]).word == word
 
 
+def test_a_gradient_that_ended_a_run_is_the_largest(evidence, store):
+    ended = {"status": "diverged", "divergence": {"quantity": "gradient"}}
+    for name, changes in zip(PAIR, (ended, {}), strict=True):
+        store(load_config(TABLE_3).cell(name), **changes)
+    assert evidence.largest_norm_lower(TABLE_3, [PAIR]).word == NOT_REPRODUCED
+
+
 def test_pairs_that_lack_a_run_leave_the_largest_norm_undecided(evidence, with_curve):
     with_curve(PAIR[0], "gradient_norm_max", [1e9])
     assert evidence.largest_norm_lower(TABLE_3, [PAIR]).word == NOT_ENOUGH

@@ -101,9 +101,15 @@ def test_a_shorter_partial_result_goes_elsewhere(tiny, run, results, tmp_path):
     _, out, _ = run(config, "sgd/none", "--max-iterations", "3", "--force")
     (path,) = results()
     assert json.loads(path.read_text())["iterations"] == 6
-    (aside,) = (tmp_path / "runs").rglob("result-aside.json")
+    (aside,) = (tmp_path / "runs").rglob("result-aside*.json")
     assert json.loads(aside.read_text())["iterations"] == 3
     assert "holds more and stays as it is" in out
+    run(config, "sgd/none", "--max-iterations", "2", "--force")
+    kept = {
+        json.loads(p.read_text())["iterations"]
+        for p in (tmp_path / "runs").rglob("result-aside*.json")
+    }
+    assert kept == {2, 3}
 
 
 def test_a_partial_result_gives_way_to_divergence(tiny, run, results):
@@ -141,6 +147,14 @@ def test_an_interrupted_run_with_force_goes_on_without_it(tiny, run, results, in
     again = json.loads(path.read_text())
     assert again["resumed"]
     assert again["weights_sha256"] == first["weights_sha256"]
+    assert "done already" in run(config, "sgd/none")[1]
+
+
+def test_a_mark_of_other_bytes_is_none_of_this_result(tiny, run, tmp_path):
+    config = tiny()
+    run(config, "sgd/none")
+    (lock,) = (tmp_path / "runs").rglob(".lock")
+    (lock.parent / "begun-anew").write_bytes(b"\xff\xfe")
     assert "done already" in run(config, "sgd/none")[1]
 
 

@@ -107,6 +107,18 @@ def test_a_validation_loss_that_is_not_finite_is_divergence(tiny, run, monkeypat
     assert result["best"]["epoch"] == 1.0
 
 
+def test_a_look_that_only_a_cut_run_takes_decides_nothing(tiny, run, monkeypatch):
+    evaluate = SequenceEvaluator.evaluate
+
+    def infinite(self):
+        return dict.fromkeys(evaluate(self), math.inf)
+
+    monkeypatch.setattr(SequenceEvaluator, "evaluate", infinite)
+    result, _, _ = run(tiny(), "sgd/none", "--max-iterations", "3")
+    assert (result["status"], result["divergence"]) == ("interrupted", None)
+    assert result["curves"]["epochs"]["validation_loss"] == [None]
+
+
 def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, monkeypatch):
     evaluate = SequenceEvaluator.evaluate
 

@@ -271,6 +271,13 @@ def test_the_gradient_norm_is_the_mean_over_all_iterations(table, store):
     assert any("before clipping" in note for note in notes)
 
 
+def test_the_gradient_norm_leaves_partial_runs_out_where_a_finished_one_is(table, store):
+    store(_cell(*MUSIC), gradient_mean={"norm": 10.0, "mean_abs": 0.1})
+    partial = {"norm": 99.0, "mean_abs": 0.1}
+    store(_cell(*MUSIC), 1, status="interrupted", gradient_mean=partial)
+    assert table(MUSIC[0])[0][MUSIC[1]]["gradient norm"] == "10"
+
+
 def test_a_gradient_norm_that_overflowed_is_not_a_number(table, store):
     store(_cell(*MUSIC), gradient_mean={"norm": None, "mean_abs": None})
     assert table(MUSIC[0])[0][MUSIC[1]]["gradient norm"] == "not finite"

@@ -12,10 +12,11 @@ PARTS = ("forward", "backward", "update", "projection")
 
 @pytest.fixture
 def timed(tiny_text, write_config):
-    """A tiny config that reports times."""
+    """A tiny config that reports times; with this delta, a first step reaches the cap."""
 
-    def make(**changes):
+    def make(delta=1.2, **changes):
         text = tiny_text(**changes)
+        text["cells"]["sgd/projection_0.2"]["set"]["delta"] = delta
         return write_config({**text, "report": "seconds_per_iteration"})
 
     return make
@@ -137,6 +138,25 @@ def test_a_measurement_that_lacks_a_part_is_named(timed, measure, refused, tmp_p
 
 def test_a_config_without_auto_cannot_be_timed(timed, refused, small_data):
     assert "auto" in refused("time", timed(projection="naive"))
+
+
+def test_a_point_that_is_not_reached_is_left_out(timed, measure, tmp_path):
+    text = measure(timed(delta=0.2))
+    assert "no singular value has reached the cap by iteration 6" in text
+    (path,) = (tmp_path / "out").rglob("*.json")
+    points = json.loads(path.read_text())["points"]
+    assert [point["name"] for point in points] == ["start", "later"]
+
+
+def test_other_settings_are_compared_with_clipping_under_the_same(timed, measure, call, tmp_path):
+    config, settings = timed(), ("--set", "units=6")
+    measure(config, *settings)
+    _, out, _ = call("table", config, *settings, "--out", tmp_path / "out")
+    rows = [[c.strip() for c in line.split("|")] for line in out.splitlines() if "sgd/" in line]
+    column = next(line for line in out.splitlines() if line.startswith("| point")).split("|")
+    place = [c.strip() for c in column].index("ratio to clipping")
+    assert len(rows) == 9
+    assert all(float(row[place]) > 0 for row in rows)
 
 
 def test_ratio_is_the_median_of_the_rounds():

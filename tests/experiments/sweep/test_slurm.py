@@ -11,6 +11,7 @@ from tests.experiments.sweep.common import FAST, read
 
 SRUN = """#!/bin/bash
 if [ -n "${SRUN_CODE-}" ]; then exit "$SRUN_CODE"; fi
+case $1 in --cpus-per-task=*) shift ;; *) exit 9 ;; esac
 exec "$@"
 """
 SCONTROL = """#!/bin/bash

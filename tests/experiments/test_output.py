@@ -1,0 +1,67 @@
+"""What a run says, where nobody can take it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from experiments.files import StorageError
+from experiments.messages import say
+from experiments.snapshots import SnapshotExtension
+from tests.experiments.checks import ROOT, find_files
+
+WORDS = "run demo --cell sgd/clipping_5 --max-iterations 3 --set units=8".split()
+
+
+def start(out, stdout):
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "experiments", *WORDS, "--out", str(out)]
+    return subprocess.Popen(
+        words, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def check(process, out):
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+    (path,) = find_files(out, "result.json")
+    with open(path) as file:
+        assert json.load(file)["iterations"] == 3
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_a_log_on_a_full_disk_does_not_end_a_run(tmp_path):
+    with open("/dev/full", "w") as full:
+        check(start(tmp_path, full), tmp_path)
+
+
+def test_a_reader_that_leaves_does_not_end_a_run(tmp_path):
+    process = start(tmp_path, subprocess.PIPE)
+    assert process.stdout.readline().startswith("demo sgd/clipping_5")
+    process.stdout.close()
+    process.stdout = None
+    check(process, tmp_path)
+
+
+def test_a_snapshot_that_cannot_be_written_or_told_of_does_not_end_a_run(monkeypatch):
+    class Full:
+        def write(self, *_):
+            raise OSError(28, "No space left on device")
+
+        flush = write
+
+    class Run:
+        class updater:
+            iteration = 1
+
+    class Snapshots:
+        def write(self, run):
+            raise StorageError("no room")
+
+    monkeypatch.setattr(sys, "stdout", Full())
+    say("words")
+    SnapshotExtension(Snapshots(), Run(), 0.0)()
