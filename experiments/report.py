@@ -49,7 +49,7 @@ table { border-spacing: 0; font: 14px/1.4 system-ui, Helvetica, sans-serif;
   margin: .8rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; }
 section:not(#claims, #faults) td:first-child { white-space: nowrap; }
-#timing table { font-size: 12px; }
+@media screen { #timing table { font-size: 12px; } }
 th { border-bottom: 2px solid #1d2430; } td { border-bottom: 1px solid #e5e8ee; }
 code { font: .86em ui-monospace, Menlo, Consolas, monospace; background: #f2f4f7;
   padding: .1em .3em; }
