@@ -53,7 +53,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `... | head`
-        sys.stdout = None  # or the interpreter complains when it flushes it at its end
         return 1 if options.command in (commands.run_command, commands.sweep_command) else 0
     except MemoryError:
         print(

@@ -1,7 +1,7 @@
 """What a run says to the person who started it."""
 
 import math
-import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,8 @@ from experiments.success import succeeded
 
 def say(text: str) -> None:
     """Print to whoever may still be there: no full disk and no closed pipe is to end a run."""
-    try:
+    with suppress(OSError):  # what is not written yet is tried again with what is said next
         print(text, flush=True)
-    except BrokenPipeError:
-        sys.stdout = None
-    except OSError:
-        pass  # what is not written yet is tried again with what is said next
 
 
 def announce(

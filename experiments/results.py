@@ -135,15 +135,16 @@ def keep_result(path: Path, asides: Sequence[Path], result: dict[str, Any]) -> P
             write_result(path, result)
             return path
         except StorageError as error:
-            problem = error
+            problem = str(error)
+    else:
+        problem = f"{shown(path)} {reason} and stays as it is"
     aside = _put_aside(asides, result)
-    if reason and aside:
-        say(f"{shown(path)} {reason} and stays as it is; this result: {shown(aside)}")
-        return aside
-    problem = f"{shown(path)}: {reason} and stays as it is" if reason else problem
-    if aside:
+    if aside is None:
+        raise StorageError(f"{problem}; this result could not be kept anywhere")
+    if reason is None:
         raise StorageError(f"{problem}; this result is kept in {shown(aside)}")
-    raise StorageError(f"{problem}; this result could not be kept anywhere")
+    say(f"{problem}; this result: {shown(aside)}")
+    return aside
 
 
 def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:

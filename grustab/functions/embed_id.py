@@ -7,6 +7,7 @@ import numpy as np
 from chainer import function_node
 from chainer.utils import type_check
 
+from grustab.functions.double_backprop import refuse_double_backprop
 from grustab.row_sparse import RowSparseParameter
 
 
@@ -35,11 +36,7 @@ class EmbedIDRows(function_node.FunctionNode):
         Raises:
             NotImplementedError: If asked for a graph of the gradient (double backprop).
         """
-        if chainer.config.enable_backprop:
-            raise NotImplementedError(
-                "embed_id_rows has no second derivative: call backward() and grad() with "
-                "enable_double_backprop=False, or use chainer.functions.embed_id"
-            )
+        refuse_double_backprop("embed_id_rows", instead="chainer.functions.embed_id")
         (grad,) = (g.array for g in grad_outputs)
         rows, values = self.ids.reshape(-1), grad.reshape(self.ids.size, -1)
         parameter = self.inputs[0].get_variable_or_none()

@@ -22,6 +22,7 @@ from chainer import backend, function_node
 from chainer.utils import type_check
 
 from grustab.functions import gru_steps
+from grustab.functions.double_backprop import refuse_double_backprop
 
 
 class GRUSequence(function_node.FunctionNode):
@@ -87,11 +88,7 @@ class GRUSequence(function_node.FunctionNode):
         Raises:
             NotImplementedError: If asked for a graph of the gradient (double backprop).
         """
-        if chainer.config.enable_backprop:
-            raise NotImplementedError(
-                "gru_sequence has no second derivative: call backward() and grad() with "
-                "enable_double_backprop=False"
-            )
+        refuse_double_backprop("gru_sequence")
         x, h0, w_x, w_h = (v.array for v in self.get_retained_inputs())
         (grad_hs,) = (g.array for g in grad_outputs)
         xp = backend.get_array_module(x)

@@ -18,6 +18,8 @@ import numpy as np
 from chainer import backend, function_node
 from chainer.utils import type_check
 
+from grustab.functions.double_backprop import refuse_double_backprop
+
 #: Bytes of a block of scores: of the size of a core's second-level cache.
 BLOCK_BYTES = 2**20
 #: exp(y) is summed as it stands where the sum stays within these limits, far from float32's own;
@@ -65,11 +67,7 @@ class _LinearCrossEntropy(function_node.FunctionNode):
         Raises:
             NotImplementedError: If asked for a graph of the gradient (double backprop).
         """
-        if chainer.config.enable_backprop:
-            raise NotImplementedError(
-                f"{type(self).__name__} has no second derivative: call backward() and grad() "
-                "with enable_double_backprop=False"
-            )
+        refuse_double_backprop(type(self).__name__)
         h, w = (v.array for v in self.get_retained_inputs())
         d = self._d
         # (k D)^T h = D^T (k h): the factors go to the small matrices, not to D.

@@ -96,12 +96,12 @@ def check_complete(result):
         assert result["certificate"]["largest_sigma_1"] <= cap * (1 + 1e-5)
 
 
-def start_command(*words, **options):
-    """``python -m experiments`` in a process of its own, its output caught."""
+def start_command(*words, stdout=subprocess.PIPE, **options):
+    """``python -m experiments`` in a process of its own, its output caught by default."""
     return subprocess.Popen(
         [sys.executable, "-m", "experiments", *map(str, words)],
         cwd=ROOT,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 
 import pytest
@@ -10,17 +9,9 @@ import pytest
 from experiments.files import StorageError
 from experiments.messages import say
 from experiments.snapshots import SnapshotExtension
-from tests.experiments.checks import ROOT, find_files
+from tests.experiments.checks import find_files, start_command
 
 WORDS = "run demo --cell sgd/clipping_5 --max-iterations 3 --set units=8".split()
-
-
-def start(out, stdout):
-    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}
-    words = [sys.executable, "-m", "experiments", *WORDS, "--out", str(out)]
-    return subprocess.Popen(
-        words, cwd=ROOT, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment
-    )
 
 
 def check(process, out):
@@ -36,11 +27,11 @@ def check(process, out):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
 def test_a_log_on_a_full_disk_does_not_end_a_run(tmp_path):
     with open("/dev/full", "w") as full:
-        check(start(tmp_path, full), tmp_path)
+        check(start_command(*WORDS, "--out", tmp_path, stdout=full), tmp_path)
 
 
 def test_a_reader_that_leaves_does_not_end_a_run(tmp_path):
-    process = start(tmp_path, subprocess.PIPE)
+    process = start_command(*WORDS, "--out", tmp_path)
     assert process.stdout.readline().startswith("demo sgd/clipping_5")
     process.stdout.close()
     process.stdout = None
