@@ -35,13 +35,16 @@ def iterations_an_epoch(c: Conditions) -> int | None:
     return None if known is None else max(known[0] * 700 // (c.batch_size * c.bptt_steps), 1)
 
 
-def estimate_seconds(c: Conditions, rate: float, max_iterations: int | None = None) -> float | None:
+def estimate_seconds(
+    c: Conditions, rate: float, max_iterations: int | None = None, epochs: int | None = None
+) -> float | None:
     """Seconds of a run on a CPU; may well be off by a factor of two.
 
     Args:
         c: Conditions of the run.
         rate: The machine's :func:`product_rate`.
-        max_iterations: Where it stops; ``None``: after all its epochs.
+        max_iterations: Where it stops, or ``None``.
+        epochs: How many it takes; ``None``: as many as it may.
     """
     iterations = iterations_an_epoch(c)
     if iterations is None:
@@ -55,7 +58,7 @@ def estimate_seconds(c: Conditions, rate: float, max_iterations: int | None = No
     evaluation = EVALUATION[c.task] * iterations * seconds
     if c.method == "projection":
         seconds += PROJECTION[c.projection] * c.layers * n**3 / rate
-    count = min(max_iterations or math.inf, c.epochs * iterations)
+    count = min(max_iterations or math.inf, (epochs or c.epochs) * iterations)
     return count * seconds + math.ceil(count / iterations) * evaluation
 
 
@@ -71,11 +74,14 @@ def product_rate() -> float:
     return 2 * len(a) ** 3 / best
 
 
-def at_most(seconds: float | None) -> str:
-    """Such as ``at most about 12 min``."""
+def at_most(seconds: float | None, as_ours: float | None = None) -> str:
+    """Such as ``at most about 12 h, about 3.1 h if as long as ours``."""
     if seconds is not None and seconds < 1:
         return "at most a second"
-    return f"at most about {human_time(seconds)}"
+    text = f"at most about {human_time(seconds)}"
+    if as_ours is None or as_ours == seconds:
+        return text
+    return f"{text}, about {human_time(as_ours)} if as long as ours"
 
 
 def human_time(seconds: float | None) -> str:

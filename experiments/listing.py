@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.config import Cell, Config, all_overrides
 from experiments.cost import at_most, estimate_seconds, human_time, product_rate
+from experiments.past_runs import epochs_taken
 from experiments.paths import shown
 from experiments.results import FINISHED, find_results
 from experiments.timing_result import timing_file
@@ -27,8 +28,8 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         state = f"measured: {shown(path)}" if path.exists() else "not measured"
         return "\n  ".join([head, *(cell.name for cell in cells), state]) + "\n"
     rate = product_rate()
-    rows = [("cell", "published", "done", "one run on this CPU, at most")]
-    missing, seconds = 0, 0.0
+    rows = [("cell", "published", "done", "one run on this CPU, at most", "as long as ours")]
+    missing, seconds, as_ours = 0, 0.0, 0.0
     for cell in cells:
         results = find_results(out, cell)
         ended = [result["seed"] in seeds for result in results if result["status"] in FINISHED]
@@ -39,10 +40,16 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         done += f", {others} of other seeds" if others else ""
         printed = cell.published.printed if cell.published else "none"
         cost = estimate_seconds(cell.conditions, rate)
-        rows.append((cell.name, printed, done, human_time(cost)))
+        epochs = epochs_taken(cell)
+        less = estimate_seconds(cell.conditions, rate, epochs=epochs) if epochs else None
+        ours = f"{human_time(less)}, {epochs} epochs" if epochs else ""
+        rows.append((cell.name, printed, done, human_time(cost), ours))
         missing += len(seeds) - finished
         seconds += (len(seeds) - finished) * (cost or 0)
+        as_ours += (len(seeds) - finished) * (less or cost or 0)
+    if not any(row[-1] for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    total = f"to run: {missing}, {at_most(seconds)}" if missing else "all done"
+    total = f"to run: {missing}, {at_most(seconds, as_ours)}" if missing else "all done"
     return "\n  ".join([head, *lines, total]) + "\n"

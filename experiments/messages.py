@@ -18,20 +18,28 @@ def say(text: str) -> None:
 
 
 def announce(
-    cell: Cell, seed: int, device_name: str, max_iterations: int | None, path: Path
+    cell: Cell,
+    seed: int,
+    device_name: str,
+    max_iterations: int | None,
+    path: Path,
+    epochs_taken: int | None,
 ) -> None:
-    """Say what a run will do and what it will cost."""
+    """Say what a run will do and what it will cost; ``epochs_taken``: by such a run before."""
     c = cell.conditions
     protection = {"delta": c.delta, "threshold": c.threshold}
     given = "".join(f" {key} {value:g}" for key, value in protection.items() if value is not None)
     length = iterations_an_epoch(c)
     size = f"at most {_number(c.epochs, 'epoch')}"
+    if epochs_taken:
+        size += f" (ours: {epochs_taken})"
     if length:
         size += f", each of about {_number(length, 'iteration')}"
     if max_iterations:
         size += f"; will stop after {_number(max_iterations, 'iteration')}"
     on_cpu = device_name == "cpu"
-    seconds = estimate_seconds(c, product_rate(), max_iterations) if on_cpu else None
+    epochs = epochs_taken or c.epochs
+    seconds = estimate_seconds(c, product_rate(), max_iterations, epochs) if on_cpu else None
     say(
         f"{cell.config} {cell.name}, seed {seed}, on {device_name}\n"
         f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "

@@ -9,6 +9,7 @@ from experiments.files import StorageError, check_writable, remove_partial_files
 from experiments.interruption import interrupt_at_end_of_input, interruptible
 from experiments.lock import LockedError, run_lock
 from experiments.messages import announce, say, summary
+from experiments.past_runs import epochs_taken
 from experiments.paths import RESULTS, shown
 from experiments.progress import ProgressFile, TrainingBar
 from experiments.results import (
@@ -76,7 +77,7 @@ def run_cell(
             return path
         for place in (folder, path.parent):
             remove_partial_files(place)
-        announce(cell, seed, device_name, max_iterations, path)
+        announce(cell, seed, device_name, max_iterations, path, epochs_taken(cell))
         run = Run(cell, seed, device, max_iterations, interruption, str(folder))
         if force:  # not earlier: what there is stays where the run cannot begin
             begin_anew(folder, path)

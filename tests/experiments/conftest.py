@@ -103,7 +103,7 @@ def tiny_music(tiny):
 def keep_out_of_the_checkout(tmp_path, monkeypatch):
     """Neither results/ nor runs/ of the checkout is read or written; signals stay as they were."""
     monkeypatch.setattr("experiments.paths.RESULTS", tmp_path / "results")
-    for module in ("results", "run_cell"):
+    for module in ("results", "run_cell", "past_runs"):
         monkeypatch.setattr(f"experiments.{module}.RESULTS", tmp_path / "results")
     for module in ("results", "paths"):
         monkeypatch.setattr(f"experiments.{module}.RUNS", tmp_path / "runs")

@@ -26,7 +26,10 @@ from tests.experiments.sweep.common import DEMO, planned
 def test_a_plan_goes_seed_by_seed_through_the_cells(sweep, b, seeds, expected):
     text = sweep("demo", "--dry-run", *(["--seeds", seeds] if seeds else []))
     assert planned(text) == [f"{cell} seed {seed}" for seed in expected for cell in DEMO]
-    assert f"{3 * len(expected)} to run, 0 done; one after the other at most about " in text
+    assert (
+        f"{3 * len(expected)} to run, 0 done; one after the other on this CPU at most about "
+        in text
+    )
     assert not b.exists()
 
 
