@@ -51,7 +51,8 @@ def make_notes(
         name = shlex.quote(Path(config.file).name)
         more = ",".join(str(seed) for seed in sorted(seeds) if seed >= config.runs)
         more = f"; further seeds with `--cells CELL --seeds {more}`" if more else ""
-        notes.append(f"Repeat: `scripts/reproduce.sh {name}`{_set_flags(overrides)}{more}.")
+        flags = " ".join(["--out runs/repeat", *_set_flags(overrides)])
+        notes.append(f"Repeat: `scripts/reproduce.sh {name} {flags}`{more}.")
     return notes
 
 
@@ -81,8 +82,5 @@ def _plain(value: Any) -> str:
     return json.dumps(value).replace('"', "")
 
 
-def _set_flags(overrides: dict[str, Any]) -> str:
-    if not overrides:
-        return ""
-    flags = (f"--set {shlex.quote(f'{key}={_plain(value)}')}" for key, value in overrides.items())
-    return f" with `{' '.join(flags)}`"
+def _set_flags(overrides: dict[str, Any]) -> list[str]:
+    return [f"--set {shlex.quote(f'{key}={_plain(value)}')}" for key, value in overrides.items()]

@@ -230,7 +230,7 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
         "unigram predictor",
         "Conditions that are assumption: ",
         "1 of these results came from a tree with uncommitted changes",
-        "Repeat: `scripts/reproduce.sh demo`",
+        "Repeat: `scripts/reproduce.sh demo --out runs/repeat`.",
     ):
         assert words in text
     assert all(note.endswith((".", "**")) for note in notes)
@@ -240,8 +240,8 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
 def test_how_to_repeat_further_seeds_is_said(table, store, demo):
     for seed in (0, 5, 4):
         store(demo, seed)
-    note = "Repeat: `scripts/reproduce.sh demo`; further seeds with `--cells CELL --seeds 4,5`."
-    assert note in table("demo")[1]
+    note = "Repeat: `scripts/reproduce.sh demo --out runs/repeat`; further seeds with `--cells CELL"
+    assert f"{note} --seeds 4,5`." in table("demo")[1]
 
 
 @pytest.mark.parametrize("config", ["table1_language", "table3_music", "table4_elementwise"])
