@@ -11,7 +11,7 @@ import numpy as np
 
 from experiments.config import load_config
 from experiments.messages import perplexity
-from experiments.results import FINISHED, find_results, mean_gradient_norm
+from experiments.results import FINISHED, find_results, mean_of_gradient
 from experiments.success import diverged, succeeded
 from experiments.timing_result import ratio, read_timing, timing_file
 
@@ -51,8 +51,13 @@ class Evidence:
         return self._runs[table, cell]
 
     def value(self, table: str, cell: str) -> float | None:
-        """Mean of the lowest validation values of the successful runs, as the table has it."""
-        good = [r for r in self.runs(table, cell) if succeeded(r)]
+        """Mean of the lowest validation values of the successful runs, as the table has it.
+
+        Where none succeeded, of those that stayed finite: the supplement, too, prints values that
+        are worse than a unigram predictor's.
+        """
+        finite = [r for r in self.runs(table, cell) if r["status"] == "completed"]
+        good = [r for r in finite if succeeded(r)] or finite
         losses = [r["best"]["validation_loss"] for r in good]
         if good and good[0]["conditions"]["task"] == "language":
             losses = [perplexity(loss) for loss in losses]
@@ -69,7 +74,9 @@ class Evidence:
             cell: statistics.fmean(map(diverged, found)) for cell, found in runs.items() if found
         }
 
-    def _missing(self, table: str, cells: Iterable[str], runs: int = 1) -> Verdict | None:
+    def _missing(self, table: str, cells: Iterable[str]) -> Verdict | None:
+        """What there is to say where a cell has fewer finished runs than its config asks for."""
+        runs = self._config(table).runs
         short = {cell: len(self.runs(table, cell)) for cell in cells}
         short = {cell: n for cell, n in short.items() if n < runs}
         if not short:
@@ -81,13 +88,13 @@ class Evidence:
     def _rates(self, table: str, cells: Iterable[str]) -> dict[str, float]:
         return {cell: self.rate(table, cell) for cell in cells}
 
-    def all_succeed(self, table: str, cells: Sequence[str], runs: int = 1) -> Verdict:
+    def all_succeed(self, table: str, cells: Sequence[str]) -> Verdict:
         """Every run of every cell succeeds."""
         rates = self._rates(table, [c for c in cells if self.runs(table, c)])
         failing = {cell: rate for cell, rate in rates.items() if rate < 1}
         if failing:  # one failure is enough, whatever is missing
             return Verdict(NOT_REPRODUCED, _percent(failing))
-        return self._missing(table, cells, runs) or Verdict(REPRODUCED, "100 % of all runs")
+        return self._missing(table, cells) or Verdict(REPRODUCED, "100 % of all runs")
 
     def all_diverge(self, table: str, cells: Sequence[str]) -> Verdict:
         """Every run of every cell diverges."""
@@ -104,19 +111,17 @@ class Evidence:
             return Verdict(NOT_REPRODUCED, f"diverged: {_percent(diverging)}")
         return self._missing(table, cells) or Verdict(REPRODUCED, f"none in {len(cells)} cells")
 
-    def some_fail(self, table: str, cells: Sequence[str], runs: int) -> Verdict:
+    def some_fail(self, table: str, cells: Sequence[str]) -> Verdict:
         """In each cell, at least one run fails."""
         rates = self._rates(table, [c for c in cells if self.runs(table, c)])
         if len(rates) == len(cells) and all(rate < 1 for rate in rates.values()):
             return Verdict(REPRODUCED, _percent(rates))
-        missing = self._missing(table, [c for c in cells if rates.get(c, 1) == 1], runs)
+        missing = self._missing(table, [c for c in cells if rates.get(c, 1) == 1])
         return missing or Verdict(NOT_REPRODUCED, _percent(rates))
 
-    def fewer_succeed(
-        self, these: tuple[str, Sequence[str]], than: tuple[str, str], runs: int
-    ) -> Verdict:
+    def fewer_succeed(self, these: tuple[str, Sequence[str]], than: tuple[str, str]) -> Verdict:
         """The success rate of each of these cells lies below that of the other one."""
-        missing = self._missing(than[0], [than[1]], runs) or self._missing(*these, runs)
+        missing = self._missing(than[0], [than[1]]) or self._missing(*these)
         if missing:
             return missing
         rates = {**self._rates(*these), than[1]: self.rate(*than)}
@@ -138,24 +143,20 @@ class Evidence:
         shown = ([(own, cell)] if own is not None else []) + order[: max(lower, 3)]
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, _list(sorted(shown)))
 
-    def all_lower(self, table: str, pairs: Sequence[tuple[str, str]], runs: int = 1) -> Verdict:
+    def all_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
         """In each pair the first cell has the lower value; a failed second one counts as higher."""
-        return self._all_lower([((table, a), (table, b)) for a, b in pairs], self.value, runs)
+        return self._all_lower([((table, a), (table, b)) for a, b in pairs], self.value)
 
-    def all_lower_across(
-        self, cell: tuple[str, str], others: tuple[str, Sequence[str]], runs: int
-    ) -> Verdict:
-        """A cell has a lower value than each of some cells of another table."""
-        pairs = [(cell, (others[0], other)) for other in others[1]]
-        return self._all_lower(pairs, self.value, runs)
+    def all_lower_across(self, pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]]) -> Verdict:
+        """The same of pairs whose cells are named with their tables."""
+        return self._all_lower(pairs, self.value)
 
     def _all_lower(
         self,
         pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
         measure: Callable[[str, str], float | None],
-        runs: int = 1,
     ) -> Verdict:
-        known = [pair for pair in pairs if all(len(self.runs(*cell)) >= runs for cell in pair)]
+        known = [pair for pair in pairs if not any(self._missing(t, [cell]) for t, cell in pair)]
         wrong = []
         for a, b in known:
             x, y = measure(*a), measure(*b)
@@ -166,17 +167,17 @@ class Evidence:
                 NOT_REPRODUCED, f"{len(wrong)} of {len(known)} pairs otherwise: {'; '.join(wrong)}"
             )
         for a, b in pairs:
-            missing = self._missing(a[0], [a[1]], runs) or self._missing(b[0], [b[1]], runs)
+            missing = self._missing(a[0], [a[1]]) or self._missing(b[0], [b[1]])
             if missing:
                 return missing
         return Verdict(REPRODUCED, f"all {len(pairs)} pairs")
 
-    def mean_norm_near(self, table: str, cell: str, stated: float) -> Verdict:
-        """The mean gradient norm of a cell is within a factor of two of the stated one."""
+    def gradient_near(self, table: str, cell: str, quantity: str, stated: float) -> Verdict:
+        """A cell's mean of the gradient's ``norm`` or ``mean_abs`` is within a factor of two."""
         missing = self._missing(table, [cell])
         if missing:
             return missing
-        mean = mean_gradient_norm(self.runs(table, cell))
+        mean = mean_of_gradient(self.runs(table, cell), quantity)
         near = stated / 2 <= mean <= stated * 2
         return Verdict(REPRODUCED if near else NOT_REPRODUCED, f"{cell} {mean:.3g}")
 

@@ -7,17 +7,18 @@ from functools import cache
 import numpy as np
 
 from experiments.conditions import Conditions
+from experiments.sizes import n_symbols
 
-#: Iterations of an epoch and size of an input, so that no data has to be read for an estimate.
+#: Iterations of an epoch, so that no data has to be read for an estimate.
 #: Nottingham as whole tunes depends on the order: the mean over shuffled epochs.
 EPOCH = {
-    ("ptb", "stream"): (46_479 // 35, 10_000),
-    ("synthetic", "stream"): (85, 50),
-    ("synthetic", "tunes"): (6, 88),
-    ("synthetic", "tunes_by_length"): (7, 88),
-    ("nottingham", "stream"): (8_828 // 35, 88),
-    ("nottingham", "tunes"): (650, 88),
-    ("nottingham", "tunes_by_length"): (312, 88),
+    ("ptb", "stream"): 46_479 // 35,
+    ("synthetic", "stream"): 85,
+    ("synthetic", "tunes"): 6,
+    ("synthetic", "tunes_by_length"): 7,
+    ("nottingham", "stream"): 8_828 // 35,
+    ("nottingham", "tunes"): 650,
+    ("nottingham", "tunes_by_length"): 312,
 }
 #: Seen on two cores, 2026-11: share of the machine's rate that an iteration reaches, ...
 EFFICIENCY = {"language": 0.75, "music": 0.32}
@@ -32,7 +33,7 @@ def iterations_an_epoch(c: Conditions) -> int | None:
     """Iterations of one epoch, or ``None`` where it is not known without the data."""
     dataset = c.dataset.removesuffix("_pickle")
     known = EPOCH.get((dataset, c.batching))
-    return None if known is None else max(known[0] * 700 // (c.batch_size * c.bptt_steps), 1)
+    return None if known is None else max(known * 700 // (c.batch_size * c.bptt_steps), 1)
 
 
 def estimate_seconds(
@@ -49,7 +50,7 @@ def estimate_seconds(
     iterations = iterations_an_epoch(c)
     if iterations is None:
         return None
-    symbols = EPOCH[(c.dataset.removesuffix("_pickle"), c.batching)][1]
+    symbols = n_symbols(c.task, c.dataset)
     n, rows = c.units, c.batch_size * c.bptt_steps
     # Forward, and twice as much backward; the input layer of a language model is a look-up.
     inputs = 0 if c.task == "language" else symbols * n

@@ -221,17 +221,17 @@ def all_results(directory: Path, config: str) -> Iterator[tuple[Path, dict[str, 
         yield path, read_result(path)
 
 
-def mean_gradient_norm(results: list[dict[str, Any]]) -> float:
-    """Mean of the gradient's norm over all iterations of these runs.
+def mean_of_gradient(results: list[dict[str, Any]], quantity: str = "norm") -> float:
+    """Mean of the gradient's ``norm``, or of ``mean_abs``, over all iterations of these runs.
 
     Infinite where one overflowed; not a number where there is no iteration.
     """
-    norms = [(r["gradient_mean"]["norm"], r["iterations"]) for r in results if r["iterations"]]
-    if not norms:
+    means = [(r["gradient_mean"][quantity], r["iterations"]) for r in results if r["iterations"]]
+    if not means:
         return math.nan
-    if any(norm is None for norm, _ in norms):
+    if any(mean is None for mean, _ in means):
         return math.inf
-    return sum(norm * n for norm, n in norms) / sum(n for _, n in norms)
+    return sum(mean * n for mean, n in means) / sum(n for _, n in means)
 
 
 def finite(value: float | None) -> float | None:

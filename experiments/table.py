@@ -13,7 +13,7 @@ from experiments.files import write_file
 from experiments.markdown import markdown_table
 from experiments.messages import perplexity
 from experiments.paths import shown
-from experiments.results import FINISHED, find_results, mean_gradient_norm, override_suffix
+from experiments.results import FINISHED, find_results, mean_of_gradient, override_suffix
 from experiments.success import succeeded
 from experiments.table_notes import make_notes, score_notes
 from experiments.timing_report import timing_rows
@@ -136,7 +136,7 @@ def _mean_and_deviation(values: list[float]) -> str:
 
 
 def _gradient_norm(results: list[dict[str, Any]]) -> str:
-    norm = mean_gradient_norm(results)
+    norm = mean_of_gradient(results)
     if math.isnan(norm):
         return ""
     return f"{norm:.3g}" if math.isfinite(norm) else "not finite"
