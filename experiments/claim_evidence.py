@@ -145,18 +145,17 @@ class Evidence:
 
     def all_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
         """In each pair the first cell has the lower value; a failed second one counts as higher."""
-        return self._all_lower([((table, a), (table, b)) for a, b in pairs], self.value)
+        return self.all_lower_across([((table, a), (table, b)) for a, b in pairs])
 
-    def all_lower_across(self, pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]]) -> Verdict:
-        """The same of pairs whose cells are named with their tables."""
-        return self._all_lower(pairs, self.value)
-
-    def _all_lower(
+    def all_lower_across(
         self,
         pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
-        measure: Callable[[str, str], float | None],
+        measure: Callable[[str, str], float | None] | None = None,
     ) -> Verdict:
-        known = [pair for pair in pairs if not any(self._missing(t, [cell]) for t, cell in pair)]
+        """The same of pairs whose cells are named with their tables, or of another ``measure``."""
+        measure = measure or self.value
+        missing = [self._missing(a[0], [a[1]]) or self._missing(b[0], [b[1]]) for a, b in pairs]
+        known = [pair for pair, lack in zip(pairs, missing, strict=True) if lack is None]
         wrong = []
         for a, b in known:
             x, y = measure(*a), measure(*b)
@@ -166,11 +165,7 @@ class Evidence:
             return Verdict(
                 NOT_REPRODUCED, f"{len(wrong)} of {len(known)} pairs otherwise: {'; '.join(wrong)}"
             )
-        for a, b in pairs:
-            missing = self._missing(a[0], [a[1]]) or self._missing(b[0], [b[1]])
-            if missing:
-                return missing
-        return Verdict(REPRODUCED, f"all {len(pairs)} pairs")
+        return next(filter(None, missing), Verdict(REPRODUCED, f"all {len(pairs)} pairs"))
 
     def gradient_near(self, table: str, cell: str, quantity: str, stated: float) -> Verdict:
         """A cell's mean of the gradient's ``norm`` or ``mean_abs`` is within a factor of two."""
@@ -183,7 +178,7 @@ class Evidence:
 
     def largest_norm_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
         """In each pair the gradient's largest norm, of any run, is lower in the first cell."""
-        return self._all_lower(
+        return self.all_lower_across(
             [((table, a), (table, b)) for a, b in pairs],
             lambda table, cell: self._largest(table, cell, "gradient_norm_max"),
         )

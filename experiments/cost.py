@@ -75,12 +75,12 @@ def product_rate() -> float:
     return 2 * len(a) ** 3 / best
 
 
-def at_most(seconds: float | None, as_ours: float | None = None) -> str:
+def at_most(seconds: float | None, as_ours: float | None) -> str:
     """Such as ``at most about 12 h, about 3.1 h if as long as ours``."""
     if seconds is not None and seconds < 1:
         return "at most a second"
     text = f"at most about {human_time(seconds)}"
-    if as_ours is None or as_ours == seconds:
+    if as_ours == seconds:
         return text
     return f"{text}, about {human_time(as_ours)} if as long as ours"
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.config import Cell, Config, all_overrides
-from experiments.cost import at_most, estimate_seconds, human_time, product_rate
-from experiments.past_runs import epochs_taken
+from experiments.cost import at_most, human_time
+from experiments.past_runs import estimate
 from experiments.paths import shown
 from experiments.results import FINISHED, find_results
 from experiments.timing_result import timing_file
@@ -27,7 +27,6 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         path = timing_file(out, config, all_overrides(cells))
         state = f"measured: {shown(path)}" if path.exists() else "not measured"
         return "\n  ".join([head, *(cell.name for cell in cells), state]) + "\n"
-    rate = product_rate()
     rows = [("cell", "published", "done", "one run on this CPU, at most", "as long as ours")]
     missing, seconds, as_ours = 0, 0.0, 0.0
     for cell in cells:
@@ -39,14 +38,12 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         done += f", {partial} partial" if partial else ""
         done += f", {others} of other seeds" if others else ""
         printed = cell.published.printed if cell.published else "none"
-        cost = estimate_seconds(cell.conditions, rate)
-        epochs = epochs_taken(cell)
-        less = estimate_seconds(cell.conditions, rate, epochs=epochs) if epochs else None
-        ours = f"{human_time(less)}, {epochs} epochs" if epochs else ""
-        rows.append((cell.name, printed, done, human_time(cost), ours))
+        cost = estimate(cell)
+        ours = f"{human_time(cost.as_ours)}, {cost.epochs} epochs" if cost.epochs else ""
+        rows.append((cell.name, printed, done, human_time(cost.at_most), ours))
         missing += len(seeds) - finished
-        seconds += (len(seeds) - finished) * (cost or 0)
-        as_ours += (len(seeds) - finished) * (less or cost or 0)
+        seconds += (len(seeds) - finished) * (cost.at_most or 0)
+        as_ours += (len(seeds) - finished) * (cost.as_ours or 0)
     if not any(row[-1] for row in rows[1:]):
         rows = [row[:-1] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

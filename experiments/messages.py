@@ -38,8 +38,7 @@ def announce(
     if max_iterations:
         size += f"; will stop after {_number(max_iterations, 'iteration')}"
     on_cpu = device_name == "cpu"
-    epochs = epochs_taken or c.epochs
-    seconds = estimate_seconds(c, product_rate(), max_iterations, epochs) if on_cpu else None
+    seconds = estimate_seconds(c, product_rate(), max_iterations, epochs_taken) if on_cpu else None
     say(
         f"{cell.config} {cell.name}, seed {seed}, on {device_name}\n"
         f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "

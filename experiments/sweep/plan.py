@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from experiments.config import Cell, load_config
 from experiments.config_form import ConfigError
-from experiments.cost import at_most, estimate_seconds, product_rate
-from experiments.past_runs import epochs_taken
+from experiments.cost import at_most
+from experiments.past_runs import estimate
 from experiments.paths import RESULTS, ROOT
 from experiments.results import run_is_done, work_folder
 from experiments.sweep.job import Job
@@ -70,17 +70,6 @@ class PlannedRun(NamedTuple):
         command += ["--snapshot-interval", f"{snapshot_interval:g}"]
         return Job(self.name, command, str(ROOT), str(self.folder.resolve()), threads)
 
-    def cost(self) -> float | None:
-        """Estimated seconds on this CPU, at most."""
-        return estimate_seconds(self.cell.conditions, product_rate(), self.max_iterations)
-
-    def cost_as_ours(self) -> float | None:
-        """The same if it takes as many epochs as the run in ``results/``; ``None`` without one."""
-        epochs = epochs_taken(self.cell)
-        if epochs is None:
-            return None
-        return estimate_seconds(self.cell.conditions, product_rate(), self.max_iterations, epochs)
-
 
 def make_plan(
     config_file: str,
@@ -118,15 +107,16 @@ def describe_plan(runs: Sequence[PlannedRun], jobs: int) -> str:
     """The runs that are not done, with what each will cost, as text."""
     missing = [run for run in runs if not run.done]
     lines = [f"{runs[0].cell.config}:"]
-    costs = [run.cost() for run in missing]
-    as_ours = [run.cost_as_ours() for run in missing]
+    cells = {run.cell.name: run.cell for run in missing}
+    of_cell = {name: estimate(cell, runs[0].max_iterations) for name, cell in cells.items()}
+    costs = [of_cell[run.cell.name] for run in missing]
     width = max((len(run.name) for run in missing), default=0)
-    for run, cost, less in zip(missing, costs, as_ours, strict=True):
+    for run, cost in zip(missing, costs, strict=True):
         partial = ", from a snapshot" if any(run.folder.glob("snapshot-*.npz")) else ""
-        lines.append(f"  {run.name:{width}}  {at_most(cost, less)}{partial}")
+        lines.append(f"  {run.name:{width}}  {at_most(cost.at_most, cost.as_ours)}{partial}")
     done = len(runs) - len(missing)
-    total = sum(cost or 0 for cost in costs)
-    total_as_ours = sum(less or cost or 0 for less, cost in zip(as_ours, costs, strict=True))
+    total = sum(cost.at_most or 0 for cost in costs)
+    total_as_ours = sum(cost.as_ours or 0 for cost in costs)
     lines.append(
         f"{len(missing)} to run, {done} done"
         + (f"; one after the other on this CPU {at_most(total, total_as_ours)}" if total else "")

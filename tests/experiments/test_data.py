@@ -7,6 +7,7 @@ from experiments.config import load_config
 from experiments.data import load_data
 from experiments.models import LanguageModel, MusicModel
 from experiments.run import make_model
+from experiments.sizes import n_symbols
 from grustab.datasets import synthetic_corpus, synthetic_tunes
 from grustab.generators import Generators
 
@@ -25,7 +26,7 @@ def test_the_model_is_built_as_the_conditions_say(tiny, tiny_music, small_data, 
     assert model.output.b is None
     n = 50 if batching == "stream" else 88
     assert model.output.W.shape == (n, 12)
-    assert data.n_symbols == n
+    assert data.n_symbols == n_symbols(c.task, c.dataset) == n
     assert model.dropout == {}
     assert model.gru.dropout == 0
     assert model.gru[2].W_h.array[:12].std() == pytest.approx(0.2, rel=0.2)
