@@ -30,7 +30,8 @@ class Conditions(BaseModel):
 
     # Model
     units: Count
-    layers: Count
+    layers: Annotated[int, Field(ge=1, le=1000)]
+    """Bounded: each takes memory by itself, so far too many would end without a word."""
     input_scale: Positive
     """Factor on the output of the first layer."""
     initial_std: Positive | None = None

@@ -32,6 +32,7 @@ def _conditions(config):
         ("units", True, "integer"),
         ("units", None, "integer"),
         ("units", 0, "greater than or equal to 1"),
+        ("layers", 1001, "less than or equal to 1000"),
         ("epochs", 0, "greater than or equal to 1"),
         ("epochs", -3, "greater than or equal to 1"),
         ("learning_rate", "fast", "number"),
