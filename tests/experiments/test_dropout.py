@@ -49,7 +49,7 @@ def _with_masks(model, dropped=(0,)):
         (("gru",), lambda layers: layers),
         (("input", "gru"), lambda layers: 1 + layers),
     ],
-    ids=str,
+    ids=["nothing", "input", "gru", "input and gru"],
 )
 def test_dropout_acts_on_the_output_of_the_layers_asked_for(kind, data, layers, after, places):
     model = make_tiny(kind, layers=layers, dropout=0.5, after=after)
