@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import warnings
 
@@ -9,8 +10,9 @@ import matplotlib.pyplot as plt
 import pytest
 
 from experiments.config import config_names, load_config
+from experiments.figures.driver import _put_on_pixels
 from experiments.figures.learning_curves import draw_learning_curves
-from experiments.figures.style import fit_scale
+from experiments.figures.style import STYLE, fit_scale
 from experiments.results import find_results
 from tests.experiments.checks import alive, children, start_command, wait_until
 
@@ -23,13 +25,14 @@ def out(tmp_path):
 
 
 @pytest.fixture
-def draw(call, out):
-    """Draw all figures: what was said, and the files by name."""
+def draw(call, out, monkeypatch):
+    """Draw all figures, or those of a config: what was said, and the files by name."""
+    monkeypatch.setitem(STYLE, "figure.dpi", 40)  # quickly
 
-    def go():
+    def go(*config):
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
-            code, text, err = call("figures", "--out", out)
+            code, text, err = call("figures", *config, "--out", out)
         assert (code, err) == (0, "")
         return text, {path.name: path.read_bytes() for path in (out / "figures").glob("*")}
 
@@ -47,7 +50,8 @@ def test_without_results_it_says_so_and_draws_nothing(draw, out):
     assert not out.exists()
 
 
-def test_a_table_gets_learning_curves_dynamics_and_a_comparison(draw, store):
+def test_a_table_gets_learning_curves_dynamics_and_a_comparison(draw, store, monkeypatch):
+    monkeypatch.setitem(STYLE, "figure.dpi", 150)
     for name in ("sgd_1.1/projection_0.2", "sgd_1.1/clipping_5", "adam_1e-3/clipping_5"):
         store(_cell("table1_language", name), unigram=6.5)
     text, files = draw()
@@ -73,7 +77,8 @@ def test_the_demo_gets_no_comparison(draw, store):
 def test_a_run_without_success_is_in_the_comparison_too(draw, store):
     store(_cell("table3_music", "sgd/clipping_15"), validation=(14.0, 13.5), unigram=10.0)
     store(_cell("table1_language", "sgd_1.1/clipping_5"), validation=(2000.0, 9.0), unigram=6.5)
-    _, files = draw()
+    draw("table3_music")
+    _, files = draw("table1_language")
     assert {"table3_music_published.png", "table1_language_published.png"} <= set(files)
 
 
@@ -96,6 +101,39 @@ def test_equal_results_give_equal_files(draw, store):
     first, second = draw()[1], draw()[1]
     assert len(first) == 3
     assert first == second
+
+
+def test_no_setting_of_the_user_changes_a_figure(call, store, out, tmp_path, monkeypatch):
+    for name in ("sgd/clipping_15", "sgd/projection_0.2"):
+        store(_cell("table3_music", name), validation=(4.0, 3.5), unigram=9.0)
+    assert call("figures", "table3_music", "--out", out)[0] == 0
+    files = {path: path.read_bytes() for path in (out / "figures").iterdir()}
+    shutil.rmtree(out / "figures")
+    (tmp_path / "matplotlibrc").write_text("figure.dpi: 30\nfont.size: 20\naxes.grid: False\n")
+    settings = {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # what Jupyter sets
+        "MATPLOTLIBRC": str(tmp_path),
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "TZ": "Asia/Tokyo",
+    }
+    for key, value in settings.items():
+        monkeypatch.setenv(key, value)
+    process = start_command("figures", "table3_music", "--out", out)
+    _, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert {path: path.read_bytes() for path in (out / "figures").iterdir()} == files
+
+
+def test_the_last_bit_of_a_layout_moves_no_edge():
+    edges = []
+    for nudge in (-1e-15, 0, 1e-15):
+        figure = plt.figure(figsize=(2, 1), dpi=50)
+        axes = figure.add_axes((0.105 + nudge, 0.31 + nudge, 0.5, 0.5))  # 10.5 and 15.5 pixels
+        _put_on_pixels(figure)
+        edges.append(axes.bbox.extents.round(6).tolist())
+        plt.close(figure)
+    assert edges == [[10, 15, 60, 40]] * 3
 
 
 def test_other_results_give_other_files(draw, store):
