@@ -4,22 +4,25 @@ set -euo pipefail
 
 usage() {
     cat <<'EOF'
-Usage: scripts/test.sh [--all-pythons | --faults] [PYTEST-ARGUMENT...]
+Usage: scripts/test.sh [--all-pythons | --all-kernels | --faults] [PYTEST-ARGUMENT...]
 
-Runs ruff and then pytest in .venv (see scripts/setup.sh), e.g. scripts/test.sh -k gru.
+Runs ruff and then pytest in .venv (see scripts/setup.sh), on all cores, e.g. scripts/test.sh -k gru.
 
   --all-pythons   on each Python from 3.11 on that is found (on the PATH and with pyenv), each in
                   its own .venv-3.X, with a summary at the end
+  --all-kernels   with each of OpenBLAS's kernels that this machine can execute: a processor with
+                  AVX-512 computes as older ones do; OPENBLAS_NUM_THREADS=2 before it takes two
+                  threads
   --faults        instead of all that, the fault suite (tests/faults, some ten minutes on two cores):
-                  kills, full disks, lost workers, hostile files; installs requirements-cluster.txt
-                  into .venv too and writes its figures to results/faults/
+                  kills, full disks, lost workers, hostile files; writes its figures to
+                  results/faults/
   -h, --help      show this
 
 Exit status: 0 all passed, 1 something failed, 2 the set-up failed.
 EOF
 }
 
-all='' faults=''
+all='' kernels='' faults=''
 case ${1:-} in
     -h | --help)
         usage
@@ -27,6 +30,10 @@ case ${1:-} in
         ;;
     --all-pythons)
         all=yes
+        shift
+        ;;
+    --all-kernels)
+        kernels=yes
         shift
         ;;
     --faults)
@@ -45,17 +52,35 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_
 export MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}" VECLIB_MAXIMUM_THREADS="${VECLIB_MAXIMUM_THREADS:-1}"
 export MPLBACKEND=Agg
 
+pytest=("$venv/bin/python" -m pytest -q -n auto --dist loadgroup)
+
 if [ -n "$faults" ]; then
     GRUSTAB_VENV=$venv scripts/setup.sh
-    # As scripts/setup.sh does it: whatever index pip is set to, nothing that leads past the pins.
-    unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_HASHES PIP_CONSTRAINT PIP_BUILD_CONSTRAINT
-    export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_NO_COLOR=1
-    if ! "$venv/bin/python" -m pip install -q -r requirements-cluster.txt; then
-        echo "test: the packages of requirements-cluster.txt could not be installed." >&2
-        exit 2
-    fi
     status=0
     "$venv/bin/python" -m pytest -q tests/faults "$@" || status=1
+    exit $status
+fi
+
+last_line=$(mktemp)
+trap 'rm -f "$last_line"' EXIT
+summary='' status=0
+
+if [ -n "$kernels" ]; then
+    GRUSTAB_VENV=$venv scripts/setup.sh
+    while read -r kernel kept_back <&3; do
+        printf '\n== kernel %s\n' "$kernel"
+        if OPENBLAS_CORETYPE=$kernel NPY_DISABLE_CPU_FEATURES=${kept_back#-} \
+            "${pytest[@]}" "$@" | tee "$last_line"; then result=passed; else
+            result=FAILED status=1
+        fi
+        summary="$summary$(printf '%-12s %s: %s' "$kernel" $result "$(tail -n 1 "$last_line")")
+"
+    done 3< <("$venv/bin/python" -m tests.kernels)
+    if [ -z "$summary" ]; then
+        echo "test: OpenBLAS's kernels could not be tried." >&2
+        exit 2
+    fi
+    printf '\n%-12s result, %s BLAS threads\n%s' kernel "$OPENBLAS_NUM_THREADS" "$summary"
     exit $status
 fi
 
@@ -63,13 +88,11 @@ if [ -z "$all" ]; then
     GRUSTAB_VENV=$venv scripts/setup.sh
     status=0
     "$venv/bin/python" -m ruff check . || status=1
-    "$venv/bin/python" -m pytest -q "$@" || status=1
+    "${pytest[@]}" "$@" || status=1
     exit $status
 fi
 
-last_line=$(mktemp)
-trap 'rm -f "$last_line"' EXIT
-summary='' seen=' ' status=0
+seen=' '
 for python in python3.11 python3.12 python3.13 python3.14 \
     "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3; do
     # pyenv puts a python3.X on the PATH that only says that it is not active.

@@ -14,6 +14,8 @@ from experiments.sweep import job as job_module
 from experiments.sweep.driver import ClusterError
 from experiments.sweep.job import Job, run_job
 
+#: Seconds in which a scheduler has to answer.
+TIMEOUT = 10.0
 #: Protocol, host (a name, or an address, in brackets where it has colons), port.
 ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://([\w.-]+|\[[\da-fA-F:.]+\]):\d+", re.ASCII)
 
@@ -37,7 +39,7 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
     if not ADDRESS.fullmatch(address):
         raise ClusterError(f"--scheduler {address}: not an address, {wanted}")
     try:
-        client = Client(address, timeout=10, name="grustab", set_as_default=False)
+        client = Client(address, timeout=TIMEOUT, name="grustab", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ClusterError(

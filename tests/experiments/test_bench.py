@@ -49,8 +49,9 @@ def test_pytorch_does_the_same_work(task):
     assert answer["loss"] == pytest.approx(uniform, rel=0.15)
 
 
-def test_a_worker_answers_turn_by_turn():
-    worker = Worker("ours", TINY["language"], "cpu")
+@pytest.mark.parametrize("implementation", ["ours", "chainer", "sgemm"])
+def test_a_worker_answers_turn_by_turn(implementation):
+    worker = Worker(implementation, TINY["language"], "cpu")
     try:
         for turns in (1, 3):
             answer = worker.turn(turns)
@@ -61,8 +62,21 @@ def test_a_worker_answers_turn_by_turn():
         worker.close()
 
 
-@pytest.mark.slow
+class _Worker:
+    """Stands in for a process, which takes a second to start."""
+
+    def __init__(self, implementation, workload, device):
+        assert (implementation in TURN, device) == (True, "cpu")
+
+    def turn(self, iterations):
+        return {"seconds": [0.1] * iterations, "peak_mib": 50}
+
+    def close(self):
+        pass
+
+
 def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.bench.driver.Worker", _Worker)
     monkeypatch.setattr("experiments.bench.driver.PAPER", TINY)
     monkeypatch.setattr("experiments.bench.driver.UNITS", (8,))
     monkeypatch.setattr("experiments.bench.driver.STEPS", (5,))

@@ -29,7 +29,7 @@ def holder(tiny, tmp_path):
         process.communicate()
 
 
-def test_a_second_process_exits_75_and_names_the_first(holder, refused, tmp_path):
+def test_a_second_process_exits_75_and_names_the_first(holder, refused, run, tmp_path):
     process, words = holder
     (path,) = find_files(tmp_path / "b", "progress.json")
     folder = os.path.dirname(path)
@@ -40,6 +40,11 @@ def test_a_second_process_exits_75_and_names_the_first(holder, refused, tmp_path
     assert refused(*words, "--force", code=75) == sentence
     assert alive(process.pid)
     assert find_files(tmp_path / "b", "result.json") == []
+    # Other runs are free.
+    config, *_ = words[1:]
+    out = ("--out", tmp_path / "b", "--max-iterations", "3")
+    run(config, "sgd/none", *out, "--seed", "1")
+    run(config, "sgd/clipping_5", *out)
 
 
 def test_a_killed_process_leaves_no_lock(holder, run, tmp_path):
@@ -62,14 +67,6 @@ def test_an_interrupted_process_leaves_no_lock(holder, run, tmp_path):
     before = json.loads(open(find_files(tmp_path / "b", "result.json")[0]).read())["iterations"]
     _, text, _ = run(config, "sgd/none", *out, "--max-iterations", str(before + 3))
     assert f"resumed at iteration {before}" in text
-
-
-def test_other_runs_are_free(holder, run, tmp_path):
-    _, words = holder
-    config, *_ = words[1:]
-    out = ("--out", tmp_path / "b", "--max-iterations", "3")
-    run(config, "sgd/none", *out, "--seed", "1")
-    run(config, "sgd/clipping_5", *out)
 
 
 def test_a_result_that_is_there_already_needs_no_lock(tiny, run, tmp_path, small_data):

@@ -19,6 +19,8 @@ from tests.experiments.checks import (
 from tests.experiments.sweep.common import ENDLESS, FAST, read
 
 pytest.importorskip("distributed")
+# One cluster serves them all.
+pytestmark = pytest.mark.xdist_group("cluster")
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +127,7 @@ def test_a_signal_ends_the_runs_on_the_cluster_with_a_snapshot_each(cluster, tin
 
 def test_a_lost_workers_run_goes_on_at_another_one(cluster, tiny, start, b):
     words = ("--cells", "sgd/none", "--seeds", "0", "--snapshot-interval", "0")
-    process = start(tiny(**{**FAST, "epochs": 5}), *words)
+    process = start(tiny(**{**FAST, "epochs": 3}), *words)
     ((folder, pid),) = wait_until(lambda: training_processes(b)).items()
     wait_until(lambda: find_files(folder, "snapshot-*"))
     (worker,) = [worker for worker in cluster[1] if worker.pid == parent(pid)]

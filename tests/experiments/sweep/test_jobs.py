@@ -85,15 +85,12 @@ def test_a_diverged_run_is_done(tiny, sweep, b):
 
 
 def test_two_sweeps_at_once_do_every_run_once(tiny, start, b):
-    words = (tiny(**FAST), "--cells", "sgd/none", "--seeds", "0-1")
+    words = (tiny(**FAST), "--cells", "sgd/none", "--seeds", "0")
     pair = [start(*words), start(*words)]
     texts = [process.communicate(timeout=60) for process in pair]
     assert [process.returncode for process in pair] == [0, 0], texts
     assert "FAILED" not in str(texts)
-    results = read(b)
-    assert set(results) == {("sgd/none", seed) for seed in range(2)}
-    for result in results.values():
-        assert (result["status"], result["resumed"]) == ("completed", [])
-    for log in find_files(b, "log.txt"):
-        assert open(log).read().count("completed after") == 1
-    assert len(find_files(b, "log.txt")) == 2
+    (result,) = read(b).values()
+    assert (result["status"], result["resumed"]) == ("completed", [])
+    (log,) = find_files(b, "log.txt")
+    assert open(log).read().count("completed after") == 1

@@ -134,7 +134,7 @@ def test_a_killed_run_is_told_and_goes_on_in_the_next_sweep(
 ):
     text = tiny_text(**FAST)
     del text["cells"]["sgd/projection_0.2"]
-    text["cells"]["sgd/none"]["set"]["epochs"] = 5
+    text["cells"]["sgd/none"]["set"]["epochs"] = 3
     config = write_config(text, "it's a config.yaml")
     words = (config, "--jobs", "2", "--seeds", "0", "--snapshot-interval", "0")
     process = start(*words)
