@@ -4,11 +4,13 @@ import itertools
 import json
 import signal
 
+import numpy as np
 import pytest
 
 import grustab.datasets
 from experiments.config import load_config
 from grustab.datasets import synthetic_corpus, synthetic_tunes
+from grustab.initializers import GRUInitializer
 from grustab.updaters import BPTTUpdater
 from tests.experiments.made_result import make_result
 
@@ -119,6 +121,22 @@ def small_data(monkeypatch):
     monkeypatch.setattr(grustab.datasets, "synthetic_corpus", lambda: corpus)
     monkeypatch.setattr(grustab.datasets, "synthetic_tunes", lambda: tunes)
     return corpus, tunes
+
+
+@pytest.fixture
+def few_large_values(monkeypatch):
+    """Three singular values of W_hh begin at 1.7 to 1.5, the others at 0.5 and below."""
+    fill = GRUInitializer.__call__
+
+    def spread(self, array):
+        fill(self, array)
+        if self.orthogonal:
+            n = array.shape[1]
+            u, _, vt = np.linalg.svd(np.random.default_rng(0).normal(size=(n, n)))
+            sigma = np.r_[1.7, 1.6, 1.5, np.linspace(0.5, 0.1, n - 3)]
+            array[-n:] = (u * sigma) @ vt
+
+    monkeypatch.setattr(GRUInitializer, "__call__", spread)
 
 
 @pytest.fixture

@@ -2,10 +2,8 @@
 
 import json
 
-import numpy as np
 import pytest
 
-from grustab.initializers import GRUInitializer
 from tests.experiments.checks import timeless
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -49,22 +47,6 @@ WENT = {
     "auto": lambda r: (ways(r)["exact"], ways(r)["subspace"]) == (1, 41),
     "auto, nothing to do": lambda r: (ways(r)["exact"], ways(r)["skipped"]) == (1, 41),
 }
-
-
-@pytest.fixture
-def few_large_values(monkeypatch):
-    """Three singular values of W_hh begin above the cap, the others far below."""
-    fill = GRUInitializer.__call__
-
-    def spread(self, array):
-        fill(self, array)
-        if self.orthogonal:
-            n = array.shape[1]
-            u, _, vt = np.linalg.svd(np.random.default_rng(0).normal(size=(n, n)))
-            sigma = np.r_[1.7, 1.6, 1.5, np.linspace(0.5, 0.1, n - 3)]
-            array[-n:] = (u * sigma) @ vt
-
-    monkeypatch.setattr(GRUInitializer, "__call__", spread)
 
 
 @pytest.mark.parametrize("case", CASES)

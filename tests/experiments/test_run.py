@@ -11,6 +11,9 @@ from tests.experiments.checks import EXPLODES, check_complete, curves_of
 
 pytestmark = pytest.mark.usefixtures("small_data")
 
+#: With ``few_large_values`` a first step has something to do.
+CAPPING = ("sgd/projection_0.2", "--set", "delta=0.6")
+
 
 def test_a_completed_run_has_a_complete_result(tiny, run, results, tmp_path):
     result, out, _ = run(tiny(), "sgd/projection_0.2", "--seed", "3")
@@ -33,29 +36,27 @@ def test_a_completed_run_has_a_complete_result(tiny, run, results, tmp_path):
 
 
 def test_the_losses_of_a_run_go_down(tiny, run):
-    result, _, _ = run(tiny(epochs=4), "sgd/clipping_5")
+    result, _, _ = run(tiny(epochs=4, learning_rate=0.1), "sgd/clipping_5")
     losses = result["curves"]["epochs"]["validation_loss"]
     assert losses == sorted(losses, reverse=True)
     assert losses[0] < math.log(50)
 
 
-def test_the_cap_is_kept_by_each_projection_where_it_acts(tiny, run):
-    for projection in ("naive", "truncated"):
-        result, _, _ = run(
-            tiny(learning_rate=4.0, projection=projection, layers=2, units=12),
-            "sgd/projection_0.2",
-        )
-        check_complete(result)
-        capped = np.array(result["curves"]["iterations"]["capped"])
-        assert capped.shape[1] == 2
-        assert capped.max() > 0
-        assert result["certificate"]["cap"] == 1.8
-        assert result["certificate"]["largest_sigma_1"] == pytest.approx(1.8, rel=1e-5)
+@pytest.mark.parametrize("projection", ["naive", "truncated", "auto"])
+def test_the_cap_is_kept_by_each_projection_where_it_acts(tiny, run, few_large_values, projection):
+    config = tiny(projection=projection, layers=2, units=12, monitor_interval=1, learning_rate=0.01)
+    result, _, _ = run(config, *CAPPING)
+    check_complete(result)
+    capped = result["curves"]["iterations"]["capped"]
+    assert capped[0] == [3, 3]
+    assert {len(layers) for layers in capped} == {2}
+    assert result["certificate"]["cap"] == 1.4
+    assert result["certificate"]["largest_sigma_1"] == pytest.approx(1.4, rel=1e-5)
 
 
-def test_both_projections_give_the_same_curves_nearly(tiny, run):
+def test_both_projections_give_the_same_curves_nearly(tiny, run, few_large_values):
     one, two = (
-        run(tiny(projection=projection, learning_rate=2.0, epochs=1))[0]
+        run(tiny(projection=projection, learning_rate=0.1, epochs=1), *CAPPING)[0]
         for projection in ("naive", "truncated")
     )
     a, b = (r["curves"]["epochs"]["validation_loss"] for r in (one, two))
