@@ -16,7 +16,6 @@ setup(
     install_requires=[
         "chainer>=7.8.1,<8",
         "fbpca>=1.0,<2",
-        "filelock>=3.15",
         "markdown>=3.4",
         "matplotlib>=3.8",
         "numpy>=1.26,<3",

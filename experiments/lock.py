@@ -1,13 +1,13 @@
 """A lock that keeps two processes off one run."""
 
-import json
+import fcntl
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from experiments.files import StorageError
+from experiments.files import StorageError, write_file
 from experiments.paths import shown
 from grustab.errors import GrustabError
 
@@ -15,6 +15,8 @@ from grustab.errors import GrustabError
 PROGRESS = "progress.json"
 #: What the process exits with that another one keeps off a run.
 LOCKED = 75
+#: Seconds after which a name is there to be seen that another process wrote at the same moment.
+SETTLED = 1.0
 
 
 class LockedError(GrustabError):
@@ -25,30 +27,98 @@ class LockedError(GrustabError):
 def run_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder; the system releases it when the process dies.
 
+    The file ``.lock`` names who holds it. Where the file system offers no locks, that name alone
+    keeps others off: that of a dead process of this host is written over, not so that of a process
+    of another host, as nobody can tell from here whether it is dead.
+
     Raises:
         LockedError: If another process holds it.
         StorageError: If the folder cannot be written.
     """
     path = folder / ".lock"
-    lock = FileLock(path, timeout=0)
+    name = f"{os.getpid()}\n{os.uname().nodename}\n".encode()
+    file = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise LockedError(f"{shown(folder)}: this run is being done by {_holder(folder)}") from None
-    except OSError as error:
-        raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None
-    try:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            _acquire(file, path, name)
+        except OSError as error:
+            raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None
         # What a process left that was killed is not this one's.
         with suppress(OSError):
             (folder / PROGRESS).unlink(missing_ok=True)
-        yield
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                if path.read_bytes() == name:
+                    os.truncate(path, 0)
     finally:
-        lock.release()
+        if file is not None:
+            with suppress(OSError):
+                os.close(file)
 
 
-def _holder(folder: Path) -> str:
+def _acquire(file: int, path: Path, name: bytes) -> None:
     try:
-        return str(json.loads((folder / PROGRESS).read_text())["process"])
-    except (OSError, ValueError, KeyError, TypeError):  # it has only just begun
-        return "another process"
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise _locked(path) from None
+    except OSError as error:  # ENOSYS, ENOLCK, EOPNOTSUPP, ...: not offered, no reason not to run
+        _acquire_by_name(path, name)
+        from experiments.messages import say  # imported late: --help is to answer at once
+
+        say(
+            f"note: {shown(path)} cannot be locked ({error.strerror}), only the name in it keeps "
+            "other processes off this run"
+        )
+    else:
+        with suppress(OSError):  # the lock holds without it
+            os.truncate(file, 0)
+            os.write(file, name)
+
+
+def _acquire_by_name(path: Path, name: bytes) -> None:
+    """Write our name over nobody's, and see whether it stays."""
+    advice = f"; if that process is gone, remove {shown(path)}"
+    if not _is_free(path):
+        raise _locked(path, advice)
+    write_file(path, name)
+    time.sleep(SETTLED)
+    if path.read_bytes() != name:
+        raise _locked(path, advice)
+
+
+def _is_free(path: Path) -> bool:
+    """Whether a file names nobody, or a process of this host that is dead."""
+    process, host = _holder(path)
+    if host != os.uname().nodename or process < 1:
+        return not path.stat().st_size
+    if process == os.getpid():  # the number of a dead one, given once more
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):  # another user's; no number of a process
+        pass
+    return False
+
+
+def _holder(path: Path) -> tuple[int, str]:
+    """Process and host that a file names; 0 and no host if it does not."""
+    with suppress(OSError, ValueError):
+        process, host, *_ = path.read_text(encoding="utf-8").split("\n")
+        return int(process), host
+    return 0, ""
+
+
+def _locked(path: Path, advice: str = "") -> LockedError:
+    process, host = _holder(path)
+    who = f"process {process} on {host}" if process else "another process"
+    with suppress(OSError):
+        began = path.stat().st_mtime
+        hours = max(time.time() - began, 0) / 3600
+        who += time.strftime(" since %Y-%m-%d %H:%M", time.localtime(began)) + f" ({hours:.1f} h)"
+    return LockedError(f"{shown(path.parent)}: this run is being done by {who}{advice}")

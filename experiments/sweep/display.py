@@ -53,10 +53,10 @@ class Display:
         tqdm.write(text)
         sys.stdout.flush()
 
-    def waits(self, run: PlannedRun) -> None:
-        """A run turned out to be another process's; said once."""
+    def waits(self, run: PlannedRun, tail: str) -> None:
+        """A run turned out to be another process's; said once, with what the run's log says."""
         if run.name in self.runs:
-            self.say(f"{run.name}: another process has it, waiting")
+            self.say(f"{run.name}: waiting for another process; {_refusal(tail)}")
             del self.runs[run.name]
 
     def ended(self, run: PlannedRun, code: int, tail: str) -> None:
@@ -103,6 +103,12 @@ class Display:
             f"{self.ended_count} of {self.total} runs ended{failed}, {len(lines)} going on{hidden}"
         )
         return [head, *lines[:LINES]]
+
+
+def _refusal(tail: str) -> str:
+    """Why a run did not begin: which process has it, since when, and what can be done."""
+    sentences = [line for line in tail.splitlines() if line.startswith("error: ")]
+    return sentences[-1].removeprefix("error: ") if sentences else "its log does not say which"
 
 
 def _last_words(tail: str) -> str:

@@ -98,7 +98,7 @@ def _follow(
             code, tail = _outcome(future)
             if code == LOCKED:
                 locked.append((time.monotonic() + LOOK_AGAIN, run))
-                display.waits(run)
+                display.waits(run, tail)
                 continue
             display.ended(run, code, tail)
             if code != 0:

@@ -1,8 +1,12 @@
 """Two processes never work on one run."""
 
+import errno
+import fcntl
 import json
 import os
+import re
 import signal
+import time
 
 import pytest
 
@@ -14,6 +18,9 @@ from tests.experiments.checks import (
     training_processes,
     wait_until,
 )
+
+SINCE = r"\d{4}-\d\d-\d\d \d\d:\d\d \(\d+\.\d h\)"
+HOST = os.uname().nodename
 
 
 @pytest.fixture
@@ -34,9 +41,8 @@ def test_a_second_process_exits_75_and_names_the_first(holder, refused, run, tmp
     (path,) = find_files(tmp_path / "b", "progress.json")
     folder = os.path.dirname(path)
     sentence = refused(*words, code=75)
-    assert sentence == (
-        f"{folder}: this run is being done by process {process.pid} on {os.uname().nodename}"
-    )
+    holder = f"this run is being done by process {process.pid} on {HOST} since "
+    assert re.fullmatch(re.escape(f"{folder}: {holder}") + SINCE, sentence)
     assert refused(*words, "--force", code=75) == sentence
     assert alive(process.pid)
     assert find_files(tmp_path / "b", "result.json") == []
@@ -86,7 +92,8 @@ def test_a_lock_is_free_again_after_an_error(tmp_path):
 
 def test_one_process_does_not_get_a_lock_twice(tmp_path):
     with run_lock(tmp_path):
-        with pytest.raises(LockedError, match=r"is being done by another process$"):
+        words = rf"is being done by process {os.getpid()} on {re.escape(HOST)} since {SINCE}$"
+        with pytest.raises(LockedError, match=words):
             with run_lock(tmp_path):
                 pass
         with pytest.raises(LockedError):  # and trying does not release it
@@ -110,3 +117,76 @@ def test_the_progress_of_a_process_that_was_killed_names_no_holder(tmp_path):
         with pytest.raises(LockedError) as refusal, run_lock(tmp_path):
             pass
     assert "123456789" not in str(refusal.value)
+
+
+@pytest.fixture(params=[errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
+def no_locks(request, monkeypatch):
+    """A file system without locks, as some network ones are."""
+
+    def refuse(*_):
+        raise OSError(request.param, os.strerror(request.param))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    monkeypatch.setattr("experiments.lock.SETTLED", 0.0)
+
+
+DEAD = 2**22 + 1  # above the highest number that Linux gives
+
+
+@pytest.mark.parametrize(
+    "left", ["", f"{DEAD}\n{HOST}\n", f"{DEAD}\n{HOST}\n123\n", f"{os.getpid()}\n{HOST}\n"]
+)
+def test_without_locks_a_name_that_nobody_has_is_written_over(tmp_path, capsys, no_locks, left):
+    lock = tmp_path / ".lock"
+    lock.write_text(left)
+    with run_lock(tmp_path):
+        assert lock.read_text() == f"{os.getpid()}\n{HOST}\n"
+    assert lock.read_text() == ""
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("note: ")
+    assert "cannot be locked (" in line
+
+
+@pytest.mark.parametrize(
+    ("left", "who"),
+    [
+        ("4242\nnode-b\n4455411923\n", "process 4242 on node-b"),
+        (f"{os.getppid()}\n{HOST}\n", f"process {os.getppid()} on {HOST}"),
+        (f"1\n{HOST}\n", f"process 1 on {HOST}"),
+        (f"{10**30}\n{HOST}\n", f"process {10**30} on {HOST}"),
+        ("torn", "another process"),
+        ("\xff", "another process"),
+        (f"0\n{HOST}\n", "another process"),
+    ],
+)
+def test_without_locks_a_name_that_may_be_taken_keeps_off(tmp_path, no_locks, left, who):
+    lock = tmp_path / ".lock"
+    lock.write_text(left, encoding="latin-1")
+    days_ago = time.time() - 3 * 24 * 3600
+    os.utime(lock, (days_ago, days_ago))
+    with pytest.raises(LockedError) as refusal, run_lock(tmp_path):
+        pass
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(days_ago))
+    assert str(refusal.value) == (
+        f"{tmp_path}: this run is being done by {who} since {since} (72.0 h); "
+        f"if that process is gone, remove {lock}"
+    )
+    assert lock.read_text(encoding="latin-1") == left
+
+
+def test_without_locks_the_last_of_two_at_once_has_the_run(tmp_path, no_locks, monkeypatch):
+    lock = tmp_path / ".lock"
+    monkeypatch.setattr(time, "sleep", lambda _: lock.write_text("4242\nnode-b\n"))
+    with pytest.raises(LockedError, match="process 4242 on node-b"), run_lock(tmp_path):
+        pass
+    assert lock.read_text() == "4242\nnode-b\n"
+
+
+def test_a_lock_holds_on_a_disk_that_takes_no_name(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with run_lock(tmp_path), pytest.raises(LockedError, match="by another process since"):
+        with run_lock(tmp_path):
+            pass

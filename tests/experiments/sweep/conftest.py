@@ -68,7 +68,8 @@ def fake_jobs(monkeypatch):
     def run_job(job):
         done.append(job)
         code = ends.get(job.name, 0)
-        return code.pop(0) if isinstance(code, list) else code, "completed at once"
+        tail = ends.get("tail", "completed at once")
+        return code.pop(0) if isinstance(code, list) else code, tail
 
     monkeypatch.setattr(driver, "run_job", run_job)
     monkeypatch.setattr(driver, "LOOK_AGAIN", 0.0)

@@ -37,9 +37,11 @@ def test_a_run_that_cannot_be_started_is_a_failed_one(tiny, sweep, monkeypatch):
 def test_another_ones_run_is_tried_again_until_it_is_done(tiny, sweep, fake_jobs):
     done, ends = fake_jobs
     ends["sgd/none seed 0"] = [75, 75, 0]
+    refusal = "b: this run is being done by process 4242 on node-b"
+    ends["tail"] = f"demo sgd/none\nerror: no longer true\nerror: {refusal}"
     text = sweep(tiny(), "--cells", "sgd/none")
     assert [job.name for job in done].count("sgd/none seed 0") == 3
-    assert text.count("sgd/none seed 0: another process has it, waiting") == 1
+    assert text.count(f"sgd/none seed 0: waiting for another process; {refusal}\n") == 1
     assert "FAILED" not in text
 
 
