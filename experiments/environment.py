@@ -28,9 +28,7 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
         "blas": _blas(),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0))
-        if hasattr(os, "sched_getaffinity")
-        else os.cpu_count(),
+        "cores": _cores(),
         "device": _device_name(device),
     }
 
@@ -73,9 +71,16 @@ def _blas() -> list[dict[str, Any]]:
     return [{key: pool.get(key) for key in keys} for pool in pools]
 
 
+def _cores() -> int | None:
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):  # not on macOS; a sandbox may refuse it
+        return os.cpu_count()
+
+
 def _processor() -> str:
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     except OSError:

@@ -1,6 +1,8 @@
 """Files are written whole or not at all."""
 
+import errno
 import os
+import secrets
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +12,8 @@ from grustab.errors import GrustabError
 
 #: How the name of a file begins that is being written.
 PARTIAL = ".partial-"
+#: What a file system says that does not know a step.
+NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 
 class StorageError(GrustabError):
@@ -31,7 +35,7 @@ def check_writable(path: Path) -> None:
 
 
 def write_file(path: Path, content: bytes | memoryview) -> None:
-    """Write a file whole or not at all, on disk when this returns.
+    """Write a file whole or not at all, on disk when this returns where the system offers that.
 
     Raises:
         StorageError: If the folder or the disk does not take it.
@@ -39,16 +43,21 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PARTIAL, delete=False) as file:
+        # Not by tempfile, which would shut out all others, whatever the person's umask is.
+        with open(path.parent / f"{PARTIAL}{os.getpid()}-{secrets.token_hex(8)}", "xb") as file:
             temporary = file.name
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                if error.errno not in NOT_OFFERED:
+                    raise
         os.replace(temporary, path)
     except BaseException as error:
-        if temporary and os.path.exists(temporary):
-            os.unlink(temporary)
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
         if not isinstance(error, OSError):
             raise
         raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None

@@ -1,9 +1,11 @@
 """Find a data file, or download it: checked, resumable, and whole or not at all."""
 
+import errno
 import fcntl
 import hashlib
 import os
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -120,11 +122,20 @@ def download(file: RemoteFile, folder: Path) -> Path:
 @contextmanager
 def _exclusive(path: Path) -> Iterator[BinaryIO]:
     """Open the unfinished file for this process alone; leave it behind only if it holds bytes."""
+    told = False
     while True:
         part = open(path, "a+b")
-        # Some network file systems have no locks.  The checksum still guards the result there.
-        with suppress(OSError):
-            fcntl.flock(part, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not told:
+                print(f"waiting for another process, which writes {path}", file=sys.stderr)
+            told = True
+            with suppress(OSError):
+                fcntl.flock(part, fcntl.LOCK_EX)
+        except OSError:
+            # Some network file systems have no locks.  The checksum still guards the result there.
+            break
         # The process waited for may have renamed or deleted the file that is now locked.
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(part.fileno()), os.stat(path)):
@@ -176,7 +187,11 @@ def _fill_from(url: str, part: BinaryIO, file: RemoteFile) -> None:
 
 def _publish(part: BinaryIO, path: Path) -> None:
     part.flush()
-    os.fsync(part.fileno())
+    try:
+        os.fsync(part.fileno())
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):  # not offered
+            raise
     os.replace(part.name, path)
     # Not every file system lets a folder be synchronised; the rename itself is done.
     with suppress(OSError):

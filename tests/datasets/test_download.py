@@ -1,5 +1,9 @@
 """Downloading data files, against a real server on this machine."""
 
+import errno
+import fcntl
+import os
+
 import pytest
 
 from grustab.datasets import transfer
@@ -48,6 +52,15 @@ def test_wrong_beginning_is_thrown_away(remote, tmp_path, beginning):
     folder.mkdir()
     (folder / "data.bin.part").write_bytes(beginning)
     assert_whole(download(remote("whole"), folder), folder)
+
+
+@pytest.mark.parametrize("refused", ["flock", "fsync"])
+def test_a_file_system_that_offers_little_takes_a_file(remote, tmp_path, monkeypatch, refused):
+    def refuse(*_):
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr({"flock": fcntl, "fsync": os}[refused], refused, refuse)
+    assert_whole(download(remote("whole"), tmp_path / "new"), tmp_path / "new")
 
 
 def test_complete_part_needs_no_network(remote, server, tmp_path):
