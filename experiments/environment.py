@@ -2,7 +2,6 @@
 
 import os
 import platform
-import subprocess
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import chainer
 import threadpoolctl
 
-from experiments.paths import ROOT
+from experiments.source import git_state
 
 PACKAGES = ("chainer", "numpy", "scipy", "fbpca", "cupy", "cupy-cuda12x", "cupy-cuda13x")
 
@@ -31,28 +30,6 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
         "cores": _cores(),
         "device": _device_name(device),
     }
-
-
-def git_state() -> dict[str, Any]:
-    """Commit of the source tree, and whether a file that a run depends on differs from it.
-
-    ``commit`` is ``None`` where the tree is no git checkout.
-    """
-    # GIT_DIR and the like would lead to another repository.
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-
-    def git(*arguments: str) -> str:
-        command = ["git", "-C", str(ROOT), *arguments]
-        result = subprocess.run(
-            command, capture_output=True, text=True, check=True, env=environment
-        )
-        return result.stdout.strip()
-
-    try:
-        changed = git("status", "--porcelain", "--", "grustab", "experiments", "configs")
-        return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changed)}
-    except (OSError, subprocess.CalledProcessError):
-        return {"commit": None, "dirty": None}
 
 
 def _versions() -> dict[str, str]:

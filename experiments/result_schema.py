@@ -77,10 +77,11 @@ class Curves(_Part):
 
 
 class Git(_Part):
-    """State of the source tree."""
+    """State of the source tree; ``reason`` says why it is not known."""
 
     commit: str | None
     dirty: bool | None
+    reason: str | None = None
 
 
 class Environment(_Part):

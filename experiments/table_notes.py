@@ -74,6 +74,9 @@ def score_notes(results: dict[str, list[dict[str, Any]]]) -> list[str]:
     dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in everything)
     if dirty:
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
+    unknown = sum(result["environment"]["git"]["commit"] is None for result in everything)
+    if unknown:
+        notes.append(f"{unknown} of these results came from code whose commit is not known.")
     return notes
 
 

@@ -230,6 +230,7 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
         "unigram predictor",
         "Conditions that are assumption: ",
         "1 of these results came from a tree with uncommitted changes",
+        "1 of these results came from code whose commit is not known",
         "Repeat: `scripts/reproduce.sh demo --out runs/repeat`.",
     ):
         assert words in text
