@@ -2,11 +2,13 @@
 
 import os
 import platform
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import chainer
+import numpy as np
 import threadpoolctl
 
 from experiments.source import git_state
@@ -25,11 +27,41 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": _versions(),
         "blas": _blas(),
+        "simd": np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", []),
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": _cores(),
         "device": _device_name(device),
     }
+
+
+def other_environment(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """How two environments differ in what decides a run's numbers, for a person; maybe not."""
+    then, here = dict(_decisive(before)), dict(_decisive(now))
+    keys = [key for key, value in here.items() if then.get(key, value) != value]
+    if not keys:
+        return None
+    old, new = (", ".join(f"{key} {facts[key]}" for key in keys) for facts in (then, here))
+    return f"begun with {old}, going on with {new}"
+
+
+def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What decides a run's numbers, as far as it is known."""
+    git = environment["git"]
+    if git["commit"] is not None:
+        yield "commit", git["commit"][:10] + (" with changes" if git["dirty"] else "")
+    yield "Python", environment["python"]
+    for package in ("chainer", "numpy", "scipy", "fbpca"):
+        if package in environment["packages"]:
+            yield package, environment["packages"][package]
+    named = (("BLAS", "internal_api"), ("BLAS version", "version"), ("BLAS kernel", "architecture"))
+    for name, key in (*named, ("BLAS threads", "num_threads")):
+        # NumPy and SciPy may each have their own.
+        found = sorted({str(pool[key]) for pool in environment["blas"] if pool[key] is not None})
+        if found:
+            yield name, " and ".join(found)
+    if "simd" in environment:  # not in the snapshots of earlier versions
+        yield "NumPy's SIMD", " ".join(environment["simd"]) or "none"
 
 
 def _versions() -> dict[str, str]:

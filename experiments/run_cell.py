@@ -5,6 +5,7 @@ from pathlib import Path
 
 from experiments.config import Cell
 from experiments.device import find_device
+from experiments.environment import other_environment
 from experiments.files import StorageError, check_writable, remove_partial_files
 from experiments.interruption import interrupt_at_end_of_input, interruptible
 from experiments.lock import LockedError, run_lock
@@ -88,6 +89,12 @@ def run_cell(
 def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
     if snapshots.resume(run):
         say(f"  resumed at iteration {run.updater.iteration}")
+        before, now = (session["environment"] for session in run.sessions[-2:])
+        if other := other_environment(before, now):
+            say(
+                f"note: {other}: the result may differ, if only in rounding, from that of a run "
+                "that was never stopped"
+            )
     periodic = SnapshotExtension(snapshots, run, interval)
     run.trainer.extend(periodic, trigger=periodic.trigger)
     c = run.cell.conditions
