@@ -15,16 +15,18 @@ TEXT
 }
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+. "$root/scripts/paths.sh"
 out=$root/runs/demo
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
     --out) [ $# -gt 1 ] || { echo "error: --out needs a folder" >&2; exit 2; }
-           case $2 in /*) out=$2 ;; *) out=$PWD/$2 ;; esac; shift 2 ;;
+           out=$(absolute "$2"); shift 2 ;;
+    --out=?*) out=$(absolute "${1#--out=}"); shift ;;
     *) echo "error: unknown option $1, see scripts/demo.sh --help" >&2; exit 2 ;;
   esac
 done
 
 # Matrices this small gain nothing from more threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
-exec "$root/scripts/reproduce.sh" demo --out "$out" --jobs 2 --figures
+exec bash "$root/scripts/reproduce.sh" demo --out "$out" --jobs 2 --figures

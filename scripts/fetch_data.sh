@@ -54,13 +54,12 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-# A relative folder is the caller's; setup.sh reads it in the same way.
-venv=${GRUSTAB_VENV:-}
-case $venv in '' | /*) ;; *) venv=$PWD/$venv ;; esac
-venv=${venv:-$root/.venv}
+. "$root/scripts/paths.sh"
+venv=$(absolute "${GRUSTAB_VENV:-$root/.venv}")
 
-# It says in one sentence what went wrong, if anything did.
-GRUSTAB_VENV=$venv "$root/scripts/setup.sh" || exit 2
+# It says in one sentence what went wrong, if anything did. By bash: a copy that did not come by git
+# may have lost who may execute what.
+GRUSTAB_VENV=$venv bash "$root/scripts/setup.sh" || exit 2
 unset PYTHONHOME PYTHONPATH
 
 # -P: modules that lie in the caller's folder are not ours.

@@ -51,15 +51,12 @@ while [ $# -gt 0 ]; do
 done
 case $gpu in '' | cuda12x | cuda13x) ;; *) die "--gpu takes cuda12x or cuda13x, not '$gpu'." ;; esac
 
-# Relative paths are the caller's, so they are resolved before the cd.
-case $python in /*) ;; */*) python=$PWD/$python ;; esac
-venv=${GRUSTAB_VENV:-}
-case $venv in '' | /*) ;; *) venv=$PWD/$venv ;; esac
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-cd -- "$root"
-venv=${venv:-.venv}
+. "$root/scripts/paths.sh"
+case $python in */*) python=$(absolute "$python") ;; esac
+venv=$(absolute "${GRUSTAB_VENV:-$root/.venv}")
 venv=${venv%/}
-case $venv in /*) ;; *) venv=$root/$venv ;; esac
+cd -- "$root"
 
 stamp=$venv/grustab-setup.done      # written last: what the folder was made from
 doing=$venv/grustab-setup.under-way # there from the first change to the last

@@ -42,10 +42,10 @@ case ${1:-} in
         ;;
 esac
 
-venv=${GRUSTAB_VENV:-}
-case $venv in '' | /*) ;; *) venv=$PWD/$venv ;; esac
-cd -- "$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)"
-venv=${venv:-$PWD/.venv}
+root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
+. "$root/scripts/paths.sh"
+venv=$(absolute "${GRUSTAB_VENV:-$root/.venv}")
+cd -- "$root"
 
 # The matrices of the tests are small: more threads cost more than they bring.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
@@ -55,7 +55,7 @@ export MPLBACKEND=Agg
 pytest=("$venv/bin/python" -m pytest -q -n auto --dist loadgroup)
 
 if [ -n "$faults" ]; then
-    GRUSTAB_VENV=$venv scripts/setup.sh
+    GRUSTAB_VENV=$venv bash scripts/setup.sh
     status=0
     "$venv/bin/python" -m pytest -q tests/faults "$@" || status=1
     exit $status
@@ -66,7 +66,7 @@ trap 'rm -f "$last_line"' EXIT
 summary='' status=0
 
 if [ -n "$kernels" ]; then
-    GRUSTAB_VENV=$venv scripts/setup.sh
+    GRUSTAB_VENV=$venv bash scripts/setup.sh
     while read -r kernel kept_back <&3; do
         printf '\n== kernel %s\n' "$kernel"
         if OPENBLAS_CORETYPE=$kernel NPY_DISABLE_CPU_FEATURES=${kept_back#-} \
@@ -85,7 +85,7 @@ if [ -n "$kernels" ]; then
 fi
 
 if [ -z "$all" ]; then
-    GRUSTAB_VENV=$venv scripts/setup.sh
+    GRUSTAB_VENV=$venv bash scripts/setup.sh
     status=0
     "$venv/bin/python" -m ruff check . || status=1
     "${pytest[@]}" "$@" || status=1
@@ -94,7 +94,7 @@ fi
 
 seen=' '
 for python in python3.11 python3.12 python3.13 python3.14 \
-    "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.*/bin/python3; do
+    "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.*/bin/python3; do
     # pyenv puts a python3.X on the PATH that only says that it is not active.
     minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
     case $minor in 3.[0-9] | 3.10) continue ;; esac
@@ -102,9 +102,9 @@ for python in python3.11 python3.12 python3.13 python3.14 \
     seen="$seen$minor "
 
     printf '\n== Python %s\n' "$minor"
-    if GRUSTAB_VENV=$venv-$minor scripts/setup.sh --python "$python"; then
+    if GRUSTAB_VENV=$venv-$minor bash scripts/setup.sh --python "$python"; then
         numpy=$("$venv-$minor/bin/python" -c 'import numpy; print(numpy.__version__)')
-        if GRUSTAB_VENV=$venv-$minor scripts/test.sh "$@" 2>&1 | tee "$last_line"; then result=passed; else result=FAILED; fi
+        if GRUSTAB_VENV=$venv-$minor bash scripts/test.sh "$@" 2>&1 | tee "$last_line"; then result=passed; else result=FAILED; fi
         result="$result: $(tail -n 1 "$last_line")"
     else
         numpy=- result='FAILED: set-up'

@@ -18,6 +18,7 @@ def script(tmp_path, monkeypatch):
     (root / ".venv" / "bin").mkdir(parents=True)
     original = Path(module.__file__).parents[2] / "scripts" / "fetch_data.sh"
     copy = shutil.copy(original, root / "scripts")
+    shutil.copy(original.with_name("paths.sh"), root / "scripts")
     for name, text in (("scripts/setup.sh", "echo set up"), (".venv/bin/python", _PRINT)):
         (root / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
         (root / name).chmod(0o755)

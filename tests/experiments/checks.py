@@ -79,7 +79,7 @@ def check_complete(result):
     assert len({len(curve) for curve in windows.values()}) == 1
     assert len({len(curve) for curve in epochs.values()}) == 1
     assert set(result["seconds"]) == {"training", "projection", "evaluation", "total"}
-    assert set(result["environment"]) >= {"git", "python", "packages", "blas", "device"}
+    assert set(result["environment"]) >= {"git", "python", "packages", "blas", "simd", "device"}
     git = result["environment"]["git"]
     assert set(git) == {"commit", "dirty"} | ({"reason"} if git["commit"] is None else set())
     assert set(result["conditions"]) >= set(result["sources"])
