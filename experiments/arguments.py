@@ -2,7 +2,8 @@
 
 import argparse
 import math
-from pathlib import Path
+
+from experiments.paths import given
 
 
 def add_set(sub: argparse.ArgumentParser) -> None:
@@ -52,7 +53,7 @@ def add_limits(sub: argparse.ArgumentParser) -> None:
 
 def add_out(sub: argparse.ArgumentParser, text: str) -> None:
     """``--out``."""
-    sub.add_argument("--out", type=Path, metavar="DIR", help=f"{text}; default: results/")
+    sub.add_argument("--out", type=given, metavar="DIR", help=f"{text}; default: results/")
 
 
 def seeds(text: str) -> list[int]:

@@ -18,7 +18,7 @@ from experiments.config_form import (
     hint,
     validated,
 )
-from experiments.paths import CONFIGS, shown
+from experiments.paths import CONFIGS, given, shown
 
 #: Folders of results that are no config's.
 RESERVED = ("bench", "faults", "figures", ".")
@@ -141,7 +141,7 @@ def load_config(name: str) -> Config:
         ConfigError: With one sentence that names the file, the key and what was expected.
     """
     named = not name.endswith((".yaml", ".yml"))
-    path = CONFIGS / f"{name}.yaml" if named else Path(name)
+    path = CONFIGS / f"{name}.yaml" if named else given(name)
     if not path.is_file():
         raise ConfigError(f"there is no config {name!r}{hint(name, config_names())}")
     if path.resolve().parent != CONFIGS and path.stem in {*config_names(), *RESERVED}:

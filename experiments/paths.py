@@ -1,11 +1,17 @@
 """Folders of the repository, and paths as a person wants to read them."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 RESULTS = ROOT / "results"
 RUNS = ROOT / "runs"
+
+
+def given(text: str) -> Path:
+    """A path as a person gives it: ``~`` is a home folder, also where no shell has seen it."""
+    return Path(os.path.expanduser(text))
 
 
 def shown(path: Path) -> str:

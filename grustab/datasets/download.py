@@ -68,6 +68,11 @@ def obtain(file: RemoteFile, directory: str | PathLike[str] | None = None) -> Pa
     return path
 
 
+def given(path: str) -> Path:
+    """Give a path as a person names it: ``~`` is a home folder, also where no shell has seen it."""
+    return Path(os.path.expanduser(path))
+
+
 def default_folder() -> Path:
     """Give the folder that ``GRUSTAB_DATA`` names, or else the user's cache.
 
@@ -78,10 +83,10 @@ def default_folder() -> Path:
     """
     try:
         if named := os.environ.get(VARIABLE):
-            return Path(named).expanduser()
-        cache = os.environ.get("XDG_CACHE_HOME", "")
+            return given(named)
+        cache = given(os.environ.get("XDG_CACHE_HOME", ""))
         # The XDG specification has relative paths ignored.
-        return (Path(cache) if os.path.isabs(cache) else Path.home() / ".cache") / "grustab"
+        return (cache if cache.is_absolute() else Path.home() / ".cache") / "grustab"
     except RuntimeError as error:
         raise DataError(
             f"your home folder is not known, set {VARIABLE} to a folder for the data files"

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grustab.datasets.download import default_folder, download
+from grustab.datasets.download import default_folder, download, given
 from grustab.datasets.nottingham import NOTTINGHAM_MAT, NOTTINGHAM_PICKLE
 from grustab.datasets.ptb import PTB_FILES
 from grustab.errors import DataError
@@ -50,7 +50,7 @@ def fetch_all(directory: Path, names: Sequence[str] = DEFAULT_DATASETS) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and give its exit code: 0, 2 after an error, 130 if interrupted."""
     parser = argparse.ArgumentParser(prog="fetch_data.sh", description=fetch_all.__doc__)
-    parser.add_argument("--dir", type=Path)
+    parser.add_argument("--dir", type=given)
     parser.add_argument("names", nargs="*")
     options = parser.parse_args(arguments)
     try:

@@ -43,6 +43,19 @@ def test_obtain_from_a_folder(remote, server, tmp_path, monkeypatch, by_variable
     assert server.requests == []
 
 
+@pytest.mark.parametrize("way", ["GRUSTAB_DATA", "XDG_CACHE_HOME", "--dir"])
+def test_a_tilde_is_the_home_folder(remote, tmp_path, monkeypatch, way):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(fetch, "FILES", (remote("whole"),))
+    if way != "--dir":
+        monkeypatch.setenv(way, "~/a b")
+    assert fetch.main([*["--dir", "~/a b"][: 2 * (way == "--dir")], "ptb"]) == 0
+    assert [path.parent for path in tmp_path.rglob("data.bin")] == [
+        tmp_path / "a b" / ("grustab" if way == "XDG_CACHE_HOME" else "")
+    ]
+
+
 def test_damaged_file_is_refused_and_kept(remote, server, tmp_path):
     (tmp_path / "data.bin").write_bytes(b"damaged")
     found = hashlib.sha256(b"damaged").hexdigest()

@@ -226,3 +226,18 @@ def test_a_full_or_missing_disk_is_one_sentence(refused, command, tmp_path, monk
         )
     else:
         assert main(["list", "demo", "--out", "file"]) == 0
+
+
+def test_a_tilde_is_the_home_folder_also_where_no_shell_has_seen_it(
+    call, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    tiny()
+    code, text, err = call("table", "~/tiny.yaml", "--out=~/x")
+    assert (code, "Tiny: for the tests" in text) == (0, True), err
+    assert (tmp_path / "x" / "tiny" / "table.md").is_file()
+    assert (
+        "there is no config '~nobody-such/tiny.yaml'" in call("list", "~nobody-such/tiny.yaml")[2]
+    )
+    assert not (tmp_path / "~").exists()
