@@ -45,7 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal that has no δ
     options = _parser().parse_args(arguments)
     try:
-        return options.command(options) or 0
+        code = options.command(options) or 0
+        if options.command is not commands.run_command:  # whose result is there in any case
+            print(end="", flush=True)
+        return code
     except GrustabError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_CODES.get(type(error), 2)
@@ -60,7 +63,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        where = error.filename or "standard output cannot be written"
+        print(f"error: {where}: {error.strerror}", file=sys.stderr)
         return 3 if error.errno in DISK_TROUBLE else 2
     finally:
         _flush()

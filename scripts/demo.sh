@@ -15,14 +15,12 @@ TEXT
 }
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-. "$root/scripts/paths.sh"
 out=$root/runs/demo
 while [ $# -gt 0 ]; do
   case $1 in
     -h | --help) usage; exit 0 ;;
     --out) [ $# -gt 1 ] || { echo "error: --out needs a folder" >&2; exit 2; }
-           out=$(absolute "$2"); shift 2 ;;
-    --out=?*) out=$(absolute "${1#--out=}"); shift ;;
+           case $2 in /*) out=$2 ;; *) out=$PWD/$2 ;; esac; shift 2 ;;
     *) echo "error: unknown option $1, see scripts/demo.sh --help" >&2; exit 2 ;;
   esac
 done

@@ -33,11 +33,9 @@ TEXT
 fail() { echo "error: $1" >&2; exit 2; }
 
 root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-. "$root/scripts/paths.sh"
 table='' cells='*' seeds='' out=$root/results device=cpu figures='' dry_run=''
 settings=() running=()
 while [ $# -gt 0 ]; do
-  case $1 in --?*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; esac
   case $1 in
     --cells | --seeds | --set | --out | --device | --jobs | --jobs-per-device | --scheduler | \
       --max-iterations | --snapshot-interval)
@@ -51,7 +49,7 @@ while [ $# -gt 0 ]; do
     --jobs | --jobs-per-device | --scheduler | --max-iterations | --snapshot-interval)
       running+=("$1" "$2"); shift 2 ;;
     --set) settings+=(--set "$2"); shift 2 ;;
-    --out) out=$(absolute "$2"); shift 2 ;;
+    --out) case $2 in /*) out=$2 ;; *) out=$PWD/$2 ;; esac; shift 2 ;;
     --figures) figures=yes; shift ;;
     --dry-run) dry_run=yes; shift ;;
     -*) fail "unknown option $1, see scripts/reproduce.sh --help" ;;
@@ -59,8 +57,14 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ -n "$table" ] || { usage >&2; exit 2; }
-case $table in *.yaml | *.yml) table=$(absolute "$table") ;; esac
-[ -z "${GRUSTAB_DATA:-}" ] || export GRUSTAB_DATA="$(absolute "$GRUSTAB_DATA")"
+case $table in
+  /*) ;;
+  *.yaml | *.yml) table=$PWD/$table ;; # relative to where the user is
+esac
+case ${GRUSTAB_DATA:-} in
+  '' | /* | '~' | '~/'*) ;;
+  *) export GRUSTAB_DATA=$PWD/$GRUSTAB_DATA ;; # relative to where the user is
+esac
 
 . "$root/scripts/environment.sh"
 

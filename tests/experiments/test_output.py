@@ -3,9 +3,11 @@
 import json
 import os
 import sys
+from contextlib import suppress
 
 import pytest
 
+from experiments.cli import main
 from experiments.files import StorageError
 from experiments.messages import say
 from experiments.snapshots import SnapshotExtension
@@ -24,7 +26,25 @@ def check(process, out):
         assert json.load(file)["iterations"] == 3
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+needs_dev_full = pytest.mark.skipif(
+    not os.path.exists("/dev/full"), reason="no device that is always full"
+)
+
+
+@needs_dev_full
+@pytest.mark.parametrize("buffering", [1, -1])  # found at the first line, or at the end
+def test_a_list_that_nobody_takes_is_said_to_be_lost(tmp_path, monkeypatch, capsys, buffering):
+    with open("/dev/full", "w", buffering) as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["list", "demo", "--out", str(tmp_path)]) == 3
+        with suppress(OSError):
+            full.close()
+    assert capsys.readouterr().err == (
+        "error: standard output cannot be written: No space left on device\n"
+    )
+
+
+@needs_dev_full
 def test_a_log_on_a_full_disk_does_not_end_a_run(tmp_path):
     with open("/dev/full", "w") as full:
         check(start_command(*WORDS, "--out", tmp_path, stdout=full), tmp_path)

@@ -9,6 +9,7 @@ import pytest
 
 import grustab
 from experiments import source
+from experiments.paths import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 
@@ -154,6 +155,21 @@ def test_a_change_that_matters_is_seen(checkout, state, change):
     assert state(checkout) == {"commit": git(checkout, "rev-parse", "HEAD"), "dirty": True}
 
 
+def test_a_checkout_has_the_same_bytes_whatever_git_is_set_to(tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    files = {".gitattributes": ROOT / ".gitattributes", "a.sh": ROOT / "scripts" / "demo.sh"}
+    files["a.png"] = next((ROOT / "results" / "figures").glob("*.png"))
+    for name, original in files.items():
+        shutil.copyfile(original, there / name)
+    commit(there)
+    for setting in ("autocrlf=true", "eol=crlf"):
+        copy = tmp_path / setting
+        git(tmp_path, "-c", f"core.{setting}", "clone", "-q", there, copy)
+        for name, original in files.items():
+            assert (copy / name).read_bytes() == original.read_bytes()
+
+
 def crlf(root):
     git(root, "config", "core.autocrlf", "true")
     (root / "grustab/file.py").write_bytes(b"grustab/file.py\r\n")
@@ -174,6 +190,15 @@ HARMLESS = {
 @pytest.mark.parametrize("change", HARMLESS)
 def test_what_does_not_matter_is_no_change(checkout, state, change):
     HARMLESS[change](checkout)
+    assert state(checkout)["dirty"] is False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_a_checkout_of_another_user_has_its_commit(checkout, state):
+    for path in (checkout, *checkout.rglob("*")):
+        os.chown(path, 12345, -1)
+    with pytest.raises(subprocess.CalledProcessError):  # git itself does not trust it
+        git(checkout, "status")
     assert state(checkout)["dirty"] is False
 
 
