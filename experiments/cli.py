@@ -63,9 +63,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except OSError as error:
-        where = error.filename or "standard output cannot be written"
-        print(f"error: {where}: {error.strerror}", file=sys.stderr)
-        return 3 if error.errno in DISK_TROUBLE else 2
+        full = error.errno in DISK_TROUBLE
+        where = error.filename or ("standard output cannot be written" if full else "the system")
+        print(f"error: {where}: {error.strerror or error}", file=sys.stderr)
+        return 3 if full else 2
     finally:
         _flush()
 

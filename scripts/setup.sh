@@ -140,15 +140,26 @@ alive() { # is process $1 there, with $2 in its command line? (slim images have 
     fi
 }
 
+host=$(uname -n)
+me=$$@$host
+
+lives() { # does the owner $1 of the lock? Of another host's nobody can tell from here
+    case $1 in
+        *@"$host") alive "${1%%@*}" setup.sh ;;
+        *@*) true ;;
+        *) alive "$1" setup.sh ;; # as earlier versions of this script wrote it
+    esac
+}
+
 mkdir -p -- "$(dirname -- "$venv")" 2>/dev/null || die "cannot make the folder of $venv."
 told='' misses=0
-until ln -sn "$$" "$lock" 2>/dev/null; do
+until ln -sn "$me" "$lock" 2>/dev/null; do
     owner=$(readlink "$lock" || true)
     if [ -z "$owner" ]; then # released just now, or never made
         misses=$((misses + 1))
-        [ $misses -lt 5 ] || die "cannot write $lock."
-    elif [ "$owner" != $$ ] && alive "$owner" setup.sh; then
-        [ -n "$told" ] || say "waiting for the set-up that process $owner is running ($lock)."
+        [ $misses -lt 5 ] || die "cannot write $lock: set GRUSTAB_VENV to a folder elsewhere."
+    elif [ "$owner" != "$me" ] && lives "$owner"; then
+        [ -n "$told" ] || say "waiting for the set-up that process $owner is running; if that is gone, remove $lock."
         told=yes
         sleep 1
     elif mv "$lock" "$lock.$$" 2>/dev/null; then # its owner died; another caller may be as quick

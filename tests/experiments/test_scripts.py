@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -77,3 +78,47 @@ def test_a_link_to_a_checkout_is_the_checkout(script, tmp_path):
 
 def test_no_home_is_needed(script):
     assert script("demo.sh", HOME="").startswith("venv=ROOT/.venv\n")
+
+
+@pytest.fixture
+def set_up(tmp_path):
+    """Start a set-up that finds a lock, and behind it a folder that is no environment."""
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts", copy_function=shutil.copyfile)
+    (tmp_path / ".venv" / "photos").mkdir(parents=True)
+    environment = {key: value for key, value in os.environ.items() if key != "GRUSTAB_VENV"}
+    started = []
+
+    def start(owner):
+        (tmp_path / ".venv.lock").symlink_to(owner)
+        started.append(
+            subprocess.Popen(
+                ["bash", tmp_path / "scripts" / "setup.sh", "--python", sys.executable],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                env=environment,
+            )
+        )
+        return started[0]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_the_set_up_of_another_host_is_waited_for_and_named(tmp_path, set_up):
+    assert set_up("4242@node-b").stdout.readline() == (
+        "setup: waiting for the set-up that process 4242@node-b is running; "
+        f"if that is gone, remove {tmp_path / '.venv.lock'}.\n"
+    )
+
+
+DEAD = 2**22 + 1  # above the highest number that Linux gives
+
+
+@pytest.mark.parametrize("owner", [f"{DEAD}@{os.uname().nodename}", str(DEAD)])
+def test_a_set_up_of_this_host_that_died_is_passed_over(tmp_path, set_up, owner):
+    _, err = set_up(owner).communicate(timeout=30)
+    assert "is not a virtual environment" in err
+    assert not (tmp_path / ".venv.lock").is_symlink()
