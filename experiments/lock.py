@@ -76,7 +76,8 @@ def _acquire(file: int, path: Path, name: bytes) -> None:
     else:
         with suppress(OSError):  # the lock holds without it
             os.truncate(file, 0)
-            os.write(file, name)
+            if os.write(file, name) < len(name):  # a full disk: no name is better than half of one
+                os.truncate(file, 0)
 
 
 def _acquire_by_name(path: Path, name: bytes) -> None:

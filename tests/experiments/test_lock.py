@@ -182,11 +182,17 @@ def test_without_locks_the_last_of_two_at_once_has_the_run(tmp_path, no_locks, m
     assert lock.read_text() == "4242\nnode-b\n"
 
 
-def test_a_lock_holds_on_a_disk_that_takes_no_name(tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+@pytest.mark.parametrize("room", [0, 3])
+def test_a_lock_holds_on_a_disk_that_takes_no_name(tmp_path, monkeypatch, room):
+    write = os.write
+
+    def full(file, content):
+        if not room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(file, content[:room])
 
     monkeypatch.setattr(os, "write", full)
     with run_lock(tmp_path), pytest.raises(LockedError, match="by another process since"):
         with run_lock(tmp_path):
             pass
+    assert (tmp_path / ".lock").read_bytes() == b""
