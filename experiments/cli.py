@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
         help="begin anew even where a finished result or a snapshot is there",
     )
     sub.add_argument("--stop-with-parent", action="store_true", help=argparse.SUPPRESS)
+    sub.add_argument("--planned", help=argparse.SUPPRESS)  # the hash of the conditions
 
     sub = command("sweep", commands.sweep_command, "Do all runs that have no finished result yet.")
     sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")

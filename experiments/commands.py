@@ -49,6 +49,8 @@ def run_command(options: argparse.Namespace) -> None:
     from experiments.run_cell import run_cell
 
     cell = load_config(options.config).cell(options.cell).override(options.set)
+    if options.planned is not None:
+        cell.check_planned(options.planned)
     run_cell(
         cell,
         options.seed,

@@ -62,6 +62,18 @@ class Cell(NamedTuple):
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         return self._replace(conditions=conditions, sources=sources, overrides=given)
 
+    def check_planned(self, digest: str) -> None:
+        """Compare with the hash of the conditions that a sweep has planned.
+
+        Raises:
+            ConfigError: If the config has been edited since.
+        """
+        if self.conditions.digest() != digest:
+            raise ConfigError(
+                f"config {self.file}: the conditions of cell {self.name!r} have changed since this "
+                "run was planned, undo the change, or start the sweep again to run the new ones"
+            )
+
     def set_words(self) -> list[str]:
         """The overrides as words of a command line that gives them again."""
         return set_words(self.overrides)

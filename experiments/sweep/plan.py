@@ -59,6 +59,10 @@ class PlannedRun(NamedTuple):
             words += ["--max-iterations", str(self.max_iterations)]
         return words
 
+    def job_words(self) -> list[str]:
+        """The same for a job, which is not to begin if the config has been edited meanwhile."""
+        return [*self.words(), "--planned", self.cell.conditions.digest()]
+
     def command_line(self, device: str) -> str:
         """What a person types to run just this one."""
         words = self.words() + ([] if device == "cpu" else ["--device", device])
@@ -66,7 +70,7 @@ class PlannedRun(NamedTuple):
 
     def job(self, snapshot_interval: float, threads: int | None) -> Job:
         """The same as a job for a process of its own, whatever device it gets."""
-        command = [sys.executable, "-m", "experiments", *self.words(), "--stop-with-parent"]
+        command = [sys.executable, "-m", "experiments", *self.job_words(), "--stop-with-parent"]
         command += ["--snapshot-interval", f"{snapshot_interval:g}"]
         return Job(self.name, command, str(ROOT), str(self.folder.resolve()), threads)
 

@@ -52,7 +52,7 @@ def slurm_script(runs: Sequence[PlannedRun], device: str, snapshot_interval: flo
         count=len(runs),
         last=len(runs) - 1,
         config=re.sub(r"[^\w.+-]", "_", runs[0].cell.config, flags=re.ASCII),
-        runs="\n".join("  " + shlex.quote(shlex.join(run.words())) for run in runs),
+        runs="\n".join("  " + shlex.quote(shlex.join(run.job_words())) for run in runs),
         root=shlex.quote(str(ROOT)),
         python=shlex.quote(sys.executable),
         interval=snapshot_interval,

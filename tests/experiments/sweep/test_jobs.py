@@ -1,5 +1,6 @@
 """Runs of a sweep: those that fail, that are another's, their threads; real ones."""
 
+import shlex
 import sys
 import threading
 
@@ -7,7 +8,7 @@ import pytest
 
 from experiments.config import load_config
 from experiments.sweep import driver
-from experiments.sweep.plan import PlannedRun
+from experiments.sweep.plan import PlannedRun, make_plan
 from tests.experiments.checks import (
     EXPLODES,
     find_files,
@@ -84,6 +85,22 @@ def test_a_diverged_run_is_done(tiny, sweep, b):
     assert "sgd/none seed 0: diverged after" in out
     assert read(b)["sgd/none", 0]["status"] == "diverged"
     assert sweep(*words).splitlines()[-1] == "all done"
+
+
+def test_a_job_does_not_run_what_was_not_planned(tiny, call, refused, b, never_run):
+    out = ("--cells", "sgd/none", "--seeds", "0", "--out", b)
+    (run,) = make_plan(tiny(), "sgd/none", [0], [], b, None)
+    words = run.job(600.0, None).command[3:]
+    words.remove("--stop-with-parent")
+    script = call("sweep", tiny(), *out, "--emit-slurm")[1]
+    tiny(units=9)
+    sentence = refused(*words)
+    assert "tiny.yaml: the conditions of cell 'sgd/none' have changed since" in sentence
+    assert "start the sweep again" in sentence
+    task = next(line for line in script.splitlines() if line.startswith("  'run "))
+    assert refused(*shlex.split(shlex.split(task)[0])) == sentence
+    with pytest.raises(AssertionError, match="a run was started"):
+        call(*shlex.split(run.command_line("cpu"))[3:])
 
 
 def test_two_sweeps_at_once_do_every_run_once(tiny, start, b):
