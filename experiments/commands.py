@@ -1,6 +1,7 @@
 """What each command does. Imports wait until one is chosen: --help and mistakes answer at once."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def run_command(options: argparse.Namespace) -> None:
 def sweep_command(options: argparse.Namespace) -> int:
     """Many runs."""
     from experiments.files import check_writable
-    from experiments.sweep.plan import describe_plan, make_plan
+    from experiments.sweep.plan import describe_done, describe_plan, make_plan
 
     out = _out(options)
     runs = make_plan(
@@ -76,12 +77,21 @@ def sweep_command(options: argparse.Namespace) -> int:
     devices = options.device
     jobs = options.jobs if devices == ["cpu"] else len(devices) * options.jobs_per_device
     if options.dry_run:
-        print(describe_plan(runs, jobs))
+        print(describe_plan(runs, jobs), *describe_done(runs), sep="\n")
         return 0
     if options.emit_slurm:
-        from experiments.sweep.slurm import slurm_script
+        from experiments.sweep.slurm import ARRAY, slurm_script
 
-        print(slurm_script(missing or runs, devices[0], options.snapshot_interval), end="")
+        if not missing:
+            print("all done: there is nothing to write a job array for", file=sys.stderr)
+            return 0
+        if len(missing) > ARRAY:
+            print(
+                f"{len(missing)} runs: Slurm takes arrays of up to {ARRAY} unless its MaxArraySize "
+                "is larger (scontrol show config); fewer with --cells or --seeds",
+                file=sys.stderr,
+            )
+        print(slurm_script(missing, devices[0], options.snapshot_interval), end="")
         return 0
     if devices != ["cpu"]:
         from experiments.device import DeviceError, find_device

@@ -52,12 +52,15 @@ class PlannedRun(NamedTuple):
     def words(self) -> list[str]:
         """Its command line after ``python -m experiments``."""
         words = ["run", self.cell.file, "--cell", self.cell.name, "--seed", str(self.seed)]
-        if self.out.resolve() != RESULTS.resolve():
-            words += ["--out", str(self.out.resolve())]
-        words += self.cell.set_words()
+        words += self.place_words()
         if self.max_iterations:
             words += ["--max-iterations", str(self.max_iterations)]
         return words
+
+    def place_words(self) -> list[str]:
+        """The options that say where its result is, apart from cell and seed."""
+        out = self.out.resolve()
+        return [*([] if out == RESULTS.resolve() else ["--out", str(out)]), *self.cell.set_words()]
 
     def job_words(self) -> list[str]:
         """The same for a job, which is not to begin if the config has been edited meanwhile."""
@@ -127,3 +130,18 @@ def describe_plan(runs: Sequence[PlannedRun], jobs: int) -> str:
         + (f", {jobs} at a time" if jobs > 1 else "")
     )
     return "\n".join(lines)
+
+
+def describe_done(runs: Sequence[PlannedRun]) -> list[str]:
+    """The runs that are done, a line a cell, and how to see or repeat them."""
+    seeds: dict[str, list[str]] = {}
+    for run in runs:
+        if run.done:
+            seeds.setdefault(run.cell.name, []).append(str(run.seed))
+    if not seeds:
+        return []
+    see = shlex.join(["table", runs[0].cell.file, *runs[0].place_words()])
+    return [
+        *(f"done: {name}, seed {', '.join(those)}" for name, those in seeds.items()),
+        f"to see these: python -m experiments {see}; to do them again beside them: another --out",
+    ]

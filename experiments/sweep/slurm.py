@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from experiments.paths import ROOT
 from experiments.sweep.plan import PlannedRun
 
+#: Tasks that an array may have by default.
+ARRAY = 1001
+
 TEMPLATE = """\
 #!/bin/bash
 # {count} runs of {config}, an array task each. Submit with: sbatch FILE

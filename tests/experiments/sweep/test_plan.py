@@ -1,5 +1,7 @@
 """What a sweep has to do, and what is done already."""
 
+import shlex
+
 import pytest
 
 import grustab.datasets
@@ -136,6 +138,23 @@ def test_a_dry_run_tells_which_go_on_from_a_snapshot(tiny, run, sweep, small_dat
     text = sweep(tiny(), "--dry-run", "--seeds", "0")
     lines = [line for line in text.splitlines() if line.endswith(", from a snapshot")]
     assert planned("\n".join(lines)) == ["sgd/none seed 0"]
+
+
+def test_a_dry_run_lists_what_is_done_and_how_to_see_it(tiny, call, store):
+    cell = load_config(tiny()).cell("sgd/none").override(["units=9"])
+    for seed in (0, 1):
+        store(cell, seed)
+    words = ("sweep", tiny(), "--set", "units=9", "--dry-run", "--cells")
+    _, out, _ = call(*words, "sgd/none")
+    title, count, done, see = out.splitlines()
+    assert (title, count) == ("tiny:", "0 to run, 2 done")
+    assert done == "done: sgd/none, seed 0, 1"
+    command = see.removeprefix("to see these: python -m experiments ").partition("; ")[0]
+    assert "| 2 |" in call(*shlex.split(command))[1]
+    _, out, _ = call(*words, "*")
+    assert "done: sgd/none, seed 0, 1" in out
+    assert len(planned(out)) == 4
+    assert "done: " not in call(*words, "sgd/clipping_5")[1]
 
 
 def test_no_cost_is_at_most_about_under(tiny, sweep):

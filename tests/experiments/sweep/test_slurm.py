@@ -111,6 +111,21 @@ def test_a_job_array_has_the_missing_runs_only(tiny, emit, store, tmp_path):
     assert "--seed 0" not in script.read_text()
 
 
+def test_where_all_is_done_there_is_no_job_array(tiny, call, store):
+    store(load_config(tiny()).cell("sgd/none"), 0)
+    code, out, err = call("sweep", tiny(), "--cells=sgd/none", "--seeds=0", "--emit-slurm")
+    assert (code, out) == (0, "")
+    assert err == "all done: there is nothing to write a job array for\n"
+
+
+@pytest.mark.parametrize(("seeds", "said"), [("0-999,1000", False), ("0-999,1000-1001", True)])
+def test_a_job_array_larger_than_slurm_takes_by_default_is_told(tiny, call, seeds, said):
+    words = ("sweep", tiny(), "--cells", "sgd/none", "--emit-slurm", "--seeds", seeds)
+    code, _, err = call(*words)
+    assert code == 0
+    assert ("MaxArraySize" in err, err.count("\n")) == (said, said)
+
+
 def test_a_job_array_asks_for_a_snapshot_before_the_time_is_up(emit):
     lines = directives(emit("demo"))
     assert "#SBATCH --signal=TERM@120" in lines
