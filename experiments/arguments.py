@@ -5,6 +5,10 @@ import math
 
 from experiments.paths import given
 
+#: Of the command time: iterations a cell, and where in training the third point is.
+ROUNDS = 40
+LATER = 2654
+
 
 def add_set(sub: argparse.ArgumentParser) -> None:
     """``--set``."""
@@ -54,6 +58,34 @@ def add_limits(sub: argparse.ArgumentParser) -> None:
 def add_out(sub: argparse.ArgumentParser, text: str) -> None:
     """``--out``."""
     sub.add_argument("--out", type=given, metavar="DIR", help=f"{text}; default: results/")
+
+
+def add_sweep(sub: argparse.ArgumentParser) -> None:
+    """All that says which runs to do, and how."""
+    sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
+    add_cells(sub)
+    add_seeds(sub)
+    add_set(sub)
+    add_limits(sub)
+    add_out(sub, "folder the results go to")
+    sub.add_argument(
+        "--jobs", type=positive, default=1, metavar="N", help="runs at a time; default: 1"
+    )
+    sub.add_argument(
+        "--device",
+        type=devices,
+        default=["cpu"],
+        metavar="D",
+        help="cpu (default), or GPUs such as 0 or 0,1",
+    )
+    sub.add_argument(
+        "--jobs-per-device", type=positive, default=1, metavar="N", help="runs a GPU; default: 1"
+    )
+    sub.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="do the runs on a Dask cluster that is running: tcp://HOST:PORT of its scheduler",
+    )
 
 
 def seeds(text: str) -> list[int]:

@@ -5,15 +5,18 @@ import errno
 import io
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from experiments import commands
 from experiments.arguments import (
+    LATER,
+    ROUNDS,
     add_cells,
     add_limits,
     add_out,
     add_seeds,
     add_set,
-    devices,
+    add_sweep,
     natural,
     positive,
 )
@@ -21,12 +24,24 @@ from experiments.files import StorageError
 from experiments.lock import LOCKED, LockedError
 from grustab.errors import GrustabError
 
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says where CONFIG has to stand."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        if message.endswith(": CONFIG"):
+            message += " (before --set, which takes all words up to the next option)"
+        super().error(message)
+
+
 DESCRIPTION = """\
 Reproduce the tables of "Preventing Gradient Explosions in Gated Recurrent Units" (NIPS 2017).
 """
 
 
 EXIT_CODES = {StorageError: 3, LockedError: LOCKED}
+RUNNING = (commands.run_command, commands.sweep_command, commands.reproduce_command)
 DISK_TROUBLE = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO}
 
 
@@ -56,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:  # `... | head`
-        return 1 if options.command in (commands.run_command, commands.sweep_command) else 0
+        return 1 if options.command in RUNNING else 0
     except MemoryError:
         print(
             "error: there is not enough memory for a model or batch of this size", file=sys.stderr
@@ -81,7 +96,7 @@ def _flush() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m experiments", description=DESCRIPTION)
+    parser = Parser(prog="python -m experiments", description=DESCRIPTION)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, action, summary: str) -> argparse.ArgumentParser:
@@ -121,30 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--planned", help=argparse.SUPPRESS)  # the hash of the conditions
 
     sub = command("sweep", commands.sweep_command, "Do all runs that have no finished result yet.")
-    sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
-    add_cells(sub)
-    add_seeds(sub)
-    add_set(sub)
-    add_limits(sub)
-    add_out(sub, "folder the results go to")
-    sub.add_argument(
-        "--jobs", type=positive, default=1, metavar="N", help="runs at a time; default: 1"
-    )
-    sub.add_argument(
-        "--device",
-        type=devices,
-        default=["cpu"],
-        metavar="D",
-        help="cpu (default), or GPUs such as 0 or 0,1",
-    )
-    sub.add_argument(
-        "--jobs-per-device", type=positive, default=1, metavar="N", help="runs a GPU; default: 1"
-    )
-    sub.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="do the runs on a Dask cluster that is running: tcp://HOST:PORT of its scheduler",
-    )
+    add_sweep(sub)
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="only list the runs, with their cost")
     how.add_argument(
@@ -154,6 +146,18 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     sub = command(
+        "reproduce",
+        commands.reproduce_command,
+        "What scripts/reproduce.sh does: all runs that are missing, then the table.",
+    )
+    add_sweep(sub)
+    sub.add_argument("--dry-run", action="store_true", help="only list the runs, with their cost")
+    sub.add_argument("--figures", action="store_true", help="draw the figures, too")
+    # The folder of whoever calls the script, and how to tell what that person has given.
+    sub.add_argument("--from", dest="caller", default=".", help=argparse.SUPPRESS)
+    sub.set_defaults(emit_slurm=False, default=sub.get_default)
+
+    sub = command(
         "time", commands.time_command, "Section D: what an iteration costs, all cells taking turns."
     )
     sub.add_argument(
@@ -161,14 +165,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
     sub.add_argument(
-        "--rounds", type=positive, default=40, metavar="N", help="iterations a cell; default: 40"
+        "--rounds",
+        type=positive,
+        default=ROUNDS,
+        metavar="N",
+        help=f"iterations a cell; default: {ROUNDS}",
     )
     sub.add_argument(
         "--later",
         type=positive,
-        default=2654,
+        default=LATER,
         metavar="N",
-        help="iteration of training to measure at, too; default: 2654, two epochs",
+        help=f"iteration of training to measure at, too; default: {LATER}, two epochs",
     )
     add_set(sub)
     add_out(sub, "folder the measurement goes to")

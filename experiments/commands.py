@@ -1,6 +1,7 @@
 """What each command does. Imports wait until one is chosen: --help and mistakes answer at once."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -113,6 +114,45 @@ def sweep_command(options: argparse.Namespace) -> int:
             load_dataset(conditions)
     done = run_sweep(missing, jobs, devices, options.snapshot_interval, options.scheduler)
     return 0 if done else 1
+
+
+def reproduce_command(options: argparse.Namespace) -> int:
+    """What a table needs, then the table."""
+    from experiments.config import load_config
+
+    os.chdir(options.caller)
+    code = 0
+    if load_config(options.config).report == "seconds_per_iteration":
+        _time(options)
+    else:
+        code = sweep_command(options)
+    if options.dry_run:
+        return code
+    table_command(options)  # if some runs failed: of the others
+    if options.figures:
+        figures_command(options)
+    return code
+
+
+def _time(options: argparse.Namespace) -> None:
+    """Section D by the words of ``reproduce``."""
+    from experiments.arguments import LATER, ROUNDS
+    from experiments.config_form import ConfigError
+
+    for key in ("cells", "seeds", "jobs", "jobs_per_device", "scheduler", "max_iterations",
+                "snapshot_interval"):  # fmt: skip
+        if getattr(options, key) != options.default(key):
+            raise ConfigError(
+                f"--{key.replace('_', '-')}: config {options.config} reports times, so it takes "
+                "only --device, --set, --out, --figures and --dry-run"
+            )
+    if len(options.device) > 1:
+        raise ConfigError("--device: expected one device, as all cells take turns in one process")
+    if options.dry_run:
+        return list_command(options)
+    (device,) = options.device
+    words = {**vars(options), "device": device, "rounds": ROUNDS, "later": LATER, "force": False}
+    return time_command(argparse.Namespace(**words))
 
 
 def time_command(options: argparse.Namespace) -> None:
