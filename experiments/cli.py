@@ -23,16 +23,17 @@ from experiments.arguments import (
 from experiments.files import StorageError
 from experiments.lock import LOCKED, LockedError
 from grustab.errors import GrustabError
+from grustab.text import printable
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says where CONFIG has to stand."""
+    """A parser that says where CONFIG has to stand, whatever the words look like."""
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
         if message.endswith(": CONFIG"):
             message += " (before --set, which takes all words up to the next option)"
-        super().error(message)
+        super().error(printable(message))
 
 
 DESCRIPTION = """\
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(end="", flush=True)
         return code
     except GrustabError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return EXIT_CODES.get(type(error), 2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -1,12 +1,14 @@
 """Read configs/*.yaml strictly: what it says, where each setting comes from, what was published."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, SafeConstructor
+from ruamel.yaml.constructor import ConstructorError
 from ruamel.yaml.error import YAMLError
 
 from experiments.conditions import Conditions
@@ -20,6 +22,8 @@ from experiments.config_form import (
 )
 from experiments.paths import CONFIGS, given, shown
 
+#: What the parser raises for text that it cannot read.
+NOT_YAML = (YAMLError, ValueError, LookupError, RecursionError)
 #: Folders of results that are no config's.
 RESERVED = ("bench", "faults", "figures", ".")
 
@@ -57,7 +61,7 @@ class Cell(NamedTuple):
         given = dict(_parse_override(item) for item in settings)
         if all(_same(now[key], value) for key, value in given.items()):
             return self
-        where = f"--set {' '.join(map(_printable, settings))}: cell {self.name!r} of {self.config}"
+        where = f"--set {' '.join(settings)}: cell {self.name!r} of {self.config}"
         conditions = validated(where, Conditions, {**now, **given})
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         return self._replace(conditions=conditions, sources=sources, overrides=given)
@@ -173,10 +177,35 @@ def load_config(name: str) -> Config:
     return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
 
 
+class _Constructor(SafeConstructor):
+    """Keeps merge keys of merge keys from unfolding without end."""
+
+    def flatten_mapping(self, node: Any) -> Any:
+        """Put the merged keys of a mapping among its own."""
+        before = len(node.value)
+        merged = super().flatten_mapping(node)
+        if len(node.value) > max(before, 1000):
+            problem = "merge keys (<<) that unfold to more than 1000 keys"
+            raise ConstructorError(problem=problem, problem_mark=node.start_mark)
+        return merged
+
+
+def load_yaml(text: str) -> Any:
+    """The value of a YAML document; raises one of ``NOT_YAML``."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Constructor = _Constructor
+    with warnings.catch_warnings(action="ignore"):  # what YAML 1.1 has different
+        return yaml.load(text)
+
+
 def _parse(path: Path) -> Any:
     try:
-        return YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (YAMLError, ValueError, LookupError, RecursionError) as error:
+        return load_yaml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{shown(path)}: not valid YAML: byte {error.start} is no UTF-8, expected text in UTF-8"
+        ) from None
+    except NOT_YAML as error:
         problem = getattr(error, "problem", None) or str(error)
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
@@ -206,7 +235,7 @@ def _merge_sources(
 
 def _parse_override(item: str) -> tuple[str, Any]:
     key, equals, value = item.partition("=")
-    given = f"--set {_printable(item)}"
+    given = f"--set {item}"
     if not equals or not key:
         raise ConfigError(
             f"{given}: expected key=value such as epochs=2 (CONFIG goes before --set)"
@@ -214,15 +243,10 @@ def _parse_override(item: str) -> tuple[str, Any]:
     if key not in Conditions.model_fields:
         raise ConfigError(f"{given}: unknown key{hint(key, Conditions.model_fields)}")
     try:
-        return key, YAML(typ="safe", pure=True).load(value)
-    except (YAMLError, ValueError, LookupError, RecursionError):
+        return key, load_yaml(value)
+    except NOT_YAML:
         raise ConfigError(f"{given}: the value is not valid YAML") from None
 
 
 def _same(a: Any, b: Any) -> bool:
     return a == b and isinstance(a, bool) == isinstance(b, bool)  # True == 1
-
-
-def _printable(text: str) -> str:
-    """The text with what would move a terminal's cursor written out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -1,11 +1,13 @@
 """The form of a config file, and what is said where one does not have it."""
 
 import difflib
+import reprlib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from grustab.errors import GrustabError
+from grustab.text import is_printable, printable
 
 #: Where a setting or number comes from; never mixed.
 STATED = "stated"  # in the paper's supplement
@@ -17,6 +19,17 @@ Source = Literal["stated", "main paper (unverified)", "assumption"]
 
 class ConfigError(GrustabError):
     """A config, a cell name or an override is not valid."""
+
+
+def _without_control_characters(text: str) -> str:
+    for c in text:
+        if not is_printable(c) and c not in "\t\n":
+            raise ValueError(f"expected text without control characters, got {c!a} in it")
+    return text
+
+
+#: What tables print as it stands.
+Text = Annotated[str, AfterValidator(_without_control_characters)]
 
 
 class Published(BaseModel):
@@ -35,13 +48,13 @@ class Published(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
     table: int
-    column: str
-    row: str
-    printed: str
+    column: Text
+    row: Text
+    printed: Text
     value: float | None = Field(gt=0, allow_inf_nan=False)
     success_rate: float | None = None
-    test: str | None = None
-    note: str | None = None
+    test: Text | None = None
+    note: Text | None = None
 
 
 class CellText(BaseModel):
@@ -57,8 +70,8 @@ class ConfigText(BaseModel):
     """A whole file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    title: str
-    notes: list[str] = []
+    title: Text
+    notes: list[Text] = []
     report: Literal["validation", "seconds_per_iteration"] = "validation"
     runs: int = Field(ge=1, le=10_000)
     conditions: dict[Source, dict[str, Any]]
@@ -72,21 +85,42 @@ def validated(where: str, model: type[BaseModel], data: Any) -> Any:
     """``model`` of ``data``.
 
     Raises:
-        ConfigError: With its first complaint as one sentence that begins with ``where``.
+        ConfigError: With one complaint as one sentence that begins with ``where``. Of several it
+            is a key that does not belong there, which may explain one that is missing; or else
+            a wrong value; in the file's order.
     """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()
+    first = min(errors, key=lambda e: (_rank(e), _place(e["loc"], data)))
     raise ConfigError(f"{where}: {_complaint(first, model)}")
+
+
+def _rank(error: Any) -> int:
+    if error["type"] == "extra_forbidden" or error["loc"][-1:] == ("[key]",):
+        return 0
+    return 2 if error["type"] == "missing" else 1
+
+
+def _place(loc: tuple[Any, ...], data: Any) -> list[int]:
+    """Where in the file that is: the numbers of the keys on the way there."""
+    place = []
+    for key in loc:
+        if not isinstance(data, dict) or key not in data:
+            break
+        place.append(list(data).index(key))
+        data = data[key]
+    return place
 
 
 def _complaint(error: Any, model: type[BaseModel]) -> str:
     *path, last = error["loc"] or ("",)
     if last == "[key]":
-        place = " ".join(".".join(map(str, path[:-1])).split())
-        return f"key '{place}': {path[-1]!r} cannot stand there, {_names(path[:-1])}"
-    place = " ".join(".".join(map(str, error["loc"])).split())
+        return f"key '{_dotted(path[:-1])}': {_brief(path[-1])} cannot stand there, " + _names(
+            path[:-1]
+        )
+    place = _dotted(error["loc"])
     if error["type"] == "extra_forbidden":
         # The keys of the model that the unknown one stands in.
         inner = {1: CellText, 2: Published}.get(len(path) - 1, model)
@@ -94,18 +128,34 @@ def _complaint(error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "missing":
         return f"key '{place}' is missing"
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
+        return (f"key '{place}': " if place else "") + str(error["ctx"]["error"])
     if error["type"] == "model_type":
         keys = ", ".join(name for name, f in model.model_fields.items() if f.is_required())
         return (f"key '{place}': " if place else "") + f"expected a mapping with the keys {keys}"
     expected = error["msg"][0].lower() + error["msg"][1:]
-    return (f"key '{place}': " if place else "") + f"{expected}, got {error['input']!r}"
+    return (f"key '{place}': " if place else "") + f"{expected}, got {_brief(error['input'])}"
+
+
+def _dotted(loc: Any) -> str:
+    return printable(".".join(map(str, loc)), 100)
+
+
+_repr = reprlib.Repr()
+_repr.maxlevel = 2
+
+
+def _brief(value: Any) -> str:
+    """The value as Python has it, shortened: aliases of YAML may unfold without end."""
+    try:
+        return _repr.repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def _names(path: list[Any]) -> str:
     if path == ["cells"]:
         return "a cell's name is made of letters, digits, _ . + - and /"
-    if path[:1] == ["cells"]:
+    if path != ["conditions"]:
         return "expected the name of a setting"
     return f"expected one of: {STATED}, {UNVERIFIED}, {ASSUMPTION}"
 

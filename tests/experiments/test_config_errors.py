@@ -114,6 +114,62 @@ def test_an_unknown_key_of_a_cell_gets_a_hint_from_a_cells_keys(refused_config, 
     assert "title" not in sentence
 
 
+def _published(**changes):
+    given = {"table": 1, "column": "a", "row": "b", "printed": "1.0", "value": 1.0} | changes
+    return {key: value for key, value in given.items() if value != ...}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        # An unknown key comes first, as it may explain what is missing.
+        (lambda c: _rename(_conditions(c), "units", "unitz"), "'unitz', did you mean 'units'"),
+        (lambda c: _rename(c, "title", "titel"), "'titel', did you mean 'title'"),
+        (
+            lambda c: _rename(c["cells"]["sgd/none"], "set", "sets"),
+            "'cells.sgd/none.sets', did you mean 'set'",
+        ),
+        (
+            lambda c: c["cells"]["sgd/none"].update(set={"metod": "none"}),
+            "cell 'sgd/none': unknown key 'metod', did you mean 'method'",
+        ),
+        (
+            lambda c: c["cells"]["sgd/none"].update(published=_published(printed=..., print="1")),
+            "published.print', did you mean 'printed'",
+        ),
+        (lambda c: c.update(runs=0, titel=c.pop("title")), "unknown key 'titel'"),
+        (lambda c: _rename(c["conditions"], "assumption", "asumption"), "'asumption' cannot"),
+        # Then a wrong value, then what is missing; in the file's order.
+        (lambda c: (c.pop("title"), c.update(runs=0)), "key 'runs'"),
+        (lambda c: _conditions(c).update({"learning_rate": -1, "units": 0}), "key 'units'"),
+        (lambda c: _conditions(c).update(units=0, method=_conditions(c).pop("task")), "'units'"),
+    ],
+)
+def test_of_several_mistakes_the_most_helpful_is_named(refused_config, spoil, said):
+    assert said in refused_config(spoil)
+
+
+def _rename(mapping, old, new):
+    mapping[new] = mapping.pop(old)
+
+
+@pytest.mark.parametrize("bad", ["\x1b[2J", "\0", "\x9b", "\ud800", "\u202e", "\r"])
+@pytest.mark.parametrize("where", ["title", "notes", "published", "units", "unitz"])
+def test_control_characters_are_neither_taken_nor_printed(refused_config, bad, where):
+    def spoil(config):
+        if where == "published":
+            config["cells"]["sgd/none"]["published"] = _published(note=bad)
+        elif where.startswith("unit"):
+            key = "units" if where == "units" else f"units{bad}"
+            _conditions(config)[key] = bad
+        else:
+            config[where] = [bad] if where == "notes" else bad
+
+    sentence = refused_config(spoil)
+    assert sentence.isprintable()
+    assert where in sentence or where == "unitz"
+
+
 @pytest.mark.parametrize("key", ["title", "runs", "conditions", "cells"])
 def test_a_missing_key_of_the_file_is_named(refused_config, key):
     assert f"key '{key}' is missing" in refused_config(lambda config: config.pop(key))
@@ -177,7 +233,7 @@ def test_cell_names_that_are_no_folders_are_refused(refused_config, name):
     ],
 )
 def test_a_wrong_published_number_is_named(refused_config, key, value):
-    published = {"table": 1, "column": "a", "row": "b", "printed": "1.0", "value": 1.0, key: value}
+    published = _published(**{key: value})
     sentence = refused_config(
         lambda config: config["cells"]["sgd/none"].update(published=published)
     )

@@ -4,8 +4,17 @@ import json
 
 import pytest
 
+from experiments.config import load_config
 from experiments.paths import CONFIGS
 from tests.experiments.checks import check_words
+
+
+def _bomb(form):
+    """Text of a few hundred characters whose aliases unfold to 9^9 items or keys."""
+    lines = ["- &a {a: 1}"]
+    for last, name in zip("abcdefgh", "bcdefghi"):
+        lines.append(f"- &{name} " + form.format(", ".join([f"*{last}"] * 9)))
+    return "runs:\n" + "\n".join(lines) + "\n"
 
 
 @pytest.mark.parametrize(
@@ -33,6 +42,23 @@ from tests.experiments.checks import check_words
         ("title: !!timestamp 2020-99-99\n", "not valid YAML"),
         ("title: " + "[" * 500 + "]" * 500, "not valid YAML"),
         ("runs: " + "9" * 5000 + "\n", "not valid YAML"),
+        ("runs: " + "9" * 4000 + "\n", "less than or equal to 10000"),
+        ("runs: 0x" + "f" * 5000 + "\n", "got a number of thousands of digits"),
+        ("runs: " + "x" * 10**5 + "\n", "got 'xxx"),
+        ("x" * 1000 + ": 1\n", "unknown key 'xxx"),
+        ("runs: 2020-01-01\n", "got datetime.date"),
+        ("runs: 1:04\n", "got '1:04'"),
+        ("runs: no\n", "got 'no'"),
+        ("conditions: {assumption: {3: 4}}\n", "3 cannot stand there, expected the name of a"),
+        ("title: a".encode("utf-16"), "expected text in UTF-8"),
+        ("title: a".encode("utf-16-le"), "not valid YAML"),
+        ("title: a\0", "not valid YAML"),
+        ("%YAML 9.9\n---\ntitle: a\n", "not valid YAML"),
+        ("runs: &a [*a]\n", "got [["),
+        ("{" + "runs: {" * 3000 + "}" * 3001, "not valid YAML"),
+        (_bomb("[{}]"), "key 'runs': input should be a valid integer, got ["),
+        (_bomb("{{<<: [{}]}}"), "merge keys (<<) that unfold to more than 1000 keys"),
+        ("runs: {" + ",".join(f"k{i}: 1" for i in range(1100)) + "}\n", "got {'k0': 1,"),
     ],
     ids=lambda text: str(text)[:25],
 )
@@ -41,6 +67,31 @@ def test_a_file_that_is_no_config_is_one_sentence(write_config, refused, text, e
     check_words(sentence)
     assert "tiny.yaml" in sentence
     assert expected in sentence
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda text: b"\xef\xbb\xbf" + text,
+        lambda text: text.replace(b"\n", b"\r\n"),
+        lambda text: b"%YAML 1.1\n---\n" + text,
+        lambda text: text.replace(b"units: 64", b"units: 0x40"),
+        lambda text: text.replace(b"units: 64", b"units: 0o100"),
+        lambda text: text.replace(b"units: 64", b"units: 6_4"),
+        lambda text: text.replace(b"units: 64", b"<<: {units: 64}"),
+        lambda text: text.replace(b"units: 64", b"units: &n 64"),
+    ],
+)
+def test_another_way_to_write_the_same_is_the_same_config(write_config, changed, recwarn):
+    text = (CONFIGS / "demo.yaml").read_bytes()
+    other = load_config(write_config(changed(text)))
+    digests = [
+        [cell.conditions.digest() for cell in config.cells.values()]
+        for config in (other, load_config("demo"))
+    ]
+    assert digests[0] == digests[1]
+    assert changed(text) != text
+    assert not recwarn
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "just words\n", "null\n"])
