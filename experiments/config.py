@@ -1,15 +1,10 @@
 """Read configs/*.yaml strictly: what it says, where each setting comes from, what was published."""
 
 import json
-import warnings
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
-
-from ruamel.yaml import YAML, SafeConstructor
-from ruamel.yaml.constructor import ConstructorError
-from ruamel.yaml.error import YAMLError
 
 from experiments.conditions import Conditions
 from experiments.config_form import (
@@ -21,9 +16,8 @@ from experiments.config_form import (
     validated,
 )
 from experiments.paths import CONFIGS, given, shown
+from experiments.yaml_text import NOT_YAML, load_yaml
 
-#: What the parser raises for text that it cannot read.
-NOT_YAML = (YAMLError, ValueError, LookupError, RecursionError)
 #: Folders of results that are no config's.
 RESERVED = ("bench", "faults", "figures", ".")
 
@@ -175,27 +169,6 @@ def load_config(name: str) -> Config:
         sources = {**base_sources, **dict.fromkeys(cell.set, cell.source)}
         cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {}, file)
     return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
-
-
-class _Constructor(SafeConstructor):
-    """Keeps merge keys of merge keys from unfolding without end."""
-
-    def flatten_mapping(self, node: Any) -> Any:
-        """Put the merged keys of a mapping among its own."""
-        before = len(node.value)
-        merged = super().flatten_mapping(node)
-        if len(node.value) > max(before, 1000):
-            problem = "merge keys (<<) that unfold to more than 1000 keys"
-            raise ConstructorError(problem=problem, problem_mark=node.start_mark)
-        return merged
-
-
-def load_yaml(text: str) -> Any:
-    """The value of a YAML document; raises one of ``NOT_YAML``."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Constructor = _Constructor
-    with warnings.catch_warnings(action="ignore"):  # what YAML 1.1 has different
-        return yaml.load(text)
 
 
 def _parse(path: Path) -> Any:
