@@ -5,6 +5,8 @@ import math
 
 from experiments.paths import given
 
+from grustab.text import printable
+
 #: Of the command time: iterations a cell, and where in training the third point is.
 ROUNDS = 40
 LATER = 2654
@@ -95,23 +97,36 @@ def seeds(text: str) -> list[int]:
         first, dash, last = part.partition("-")
         low, high = natural(first), natural(last if dash else first)
         if not low <= high < low + 1000:
-            raise argparse.ArgumentTypeError(f"expected up to 1000 seeds such as 0-9, got {part!r}")
+            raise argparse.ArgumentTypeError(
+                f"expected up to 1000 seeds such as 0-9, got '{printable(part, 50)}'"
+            )
         found += range(low, high + 1)
     return found
 
 
 def natural(text: str) -> int:
     """An integer from 0 to 2^32 - 1."""
-    if not (text.isascii() and text.isdigit()) or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"expected an integer from 0 to 2^32 - 1, got {text!r}")
-    return int(text)
+    number = _digits(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(
+            f"expected an integer from 0 to 2^32 - 1, got '{printable(text, 50)}'"
+        )
+    return number
 
 
 def positive(text: str) -> int:
-    """A positive integer."""
-    if not (text.isascii() and text.isdigit()) or not int(text):
-        raise argparse.ArgumentTypeError(f"expected a positive integer, got {text!r}")
-    return int(text)
+    """A positive integer below 2^31."""
+    number = _digits(text)
+    if not 1 <= number < 2**31:
+        raise argparse.ArgumentTypeError(
+            f"expected a positive integer below 2^31, got '{printable(text, 50)}'"
+        )
+    return number
+
+
+def _digits(text: str) -> int:
+    """The number, or -1 where the text is none, or of too many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 50 else -1
 
 
 def seconds(text: str) -> float:
@@ -121,7 +136,9 @@ def seconds(text: str) -> float:
     except ValueError:
         number = -1.0
     if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected a number of seconds, got '{printable(text, 50)}'"
+        )
     return number
 
 
@@ -129,5 +146,7 @@ def devices(text: str) -> list[str]:
     """``cpu``, or numbers of GPUs."""
     found = text.split(",")
     if found != ["cpu"] and not all(word.isascii() and word.isdigit() for word in found):
-        raise argparse.ArgumentTypeError(f"expected cpu, or GPUs such as 0 or 0,1, got {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"expected cpu, or GPUs such as 0 or 0,1, got '{printable(text, 50)}'"
+        )
     return found

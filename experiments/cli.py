@@ -73,9 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # `... | head`
         return 1 if options.command in RUNNING else 0
-    except MemoryError:
+    except MemoryError as error:
+        wanted = f" ({printable(str(error), 200)})" if str(error) else ""
         print(
-            "error: there is not enough memory for a model or batch of this size", file=sys.stderr
+            f"error: there is not enough memory for a model or batch of this size{wanted}, "
+            "expected smaller units, layers, batch_size, bptt_steps or eval_batch_size",
+            file=sys.stderr,
         )
         return 2
     except OSError as error:

@@ -77,6 +77,7 @@ def sweep_command(options: argparse.Namespace) -> int:
     missing = [run for run in runs if not run.done]
     devices = options.device
     jobs = options.jobs if devices == ["cpu"] else len(devices) * options.jobs_per_device
+    jobs = min(jobs, max(len(missing), 1))
     if options.dry_run:
         print(describe_plan(runs, jobs), *describe_done(runs), sep="\n")
         return 0

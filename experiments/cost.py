@@ -29,11 +29,19 @@ EVALUATION = {"language": 0.06, "music": 0.3}
 PROJECTION = {"naive": 80, "truncated": 80, "auto": 6}
 
 
+YEAR = 365 * 24 * 3600
+
+
 def iterations_an_epoch(c: Conditions) -> int | None:
     """Iterations of one epoch, or ``None`` where it is not known without the data."""
-    dataset = c.dataset.removesuffix("_pickle")
-    known = EPOCH.get((dataset, c.batching))
-    return None if known is None else max(known * 700 // (c.batch_size * c.bptt_steps), 1)
+    steps = _steps_an_epoch(c)
+    return None if steps is None else max(steps // (c.batch_size * c.bptt_steps), 1)
+
+
+def _steps_an_epoch(c: Conditions) -> int | None:
+    """Steps of all sequences together, as the paper's batches of 20 x 35 are filled."""
+    known = EPOCH.get((c.dataset.removesuffix("_pickle"), c.batching))
+    return None if known is None else known * 700
 
 
 def estimate_seconds(
@@ -47,11 +55,11 @@ def estimate_seconds(
         max_iterations: Where it stops, or ``None``.
         epochs: How many it takes; ``None``: as many as it may.
     """
-    iterations = iterations_an_epoch(c)
-    if iterations is None:
+    steps, iterations = _steps_an_epoch(c), iterations_an_epoch(c)
+    if steps is None or iterations is None:
         return None
     symbols = n_symbols(c.task, c.dataset)
-    n, rows = c.units, c.batch_size * c.bptt_steps
+    n, rows = c.units, min(c.batch_size * c.bptt_steps, steps)
     # Forward, and twice as much backward; the input layer of a language model is a look-up.
     inputs = 0 if c.task == "language" else symbols * n
     flops = 6 * rows * (inputs + 6 * c.layers * n * n + n * symbols)
@@ -95,4 +103,6 @@ def human_time(seconds: float | None) -> str:
         return f"{seconds:.0f} s"
     if seconds < 5400:
         return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"
+    if seconds < YEAR:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / YEAR:.3g} years"

@@ -65,6 +65,12 @@ def load_dataset(conditions: Conditions) -> datasets.Corpus | datasets.Tunes:
 def _load(c: Conditions, order: np.random.Generator) -> RunData:
     if c.task == "language":
         corpus = load_dataset(c)
+        for part in (corpus.valid, corpus.test):  # what is missing would be made of padding
+            if c.eval_batch_size > (words := len(part) - 1):
+                raise ValueError(
+                    f"eval_batch_size {c.eval_batch_size}: expected at most {words}, the words to "
+                    "predict"
+                )
         train = StreamIterator([corpus.train], c.batch_size, c.bptt_steps)
         valid, test = (
             StreamIterator([part], c.eval_batch_size, c.bptt_steps, repeat=False)
@@ -76,6 +82,11 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
     if c.batching == "stream":
         train = StreamIterator(tunes.train, c.batch_size, c.bptt_steps, rng=order)
     else:
+        if c.batch_size > len(tunes.train):
+            raise ValueError(
+                f"batch_size {c.batch_size}: expected at most {len(tunes.train)}, the number of "
+                "training tunes"
+            )
         by_length = c.batching == "tunes_by_length"
         train = TuneIterator(
             tunes.train, c.batch_size, c.bptt_steps, rng=order, by_length=by_length

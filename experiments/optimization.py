@@ -5,7 +5,7 @@ from collections.abc import Callable
 import chainer
 from chainer import training
 from chainer.optimizer_hooks import GradientHardClipping
-from chainer.training import extensions, triggers
+from chainer.training import extensions
 
 from experiments.conditions import Conditions
 from grustab.extensions import PlateauDecay, SpectralProjection
@@ -53,7 +53,10 @@ def add_schedule(c: Conditions, trainer: training.Trainer) -> None:
     attr = learning_rate_name(trainer.updater.get_optimizer("main"))
     if c.schedule == "exponential":
         # At the end of epochs decay_after, decay_after + 1, ...: so many epochs at full rate.
-        ends = triggers.ManualScheduleTrigger(list(range(c.decay_after, c.epochs)), "epoch")
+        def ends(trainer: training.Trainer) -> bool:
+            updater = trainer.updater
+            return updater.is_new_epoch and c.decay_after <= updater.epoch < c.epochs
+
         # Not from the optimizer, whose rate is already a later one where a run is resumed.
         shift = extensions.ExponentialShift(attr, 1 / c.decay_divisor, init=c.learning_rate)
         trainer.extend(shift, trigger=ends)

@@ -71,7 +71,8 @@ class Run:
         c = cell.conditions
         self.generators = Generators(seed, device)
         self.data = load_data(c, self.generators.order)
-        self.model = make_model(c, self.data, self.generators)
+        with np.errstate(over="ignore"):  # an initial_std beyond float32: the run diverges
+            self.model = make_model(c, self.data, self.generators)
         self.model.to_device(device)
         self.optimizer = make_optimizer(c, self.model)
         self.updater = BPTTUpdater(

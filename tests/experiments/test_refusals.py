@@ -69,6 +69,68 @@ def test_data_too_short_for_the_batches_is_one_sentence(tiny, call, tmp_path, se
     assert "too short" in err
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"batching": "tunes", "batch_size": 5}, "batch_size 5: expected at most 4, the number of"),
+        (
+            {"batching": "tunes_by_length", "batch_size": 2**31 - 1},
+            "batch_size 2147483647: expected at most 4, the number of training tunes",
+        ),
+        (
+            {"task": "language", "batching": "stream", "eval_batch_size": 2**31 - 1},
+            "eval_batch_size 2147483647: expected at most 149, the words to predict",
+        ),
+    ],
+    ids=str,
+)
+def test_a_batch_larger_than_the_data_is_one_sentence(tiny_music, refused, tmp_path, changes, said):
+    words = ("run", tiny_music(**changes), "--cell", "sgd/none", "--out", tmp_path / "results")
+    assert said in refused(*words)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"bptt_steps": 2**31 - 1},
+        {"batch_size": 4, "eval_batch_size": 2**31 - 1},
+        {"epochs": 2**31 - 1, "monitor_interval": 2**31 - 1, "stop_patience": 2**31 - 1},
+        {"schedule": "exponential", "decay_divisor": 1e308, "decay_after": 1, "epochs": 2**31 - 1},
+        {"schedule": "plateau", "decay_divisor": 1 + 1e-15, "decay_after": 2**31 - 1},
+        {"units": 1, "initial_std": 1e-300, "input_scale": 1e-300, "learning_rate": 1e-300},
+        {"initial_std": 1e300, "input_scale": 1e300, "optimizer": "adam", "epsilon": 1e300},
+        {"dropout": 1 - 1e-16, "dropout_after": ["input", "gru"], "adam_beta1": 1 - 1e-16},
+    ],
+    ids=str,
+)
+def test_extreme_numbers_work(tiny_music, run, call, recwarn, tmp_path, changes):
+    path = tiny_music(**changes)
+    options = ("--max-iterations", "2", "--snapshot-interval", "1e300", "--seed", 2**32 - 1)
+    result, _, _ = run(path, "sgd/clipping_5", *options, "--set", "threshold=1e-320")
+    check_complete(result)
+    assert not [warning for warning in recwarn if warning.category is RuntimeWarning]
+    for command in ("list", "table"):
+        words = (path, "--cells", "*5", "--set", "threshold=1e-320", "--out", tmp_path / "results")
+        code, out, err = call(command, *words)
+        assert (code, err) == (0, "")
+        assert "sgd/clipping_5" in out
+
+
+@pytest.mark.parametrize("text", ["Unable to allocate 7.28 TiB for an array", ""])
+def test_too_little_memory_is_one_sentence_that_names_the_sizes(
+    tiny, refused, tmp_path, monkeypatch, text
+):
+    def allocate(*_):
+        raise MemoryError(text)
+
+    monkeypatch.setattr("experiments.run.make_model", allocate)
+    sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    assert sentence.startswith("there is not enough memory")
+    assert text in sentence
+    for key in ("units", "layers", "batch_size", "bptt_steps", "eval_batch_size"):
+        assert key in sentence
+
+
 def test_missing_data_is_one_sentence(tiny, refused, tmp_path, monkeypatch):
     from grustab.errors import DataError
 

@@ -46,7 +46,11 @@ def test_another_ones_run_is_tried_again_until_it_is_done(tiny, sweep, fake_jobs
     assert "FAILED" not in text
 
 
-@pytest.mark.parametrize(("cores", "jobs", "threads"), [(8, 1, 8), (8, 3, 2), (2, 5, 1)])
+@pytest.mark.parametrize(
+    ("cores", "jobs", "threads"),
+    # Six runs: more jobs than that are none.
+    [(8, 1, 8), (8, 3, 2), (2, 5, 1), (12, 2**31 - 1, 2)],
+)
 def test_the_cores_are_shared_among_the_jobs(
     tiny, sweep, fake_jobs, monkeypatch, cores, jobs, threads
 ):

@@ -1,5 +1,6 @@
 """What a sweep has to do, and what is done already."""
 
+import re
 import shlex
 
 import pytest
@@ -67,12 +68,14 @@ def test_a_plan_that_cannot_be_is_one_sentence(refused, no_jobs, b, words, names
 
 
 @pytest.mark.parametrize("option", ["--jobs", "--jobs-per-device", "--max-iterations"])
-@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "", "²"])
+@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "", "²", "2147483648", "9" * 5000])
 def test_counts_that_are_none_are_refused(capsys, option, value):
     with pytest.raises(SystemExit) as stop:
         main(["sweep", "demo", f"{option}={value}"])
     assert stop.value.code == 2
-    assert f"argument {option}: expected a positive integer" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"argument {option}: expected a positive integer below 2^31, got '{value[:50]}" in err
+    assert len(err.splitlines()[-1]) < 300
 
 
 @pytest.mark.parametrize("device", ["foo", "", "0;1", "0 1", "-1"])
@@ -155,6 +158,14 @@ def test_a_dry_run_lists_what_is_done_and_how_to_see_it(tiny, call, store):
     assert "done: sgd/none, seed 0, 1" in out
     assert len(planned(out)) == 4
     assert "done: " not in call(*words, "sgd/clipping_5")[1]
+
+
+def test_a_plan_of_extreme_sizes_tells_years(tiny, sweep, call):
+    sizes = ("units=2147483647", "epochs=2147483647", "layers=1000")
+    text = sweep(tiny(), "--dry-run", "--jobs", 2**31 - 1, "--set", *sizes)
+    assert re.search(r"at most about [\d.]+e\+\d+ years, 6 at a time$", text.rstrip())
+    assert max(map(len, text.splitlines())) < 100
+    assert " years" in call("list", tiny(), "--set", *sizes)[1]
 
 
 def test_no_cost_is_at_most_about_under(tiny, sweep):
