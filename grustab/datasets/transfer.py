@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
+from grustab.text import printable
+
 TIMEOUT = 30.0
 """Seconds without any answer after which a transfer counts as broken."""
 
@@ -107,7 +109,7 @@ def _goes_on(response: http.client.HTTPResponse, start: int) -> bool:
 def _announced(response: http.client.HTTPResponse, start: int) -> int | None:
     """Give the length of the whole file that the answer promises, if it does."""
     length = response.headers.get("Content-Length", "")
-    return start + int(length) if length.isdecimal() else None
+    return start + int(length) if length.isdecimal() and len(length) < 20 else None
 
 
 def _copy(response: http.client.HTTPResponse, part: BinaryIO, bar: tqdm, most: int) -> None:
@@ -132,4 +134,5 @@ def _reason(error: Exception) -> str:
         return f"no answer within {TIMEOUT:.0f} s"
     if isinstance(cause, socket.gaierror):
         return "no network, or the name is not known"
-    return getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return printable(text, 100)  # some of it may be what the server sent

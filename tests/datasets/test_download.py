@@ -9,7 +9,15 @@ import pytest
 from grustab.datasets import transfer
 from grustab.datasets.download import download
 from grustab.errors import DataError
-from tests.datasets.server import CONTENT, SHA256, assert_one_sentence, assert_whole, unused_port
+from tests.datasets.server import (
+    CONTENT,
+    RAW,
+    SHA256,
+    SIZE,
+    assert_one_sentence,
+    assert_whole,
+    unused_port,
+)
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
@@ -118,6 +126,16 @@ def test_failures_leave_nothing_behind(remote, tmp_path, manner, reason):
     assert_one_sentence(error)
     assert "set GRUSTAB_DATA" in str(error.value)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("manner", RAW)
+def test_whatever_a_server_sends_is_one_printable_sentence(remote, tmp_path, manner):
+    for size in (SIZE, None):
+        with pytest.raises(DataError) as error:
+            download(remote(manner, size=size), tmp_path)
+        assert_one_sentence(error)
+        assert str(error.value).isprintable()
+        assert len(str(error.value)) < 600
 
 
 def test_no_server_lists_what_was_tried(remote, tmp_path):

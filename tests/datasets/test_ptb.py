@@ -41,7 +41,32 @@ def test_unknown_word_names_file_line_and_word(tmp_path):
         read_corpus(*paths)
 
 
-@pytest.mark.parametrize("train", ["", " \n\n", b"caf\xe9\n"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a\u0085b c\n", ["a\u0085b", "c"]),
+        ("a\u2028b\u2029c\u00a0d\u3000e\x1cf\n", ["a\u2028b\u2029c\u00a0d\u3000e\x1cf"]),
+        ("\ufeffa b\n", ["a", "b"]),
+        ("a\tb\r\n", ["a", "b"]),
+        ("a\0b\n", ["a\0b"]),
+        ("שלום a\n", ["שלום", "a"]),
+    ],
+)
+def test_words_are_parted_by_ascii_blanks_only(tmp_path, text, words):
+    corpus = read_corpus(*_files(tmp_path, text, text, text))
+    assert corpus.vocabulary == [*words, "<eos>"]
+    assert corpus.valid.tolist() == list(range(len(words) + 1))
+
+
+def test_an_unknown_word_is_printable_and_short(tmp_path):
+    paths = _files(tmp_path, "a\n", "a \x1b[2J\u202e" + "x" * 10**5, "a\n")
+    with pytest.raises(DataError, match=r"the word '\\x1b\[2J\\u202exxx") as error:
+        read_corpus(*paths)
+    assert len(str(error.value)) < 400
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("train", ["", " \n\n", "\ufeff\n", b"caf\xe9\n", "a".encode("utf-16")])
 def test_files_without_words_are_refused(tmp_path, train):
     with pytest.raises(DataError, match=r"train\.txt"):
         read_corpus(*_files(tmp_path, train, "a\n", "a\n"))
