@@ -1,6 +1,7 @@
 """What each command does. Imports wait until one is chosen: --help and mistakes answer at once."""
 
 import argparse
+import io
 import os
 import sys
 from pathlib import Path
@@ -93,6 +94,8 @@ def sweep_command(options: argparse.Namespace) -> int:
                 "is larger (scontrol show config); fewer with --cells or --seeds",
                 file=sys.stderr,
             )
+        if isinstance(sys.stdout, io.TextIOWrapper):  # file names as they are
+            sys.stdout.reconfigure(errors="surrogateescape")
         print(slurm_script(missing, devices[0], options.snapshot_interval), end="")
         return 0
     if devices != ["cpu"]:

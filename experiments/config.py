@@ -17,6 +17,7 @@ from experiments.config_form import (
 )
 from experiments.paths import CONFIGS, given, shown
 from experiments.yaml_text import NOT_YAML, load_yaml
+from grustab.text import is_printable
 
 #: Folders of results that are no config's.
 RESERVED = ("bench", "faults", "figures", ".")
@@ -154,6 +155,8 @@ def load_config(name: str) -> Config:
     path = CONFIGS / f"{name}.yaml" if named else given(name)
     if not path.is_file():
         raise ConfigError(f"there is no config {name!r}{hint(name, config_names())}")
+    if not all(map(is_printable, path.stem)):
+        raise ConfigError(f"{shown(path)}: expected a file name without control characters")
     if path.resolve().parent != CONFIGS and path.stem in {*config_names(), *RESERVED}:
         raise ConfigError(
             f"{shown(path)}: its results would go to the folder {path.stem}, which has others, "

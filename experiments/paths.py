@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from grustab.text import printable
+
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs"
 RESULTS = ROOT / "results"
@@ -17,6 +19,6 @@ def given(text: str) -> Path:
 def shown(path: Path) -> str:
     """A path relative to the current folder, where it lies below that."""
     try:
-        return str(path.resolve().relative_to(Path.cwd()))
+        return printable(str(path.resolve().relative_to(Path.cwd())))
     except ValueError:
-        return str(path.resolve())
+        return printable(str(path.resolve()))

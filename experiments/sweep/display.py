@@ -12,10 +12,13 @@ from experiments.lock import PROGRESS
 from experiments.paths import shown
 from experiments.sweep.job import LOG
 from experiments.sweep.plan import PlannedRun
+from grustab.text import printable, printable_lines
 
 #: Seconds between two reports where nothing can be overwritten, such as in a log file.
 REPORT = 60.0
 LINES = 8
+#: Letters of a line of a log.
+WIDTH = 300
 
 
 class Display:
@@ -50,7 +53,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        tqdm.write(text)
+        tqdm.write(printable_lines(text))
         sys.stdout.flush()
 
     def waits(self, run: PlannedRun, tail: str) -> None:
@@ -70,7 +73,7 @@ class Display:
         how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
         log = shown(run.folder / LOG)
         self.say(f"{run.name}: FAILED ({how}), see {log}, which ends:")
-        self.say("\n".join(f"    {line}" for line in tail.splitlines()))
+        self.say("\n".join(f"    {printable(line, WIDTH)}" for line in tail.split("\n")))
         self.say(f"  to repeat it: {run.command_line(self.device)}")
 
     def refresh(self) -> None:

@@ -13,6 +13,7 @@ from experiments.past_runs import estimate
 from experiments.paths import RESULTS, ROOT
 from experiments.results import run_is_done, work_folder
 from experiments.sweep.job import Job
+from grustab.text import printable
 
 
 class PlannedRun(NamedTuple):
@@ -140,7 +141,7 @@ def describe_done(runs: Sequence[PlannedRun]) -> list[str]:
             seeds.setdefault(run.cell.name, []).append(str(run.seed))
     if not seeds:
         return []
-    see = shlex.join(["table", runs[0].cell.file, *runs[0].place_words()])
+    see = printable(shlex.join(["table", runs[0].cell.file, *runs[0].place_words()]))
     return [
         *(f"done: {name}, seed {', '.join(those)}" for name, those in seeds.items()),
         f"to see these: python -m experiments {see}; to do them again beside them: another --out",

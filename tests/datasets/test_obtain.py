@@ -86,6 +86,14 @@ def test_fetch_errors(remote, tmp_path, monkeypatch, capsys):
     assert "'mnist'" in errors[1]
 
 
+def test_fetch_prints_no_odd_letters(remote, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fetch, "FILES", (remote("missing"),))
+    assert fetch.main(["--dir", str(tmp_path / "\x1b[2J\udce9\n"), "ptb"]) == 2
+    out, err = capsys.readouterr()
+    assert (out[-1], err[-1]) == ("\n", "\n")
+    assert (out + err).replace("\n", "", 2).isprintable()
+
+
 def test_fetch_interrupted(monkeypatch, capsys):
     def interrupt(*_):
         raise KeyboardInterrupt
