@@ -41,7 +41,7 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
     try:
         client = Client(address, timeout=TIMEOUT, name="grustab", set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason, *_ = str(error).strip().splitlines() or [type(error).__name__]
         raise ClusterError(
             f"--scheduler {address}: cannot be reached ({reason}), {wanted}"
         ) from None
