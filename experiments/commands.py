@@ -123,15 +123,21 @@ def sweep_command(options: argparse.Namespace) -> int:
 def reproduce_command(options: argparse.Namespace) -> int:
     """What a table needs, then the table."""
     from experiments.config import load_config
+    from experiments.config_form import ConfigError
 
     os.chdir(options.caller)
-    code = 0
-    if load_config(options.config).report == "seconds_per_iteration":
+    code, config = 0, load_config(options.config)
+    if config.report == "seconds_per_iteration":
         _time(options)
     else:
         code = sweep_command(options)
     if options.dry_run:
         return code
+    if load_config(options.config) != config:
+        raise ConfigError(
+            f"config {config.file} has been edited since the runs were planned, so there is no "
+            "table of them: undo that, or start again to run the new conditions"
+        )
     table_command(options)  # if some runs failed: of the others
     if options.figures:
         figures_command(options)

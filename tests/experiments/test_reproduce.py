@@ -120,6 +120,13 @@ def test_if_a_run_failed_there_is_a_table_of_the_others(call, tiny, jobs, b):
     assert "| sgd/none" in out
 
 
+def test_a_config_edited_meanwhile_gets_no_table(tiny, refused, b, monkeypatch):
+    monkeypatch.setattr(driver, "run_job", lambda job: (tiny(units=9) and 0, ""))
+    sentence = refused("reproduce", tiny(), "--out", b)
+    assert "tiny.yaml has been edited since the runs were planned, so there is no" in sentence
+    assert not list(b.rglob("table.md"))
+
+
 def test_a_dry_run_prints_no_table(call, b):
     code, out, _ = call("reproduce", "demo", "--out", b, "--dry-run")
     assert code == 0
