@@ -47,12 +47,12 @@ class Published(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-    table: int
+    table: int = Field(ge=1, le=1000)
     column: Text
     row: Text
     printed: Text
     value: float | None = Field(gt=0, allow_inf_nan=False)
-    success_rate: float | None = None
+    success_rate: float | None = Field(default=None, ge=0, le=100)
     test: Text | None = None
     note: Text | None = None
 

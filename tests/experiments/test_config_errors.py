@@ -226,6 +226,9 @@ def test_cell_names_that_are_no_folders_are_refused(refused_config, name):
     ("key", "value"),
     [
         ("table", "one"),
+        ("table", 0),
+        ("table", 10**30),
+        ("success_rate", 100.1),
         ("value", "116.7"),
         ("printed", 116.7),
         ("success_rate", "all"),
