@@ -78,6 +78,12 @@ class Cell(NamedTuple):
         return set_words(self.overrides)
 
 
+def file_word(file: str) -> str:
+    """A config on the command line of somebody who has its file, in whatever folder."""
+    name = Path(file).name
+    return f"./{name}" if name.startswith("-") else name
+
+
 def set_words(overrides: dict[str, Any]) -> list[str]:
     """Overrides as words of a command line that gives them again."""
     pairs = (f"{key}={json.dumps(value)}" for key, value in overrides.items())

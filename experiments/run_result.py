@@ -2,7 +2,6 @@
 
 import hashlib
 import shlex
-from pathlib import Path
 from typing import Any
 
 import chainer
@@ -10,6 +9,7 @@ import numpy as np
 from chainer.backends import cuda
 
 from experiments.conditions import Conditions
+from experiments.config import file_word
 from experiments.result_schema import SCHEMA
 from experiments.results import finite
 from experiments.run import Run
@@ -69,7 +69,7 @@ def weights_digest(model: chainer.Link) -> str:
 
 def _command(run: Run) -> str:
     """What repeats the run, wherever config and result are: no folder of this machine."""
-    words = ["run", Path(run.cell.file).name, "--cell", run.cell.name, "--seed", str(run.seed)]
+    words = ["run", file_word(run.cell.file), "--cell", run.cell.name, "--seed", str(run.seed)]
     words += run.cell.set_words()
     if run.max_iterations:
         words += ["--max-iterations", str(run.max_iterations)]

@@ -3,10 +3,9 @@
 import json
 import shlex
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
-from experiments.config import Cell, Config, all_overrides
+from experiments.config import Cell, Config, all_overrides, file_word
 from experiments.config_form import COMMAND_LINE, STATED
 from experiments.success import RULE
 
@@ -48,7 +47,7 @@ def make_notes(
         if listed:
             notes.append(f"Conditions that are {source}: {listed}.")
     if config.report != "seconds_per_iteration":  # whose command is in ``ours``
-        name = shlex.quote(Path(config.file).name)
+        name = shlex.quote(file_word(config.file))
         more = ",".join(str(seed) for seed in sorted(seeds) if seed >= config.runs)
         more = f"; further seeds with `--cells CELL --seeds {more}`" if more else ""
         flags = " ".join(["--out runs/repeat", *_set_flags(overrides)])

@@ -18,7 +18,7 @@ import chainer
 import numpy as np
 from tqdm import tqdm
 
-from experiments.config import Cell, Config, all_overrides, set_words
+from experiments.config import Cell, Config, all_overrides, file_word, set_words
 from experiments.config_form import ConfigError
 from experiments.device import find_device
 from experiments.environment import describe_environment
@@ -79,7 +79,7 @@ def time_config(
         "meanwhile.",
         flush=True,
     )
-    command = ["time", Path(config.file).name, "--rounds", str(rounds), "--later", str(later)]
+    command = ["time", file_word(config.file), "--rounds", str(rounds), "--later", str(later)]
     command += ["--device", device_name, *set_words(overrides)]
     result = {
         "schema": SCHEMA,

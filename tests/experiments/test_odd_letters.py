@@ -1,6 +1,8 @@
 """File names and logs with letters that would move a terminal's cursor, or are none."""
 
+import json
 import os
+import shlex
 
 import pytest
 
@@ -44,6 +46,9 @@ def test_a_config_of_another_name_works(
         code, _, err = call(command, *options, *words)
         assert (code, "Traceback" in err) == (0, False)
     assert (tmp_path / "results" / name / "table.md").exists()
+    (path,) = (tmp_path / "results").rglob("result.json")
+    words = shlex.split(json.loads(path.read_text())["command"])
+    assert "done already" in call(*words[3:], "--out=results")[1]
 
 
 @pytest.mark.parametrize("name", ODD)
