@@ -91,14 +91,14 @@ class Display:
         for run in self.runs.values():
             try:
                 state = json.loads((run.folder / PROGRESS).read_text())
-            except (OSError, ValueError):
-                continue
-            loss = state["validation_loss"]
-            lines.append(
-                f"  {run.name}: epoch {state['epoch']:.2f}"
-                + (f", validation {loss:.4g}" if loss is not None else "")
-                + f", at most {human_time(state['seconds_left'])} left"
-            )
+                loss = state["validation_loss"]
+                lines.append(
+                    f"  {run.name}: epoch {state['epoch']:.2f}"
+                    + (f", validation {loss:.4g}" if loss is not None else "")
+                    + f", at most {human_time(state['seconds_left'])} left"
+                )
+            except (OSError, ValueError, LookupError, TypeError, RecursionError):
+                continue  # not there yet, or damaged
         failed = f", {self.failed_count} failed" if self.failed_count else ""
         more = len(lines) - LINES
         hidden = f", {more} of them not shown" if more > 0 else ""

@@ -8,6 +8,7 @@ import pytest
 
 from experiments.config import load_config
 from experiments.sweep import driver
+from experiments.sweep.display import Display
 from experiments.sweep.plan import PlannedRun, make_plan
 from tests.experiments.checks import (
     EXPLODES,
@@ -105,6 +106,14 @@ def test_a_job_does_not_run_what_was_not_planned(tiny, call, refused, b, never_r
     assert refused(*shlex.split(shlex.split(task)[0])) == sentence
     with pytest.raises(AssertionError, match="a run was started"):
         call(*shlex.split(run.command_line("cpu"))[3:])
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "3", "\xff", '{"epoch": "x"}', "[" * 10**5])
+def test_a_damaged_file_of_progress_does_not_end_a_sweep(tiny, b, text):
+    (run,) = make_plan(tiny(), "sgd/none", [0], [], b, None)
+    run.folder.mkdir(parents=True)
+    (run.folder / "progress.json").write_bytes(text.encode("latin-1"))
+    assert Display([run], "cpu")._lines() == ["0 of 1 runs ended, 0 going on"]
 
 
 def test_two_sweeps_at_once_do_every_run_once(tiny, start, b):
