@@ -34,7 +34,8 @@ def plateau(values, **options):
     decay = PlateauDecay(2.0, 3, **options)
     rates = []
     for value in values:
-        decay(SimpleNamespace(observation={"validation/main/loss": value}, updater=updater))
+        seen = {} if value is None else {"validation/main/loss": value}
+        decay(SimpleNamespace(observation=seen, updater=updater))
         rates.append(getattr(optimizer, decay.attr))
     return rates, decay
 
@@ -48,13 +49,15 @@ def plateau(values, **options):
         ([5, 6, 6, 4, 6, 6, 6], [1, 1, 1, 1, 1, 1, 0.5]),
         ([5, 6, 6, 6, 4, 5, 5, 5], [1, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.25]),
         ([5, math.nan, math.inf, math.nan], [1, 1, 1, 0.5]),
+        # Not observed: no check.
+        ([None, 5, None, None, None, 5, 5, None, 5], [1, 1, 1, 1, 1, 1, 1, 1, 0.5]),
     ],
 )
 @pytest.mark.parametrize("attr", ["lr", "alpha"])
 def test_plateau_decay_divides_after_patience_checks_without_a_new_best(values, rates, attr):
     measured, decay = plateau(values, attr=attr)
     assert measured == rates
-    assert decay.best == np.nanmin(values)
+    assert decay.best == np.nanmin([v for v in values if v is not None])
 
 
 def test_plateau_decay_puts_the_rate_back_when_a_trainer_goes_on(tmp_path):
@@ -111,3 +114,52 @@ def test_plateau_decay_goes_on_with_chainers_own_snapshots(tmp_path, stop):
     whole = train(9, tmp_path / "a")
     train(stop, tmp_path / "b")
     assert train(9, tmp_path / "b") == whole == 1e-12 / 2**4
+
+
+class Counting(chainer.training.updaters.StandardUpdater):
+    """Reads batches and learns nothing."""
+
+    def update_core(self):
+        next(self.get_iterator("main"))
+
+
+def counting_trainer(folder, optimizer, n_epochs=4):
+    optimizers_ = optimizer if isinstance(optimizer, dict) else {"main": optimizer}
+    for one in optimizers_.values():
+        one.setup(Line())
+    updater = Counting(chainer.iterators.SerialIterator([0] * 4, 2), optimizers_)
+    trainer = chainer.training.Trainer(updater, (n_epochs, "epoch"), out=folder)
+    report = lambda trainer: chainer.report({"validation/main/loss": 1.0})  # noqa: E731
+    trainer.extend(report, trigger=(2, "epoch"), priority=300, name="evaluation")
+    return trainer
+
+
+def test_plateau_decay_goes_on_where_validation_runs_every_second_epoch_only(tmp_path):
+    optimizer = optimizers.SGD(0.1)
+    trainer = counting_trainer(tmp_path, optimizer)
+    trainer.extend(PlateauDecay(2.0, 1))
+    trainer.run()
+    assert optimizer.lr == 0.05
+
+
+def test_plateau_decay_says_so_where_the_loss_was_never_observed(tmp_path):
+    trainer = counting_trainer(tmp_path, optimizers.SGD(0.1))
+    trainer.extend(PlateauDecay(2.0, 1, monitor="valid/loss"))
+    with pytest.warns(UserWarning, match="'valid/loss' was never observed"):
+        trainer.run()
+
+
+def test_plateau_decay_takes_the_optimizer_it_is_given(tmp_path):
+    both = {"first": optimizers.SGD(0.1), "second": optimizers.SGD(0.1)}
+    trainer = counting_trainer(tmp_path, both)
+    trainer.extend(PlateauDecay(2.0, 1, optimizer=both["second"]))
+    trainer.run()
+    assert (both["first"].lr, both["second"].lr) == (0.1, 0.05)
+
+
+@pytest.mark.parametrize("attr", ["lr", "rate"])
+def test_plateau_decay_refuses_what_it_cannot_divide_before_training_begins(tmp_path, attr):
+    trainer = counting_trainer(tmp_path, optimizers.Adam())
+    trainer.extend(PlateauDecay(2.0, 1, attr))
+    with pytest.raises(ValueError, match=f"cannot divide '{attr}' of Adam.*alpha"):
+        trainer.run()
