@@ -1,12 +1,13 @@
 """Mean negative log-likelihood over whole sequences."""
 
+import copy
 import time
 
 import chainer
 from chainer import training
 from chainer.training import extensions
 
-from grustab.iterators.batch import send
+from grustab.iterators.batch import require_sequence_batch, send
 
 
 class SequenceEvaluator(extensions.Evaluator):
@@ -25,6 +26,10 @@ class SequenceEvaluator(extensions.Evaluator):
 
     Attributes:
         seconds: Time spent in all evaluations so far.
+
+    Raises:
+        ValueError: If the iterator repeats; in a call, if it gives no step that counts.
+        TypeError: In a call, if it gives anything but a ``SequenceBatch``.
     """
 
     trigger = (1, "epoch")
@@ -34,6 +39,10 @@ class SequenceEvaluator(extensions.Evaluator):
         self, iterator: chainer.dataset.Iterator, target: chainer.Link, name: str = "validation"
     ) -> None:
         super().__init__(iterator, target)
+        if getattr(self.get_iterator("main"), "repeat", False):
+            raise ValueError(
+                "expected an iterator that does not repeat, or no evaluation would end"
+            )
         self.name = name
         self.seconds = 0.0
 
@@ -45,7 +54,10 @@ class SequenceEvaluator(extensions.Evaluator):
         """
         start = time.perf_counter()
         iterator = self.get_iterator("main")
-        iterator.reset()
+        if hasattr(iterator, "reset"):
+            iterator.reset()
+        else:  # as Chainer's evaluator does
+            iterator = copy.copy(iterator)
         model = self.get_target("main").copy()  # shares weights, has a state of its own
         reporter, prefix = chainer.get_current_reporter(), f"{self.name}/main"
         reporter.add_observer(prefix, model)
@@ -53,13 +65,15 @@ class SequenceEvaluator(extensions.Evaluator):
         total, steps, reported = 0.0, 0, chainer.DictSummary()
         with chainer.no_backprop_mode():
             for batch in iterator:
-                if batch.first:
+                if require_sequence_batch(batch).first:
                     model.reset_state()
                 with reporter.scope({}):
                     total += float(model(*send(batch, model.device)).array)
                     reported.add(reporter.observation)
                 steps += batch.n_steps
         self.seconds += time.perf_counter() - start
+        if not steps:
+            raise ValueError(f"the evaluation {self.name!r} found no step that counts")
         return {**reported.compute_mean(), f"{prefix}/loss": total / steps}
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from chainer import training
 
 from grustab.auto_projection import AutoProjection
-from grustab.links.gru import GRU, gru_layers
+from grustab.links.gru import GRU, require_gru_layers
 from grustab.serialization import serialize_array, serialize_generator
 from grustab.spectral import METHODS, project
 from grustab.spectral_cap import require_finite
@@ -64,9 +64,7 @@ class SpectralProjection(training.Extension):
             raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
         if method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-        self.grus = gru_layers(target)
-        if not self.grus:
-            raise ValueError("the model holds no grustab.links.GRU to project")
+        self.grus = require_gru_layers(target)
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
         self._owns_rng = rng is None

@@ -5,7 +5,7 @@ import math
 import chainer
 from chainer import training
 
-from grustab.links.gru import gru_layers
+from grustab.links.gru import require_gru_layers
 from grustab.stability import jacobian, largest_singular_value, spectral_radius
 
 
@@ -22,13 +22,16 @@ class SpectrumMonitor(training.Extension):
 
     Attributes:
         grus: The layers by their path.
+
+    Raises:
+        ValueError: If the model holds no GRU.
     """
 
     trigger = (100, "iteration")
     priority = training.PRIORITY_WRITER
 
     def __init__(self, target: chainer.Link) -> None:
-        self.grus = gru_layers(target)
+        self.grus = require_gru_layers(target)
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Compute and report."""

@@ -27,6 +27,20 @@ class SequenceBatch(NamedTuple):
         return self.ts.shape[0] * self.ts.shape[1] if self.mask is None else int(self.mask.sum())
 
 
+def require_sequence_batch(batch: Any) -> SequenceBatch:
+    """The batch itself.
+
+    Raises:
+        TypeError: If it is anything else, such as the list of examples of Chainer's iterators.
+    """
+    if not isinstance(batch, SequenceBatch):
+        raise TypeError(
+            "expected a SequenceBatch, as grustab's StreamIterator and TuneIterator give, got "
+            f"{type(batch).__name__}"
+        )
+    return batch
+
+
 def send(batch: SequenceBatch, device: chainer.backend.Device) -> tuple[Any, Any, Any]:
     """``(xs, ts, mask)`` on the device."""
     return (

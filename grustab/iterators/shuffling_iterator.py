@@ -7,12 +7,16 @@ import chainer
 import numpy as np
 from chainer.dataset import Iterator
 
+from grustab.serialization import serialize_json
+
 
 class ShufflingIterator(Iterator):
     """Goes through sequences in an order that each epoch draws anew.
 
     Args:
         items: The sequences.
+        batch_size: Sequences side by side in a batch.
+        n_steps: Steps a batch.
         repeat: Whether to go on after one epoch.
         rng: Shuffle the sequences with it at each epoch; ``None`` keeps their order.
 
@@ -21,10 +25,26 @@ class ShufflingIterator(Iterator):
         is_new_epoch: Whether the last batch was the last of its epoch.
         position: Batches read in this epoch.
         previous_epoch_detail: ``epoch_detail`` before the last batch, -1 before the first.
+
+    Raises:
+        ValueError: If ``batch_size`` or ``n_steps`` < 1; in loading, if the snapshot is one of
+            other data or batches.
     """
 
-    def __init__(self, items: Sequence[Any], repeat: bool, rng: np.random.Generator | None) -> None:
-        self.items, self.repeat, self.rng = items, repeat, rng
+    def __init__(
+        self,
+        items: Sequence[Any],
+        batch_size: int,
+        n_steps: int,
+        repeat: bool,
+        rng: np.random.Generator | None,
+    ) -> None:
+        if min(batch_size, n_steps) < 1:
+            raise ValueError(
+                f"batch_size and n_steps must be at least 1, got {batch_size} and {n_steps}"
+            )
+        self.items, self.batch_size, self.n_steps = list(items), batch_size, n_steps
+        self.repeat, self.rng = repeat, rng
         self.reset()
 
     def reset(self) -> None:
@@ -36,6 +56,18 @@ class ShufflingIterator(Iterator):
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load the place in the data, but not the generator's state."""
+        here = self._layout()
+        try:
+            there = serialize_json(serializer, "layout", here)
+        except KeyError:  # snapshots of earlier versions do not tell
+            there = here
+        differing = [
+            f"{key} {there.get(key)} there, {here[key]} here"
+            for key in here
+            if there.get(key) != here[key]
+        ]
+        if differing:
+            raise ValueError(f"a snapshot of other data or batches: {'; '.join(differing)}")
         self.epoch = serializer("epoch", self.epoch)
         self.is_new_epoch = serializer("is_new_epoch", self.is_new_epoch)
         self.position = serializer("position", self.position)
@@ -43,6 +75,16 @@ class ShufflingIterator(Iterator):
         self._order = serializer("order", self._order)
         if isinstance(serializer, chainer.serializer.Deserializer):
             self._lay_out()
+
+    def _layout(self) -> dict[str, Any]:
+        """What a place in the data depends on."""
+        return {
+            "sequences": len(self.items),
+            "steps": sum(map(len, self.items)),
+            "batch_size": self.batch_size,
+            "n_steps": self.n_steps,
+            "repeat": self.repeat,
+        }
 
     def _begin_epoch(self) -> None:
         n = len(self.items)

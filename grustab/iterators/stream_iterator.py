@@ -27,7 +27,7 @@ class StreamIterator(ShufflingIterator):
         rng: Shuffle the sequences with it at each epoch; ``None`` keeps their order.
 
     Raises:
-        ValueError: If the stream is too short for one batch.
+        ValueError: If the stream is too short for one batch, or ``batch_size`` or ``n_steps`` < 1.
     """
 
     def __init__(
@@ -38,21 +38,20 @@ class StreamIterator(ShufflingIterator):
         repeat: bool = True,
         rng: np.random.Generator | None = None,
     ) -> None:
-        sequences = list(sequences)
-        self.batch_size, self.n_steps = batch_size, n_steps
-        n = sum(len(s) for s in sequences) - 1  # the last one is only a target
-        self.length = n // batch_size if repeat else -(-n // batch_size)
-        self.batches = self.length // n_steps if repeat else -(-self.length // n_steps)
+        super().__init__(sequences, batch_size, n_steps, repeat, rng)
+
+    def _lay_out(self) -> None:
+        n = sum(map(len, self.items)) - 1  # the last one is only a target
+        up = 0 if self.repeat else 1
+        self.length = (n + up * (self.batch_size - 1)) // self.batch_size
+        self.batches = (self.length + up * (self.n_steps - 1)) // self.n_steps
         if self.batches < 1:
             raise ValueError(
                 f"a stream of {n + 1} steps is too short for batches of "
-                f"{batch_size} x {n_steps} steps"
+                f"{self.batch_size} x {self.n_steps} steps"
             )
-        super().__init__(sequences, repeat, rng)
-
-    def _lay_out(self) -> None:
         stream = np.concatenate([self.items[i] for i in self._order])
-        n, size = len(stream) - 1, self.batch_size * self.length
+        size = self.batch_size * self.length
         self._mask = None
         if size > n:
             padding = np.zeros((size - n, *stream.shape[1:]), dtype=stream.dtype)

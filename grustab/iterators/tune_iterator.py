@@ -1,6 +1,7 @@
 """Batches of whole tunes, padded, read T steps at a time."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ class TuneIterator(ShufflingIterator):
             ``rng``'s.
 
     Raises:
-        ValueError: If there is no tune, or one has fewer than 2 steps.
+        ValueError: If there is no tune, one has fewer than 2 steps, or ``batch_size`` or
+            ``n_steps`` < 1.
     """
 
     def __init__(
@@ -39,8 +41,11 @@ class TuneIterator(ShufflingIterator):
     ) -> None:
         if not tunes or min(len(tune) for tune in tunes) < 2:
             raise ValueError("expected at least one tune, and at least 2 steps in every tune")
-        self.batch_size, self.n_steps, self.by_length = batch_size, n_steps, by_length
-        super().__init__(list(tunes), repeat, rng)
+        self.by_length = by_length
+        super().__init__(tunes, batch_size, n_steps, repeat, rng)
+
+    def _layout(self) -> dict[str, Any]:
+        return super()._layout() | {"by_length": self.by_length}
 
     def _lay_out(self) -> None:
         """The epoch's batches of tunes and its pieces, as (batch, first step) pairs."""

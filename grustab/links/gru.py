@@ -130,3 +130,15 @@ def gru_layers(model: chainer.Link) -> dict[str, GRU]:
     """Every GRU of a model by its path (``/gru/0``; empty for a model that is a GRU)."""
     layers = ((name, link) for name, link in model.namedlinks() if isinstance(link, GRU))
     return {"" if name == "/" else name: link for name, link in layers}
+
+
+def require_gru_layers(model: chainer.Link) -> dict[str, GRU]:
+    """The same of a model that has to have one.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    layers = gru_layers(model)
+    if not layers:
+        raise ValueError("the model holds no grustab.links.GRU")
+    return layers

@@ -8,7 +8,7 @@ import numpy as np
 from chainer.training import updaters
 
 from grustab.errors import DivergenceError
-from grustab.iterators.batch import send
+from grustab.iterators.batch import require_sequence_batch, send
 from grustab.links.gru import gru_layers
 from grustab.serialization import serialize_array, serialize_json
 
@@ -34,6 +34,8 @@ class BPTTUpdater(updaters.StandardUpdater):
             of a GPU's work are booked on the part that happens to wait for them.
 
     Raises:
+        ValueError: If given several iterators or optimizers, of which it would use but one.
+        TypeError: In an update, if the iterator gives anything but a ``SequenceBatch``.
         DivergenceError: In an update, if the loss is not finite; the weights stay as they were.
     """
 
@@ -45,6 +47,9 @@ class BPTTUpdater(updaters.StandardUpdater):
         mean_over_steps: bool = False,
     ) -> None:
         super().__init__(iterator, optimizer, device=device)
+        for kind, given in (("iterator", self._iterators), ("optimizer", self._optimizers)):
+            if list(given) != ["main"]:
+                raise ValueError(f"expected one {kind}, 'main', got {list(given)}")
         self.mean_over_steps = mean_over_steps
         self.seconds_by_part = {"forward": 0.0, "backward": 0.0, "update": 0.0}
         self.synchronize = False
@@ -58,7 +63,7 @@ class BPTTUpdater(updaters.StandardUpdater):
         """Read a batch, update the weights."""
         start = self.clock()
         iterator, optimizer = self.get_iterator("main"), self.get_optimizer("main")
-        batch, model = iterator.next(), optimizer.target
+        batch, model = require_sequence_batch(iterator.next()), optimizer.target
         if batch.first:
             model.reset_state()
         total = model(*send(batch, model.device))

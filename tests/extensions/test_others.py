@@ -11,9 +11,9 @@ from chainer.optimizer_hooks import GradientClipping, GradientHardClipping
 
 from experiments.models import LanguageModel, MusicModel
 from grustab.errors import DivergenceError
-from grustab.extensions import SequenceEvaluator, SpectrumMonitor
+from grustab.extensions import SequenceEvaluator, SpectralProjection, SpectrumMonitor
 from grustab.generators import Generators
-from grustab.iterators import StreamIterator, TuneIterator
+from grustab.iterators import SequenceBatch, StreamIterator, TuneIterator
 from grustab.links import GRU
 from grustab.optimizer_hooks import GradientMonitor
 
@@ -50,6 +50,14 @@ def test_spectrum_monitor_reports_nan_for_weights_that_are_not_finite(bad):
     assert math.isnan(observation["spectrum/a/sigma_1"])
     assert math.isnan(observation["spectrum/a/spectral_radius"])
     assert observation["spectrum/b/sigma_1"] == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "extension", [SpectrumMonitor, lambda model: SpectralProjection(model, 0.2)]
+)
+def test_a_model_without_a_gru_is_refused(extension):
+    with pytest.raises(ValueError, match=r"holds no grustab\.links\.GRU"):
+        extension(chainer.links.StatefulGRU(3, 4))
 
 
 def language(dropout=0.0):
@@ -122,6 +130,44 @@ def test_evaluation_passes_on_what_the_model_reports():
     loss = result.pop("validation/main/loss")
     assert loss == pytest.approx(np.log(6), rel=0.2)
     assert result == {"validation/main/size": 5, "validation/main/gru/batch": 4}
+
+
+class Given(chainer.dataset.Iterator):
+    """These batches, and no way to reset it."""
+
+    def __init__(self, *batches):
+        self.batches = iter(batches)
+
+    def __next__(self):
+        return next(self.batches)
+
+    def __copy__(self):
+        return Given(*self.batches)
+
+
+@pytest.mark.parametrize(
+    ("iterator", "error", "words"),
+    [
+        (lambda: StreamIterator([words(60)], 4, 5), ValueError, "that does not repeat"),
+        (lambda: chainer.iterators.SerialIterator([0], 1), ValueError, "that does not repeat"),
+        (
+            lambda: chainer.iterators.SerialIterator([0], 1, repeat=False),
+            TypeError,
+            "expected a SequenceBatch.*StreamIterator.*got list",
+        ),
+        (lambda: Given(), ValueError, "'validation' found no step"),
+    ],
+)
+def test_evaluation_refuses_in_words_what_it_cannot_read(iterator, error, words):
+    with pytest.raises(error, match=words):
+        SequenceEvaluator(iterator(), language())()
+
+
+def test_evaluation_takes_an_iterator_without_a_reset():
+    xs = words(12).reshape(6, 2)
+    batch = SequenceBatch(xs, xs, None, True)
+    loss = SequenceEvaluator(Given(batch, batch), language())()["validation/main/loss"]
+    assert loss == pytest.approx(np.log(6), rel=0.2)
 
 
 def test_evaluation_leaves_training_as_it_was():
