@@ -227,10 +227,10 @@ def test_several_optimizers_or_iterators_are_refused_in_words(names):
         return optimizers.SGD().setup(Line())
 
     many = {name: one_optimizer() for name in names}
-    with pytest.raises(ValueError, match="expected one optimizer, 'main', got .*'other'"):
+    with pytest.raises(ValueError, match=r"expected one optimizer, 'main', got .*'other'"):
         BPTTUpdater(StreamIterator(stream(), 4, 5), many)
     many = {name: StreamIterator(stream(), 4, 5) for name in names}
-    with pytest.raises(ValueError, match="expected one iterator, 'main', got .*'other'"):
+    with pytest.raises(ValueError, match=r"expected one iterator, 'main', got .*'other'"):
         BPTTUpdater(many, one_optimizer())
 
 

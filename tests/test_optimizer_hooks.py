@@ -1,5 +1,7 @@
 """Clipping that watches, against Chainer's clipping after the monitor."""
 
+import math
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -105,6 +107,43 @@ def test_a_gradient_whose_square_overflows_is_scaled_to_the_threshold(scale):
         np.testing.assert_allclose(a, expected, rtol=1e-6)
 
 
+EXTREME = [
+    (np.float16, 6e4),
+    (np.float16, 1e-7),
+    (np.float32, 3e38),
+    (np.float32, 1e-30),
+    (np.float32, 1e-44),
+    (np.float64, 1e160),
+    (np.float64, 1e308),
+    (np.float64, 1e-200),
+    (np.float64, 5e-324),
+]
+
+
+@pytest.mark.parametrize("of_norm", [1e-3, 2.0])
+@pytest.mark.parametrize(("dtype", "size"), EXTREME)
+def test_a_gradient_of_any_finite_size_is_measured_and_clipped(dtype, size, of_norm):
+    """Where neither its squares nor the sum of its elements fit its dtype."""
+    grads = [np.full(s, size, dtype) for s in SHAPES]
+    grads[1][:3] *= -1
+    size, count = float(grads[0][0, 0]), sum(g.size for g in grads)
+    threshold = of_norm * size * math.sqrt(count)
+    if not 0 < threshold < math.inf:
+        threshold = size
+    with np.errstate(all="raise", under="ignore"):
+        optimizer = optimizer_with(grads, GradientClipping(threshold))
+        reported, weights = step(optimizer)
+    assert reported["gradient/norm"] == pytest.approx(math.sqrt(count) * size, rel=1e-6)
+    assert reported["gradient/mean_abs"] == pytest.approx(size, rel=1e-6)
+    factor = min(threshold / size / math.sqrt(count), 1)
+    for a, grad in zip(weights, grads, strict=True):
+        expected = -np.sign(grad) * (factor * size)
+        assert a.dtype == dtype
+        np.testing.assert_allclose(
+            a, expected, rtol=2 * np.finfo(dtype).eps, atol=2 * np.finfo(dtype).smallest_subnormal
+        )
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("where", range(len(SHAPES)))
 @pytest.mark.parametrize("threshold", [0.5, 1e6])
@@ -161,6 +200,22 @@ def test_row_sparse_gradients_are_clipped_as_whole_ones(threshold):
         assert reported == pytest.approx(expected, rel=1e-12)
         for a, b in zip(weights, expected_weights, strict=True):
             np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e160])
+def test_the_mean_over_the_elements_counts_the_rows_that_are_not_held(size):
+    model = chainer.Chain(embed=EmbedID(V, SIZE))
+    model.embed.W.array = np.zeros((V, SIZE))
+    optimizer = grustab.optimizers.SGD(0.1).setup(model)
+    optimizer.add_hook(GradientClipping(0.5))
+    model.cleargrads()
+    rows = np.array([1, 5])
+    model.embed.W.add_row_gradient(rows, np.full((2, SIZE), size))
+    reported, _ = step(optimizer)
+    assert reported["gradient/mean_abs"] == pytest.approx(size * 2 / V)
+    assert reported["gradient/norm"] == pytest.approx(size * math.sqrt(2 * SIZE))
+    np.testing.assert_array_equal(model.embed.W.row_gradient[0], rows)  # the rows are held
+    assert norm_of([model.embed.W.row_gradient[1]]) == pytest.approx(0.5)
 
 
 def test_row_sparse_gradients_stay_so():

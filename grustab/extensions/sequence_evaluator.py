@@ -41,7 +41,7 @@ class SequenceEvaluator(extensions.Evaluator):
         super().__init__(iterator, target)
         if getattr(self.get_iterator("main"), "repeat", False):
             raise ValueError(
-                "expected an iterator that does not repeat, or no evaluation would end"
+                "expected an iterator that does not repeat: others never end"
             )
         self.name = name
         self.seconds = 0.0

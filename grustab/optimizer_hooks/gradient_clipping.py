@@ -10,8 +10,8 @@ class GradientClipping(GradientMonitor):
     """Scale the whole gradient down where its norm exceeds a threshold (section B).
 
     Same result as :class:`chainer.optimizer_hooks.GradientClipping`, except that a finite
-    gradient whose square overflows float32 is clipped, too, and not set to zero; and the norm,
-    computed once, is also reported, as by :class:`GradientMonitor`.
+    gradient whose squares leave the range of its dtype is clipped, too, and not set to zero; and
+    the norm, computed once, is also reported, as by :class:`GradientMonitor`.
 
     Args:
         threshold: Largest norm that is left alone, > 0.
@@ -29,8 +29,10 @@ class GradientClipping(GradientMonitor):
 
     def __call__(self, opt: chainer.Optimizer) -> None:
         """Look at the gradients of all parameters of the optimizer's target, and scale them."""
-        norm = self.observe(opt)
-        if norm > self.threshold:
+        scale, norm = self.observe(opt)
+        if norm > self.threshold / scale:
             with chainer.using_device(opt.target.device):
                 for grad in nonzero_gradients(opt.target):
+                    if scale != 1:  # threshold / (scale * norm) may be too small for the dtype
+                        grad /= scale
                     grad *= self.threshold / norm

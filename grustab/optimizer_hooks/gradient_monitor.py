@@ -1,8 +1,10 @@
 """Watch the gradient before anything clips it."""
 
 import math
+from typing import Any
 
 import chainer
+import numpy as np
 
 from grustab.errors import DivergenceError
 from grustab.row_sparse import nonzero_gradients
@@ -33,20 +35,36 @@ class GradientMonitor:
         """Look at the gradients of all parameters of the optimizer's target."""
         self.observe(opt)
 
-    def observe(self, opt: chainer.Optimizer) -> float:
-        """Report, and return the norm."""
-        with chainer.using_device(opt.target.device):
-            grads = [grad.ravel() for grad in nonzero_gradients(opt.target)]
+    def observe(self, opt: chainer.Optimizer) -> tuple[float, float]:
+        """Report, and return ``(scale, norm)``: the norm of the gradient over ``scale``.
+
+        ``scale`` is 1, but where squares or their sum leave the range of the gradient's dtype: then
+        it is the largest absolute value of an element.
+        """
+        with chainer.using_device(opt.target.device), np.errstate(over="ignore", invalid="ignore"):
             xp = opt.target.device.xp
-            norm = math.sqrt(float(sum(g.dot(g) for g in grads)))
-            if not math.isfinite(norm):
-                # A finite gradient can overflow the squares in float32.
-                norm = math.sqrt(float(sum(xp.square(g, dtype="d").sum() for g in grads)))
-            if not math.isfinite(norm):
-                raise DivergenceError("gradient", norm)
-            report = {"gradient/norm": norm}
+            grads = [grad.ravel() for grad in nonzero_gradients(opt.target)]
+            scale, square = 1.0, float(sum(g.dot(g) for g in grads))
+            if not self._fits(grads, square):
+                # Of the array, as max() of Python's passes over NaN.
+                scale = float(np.max([float(xp.abs(g).max()) for g in grads if g.size] or [0.0]))
+                if not math.isfinite(scale):
+                    raise DivergenceError("gradient", scale)
+                scale = scale or 1.0
+                grads = [xp.divide(g, scale, dtype="d") for g in grads]
+                square = float(sum(g.dot(g) for g in grads))
+            norm = math.sqrt(square)
+            report = {"gradient/norm": scale * norm}
             if opt.t % self.elements_interval == 0:
                 total = float(sum(xp.abs(g).sum() for g in grads))
-                report["gradient/mean_abs"] = total / opt.target.count_params()
+                report["gradient/mean_abs"] = scale * (total / opt.target.count_params())
         chainer.report(report)
-        return norm
+        return scale, norm
+
+    @staticmethod
+    def _fits(grads: list[Any], square: float) -> bool:
+        """Whether a sum of squares is neither infinite nor so small that digits were lost."""
+        if any(g.dtype.char not in "fd" for g in grads):
+            return False  # half precision has neither range nor digits for it
+        limits = [np.finfo(g.dtype) for g in grads]
+        return max((i.tiny / i.eps**2 for i in limits), default=0) < square < math.inf
