@@ -10,11 +10,16 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
+from grustab.decompositions import eigh, svd
 from grustab.serialization import serialize_array, serialize_json
-from grustab.spectral_cap import TOLERANCE, ProjectionInfo, remove_excess, within_cap
+from grustab.spectral_cap import (
+    ACCURACY,
+    TOLERANCE,
+    ProjectionInfo,
+    remove_excess,
+    within_cap,
+)
 
-#: Relative to the correction's size, how far a projection may lie from the exact one.
-ACCURACY = 1e-4
 #: Random vectors in each search, which find what the followed subspace does not hold.
 PROBES = 8
 #: Singular values above this share of the cap are followed, and at least SPARE more.
@@ -77,6 +82,7 @@ class AutoProjection:
         self._v: Any = None  # followed right singular vectors (n, q)
         self._reference: tuple[Any, float] | None = None  # a matrix and its exact sigma_1
 
+    @np.errstate(over="ignore")  # an infinite norm leads to the exact way
     def __call__(self, w: Any) -> tuple[Any, ProjectionInfo]:
         """Project a finite matrix (n, n), NumPy or CuPy, float32 or float64.
 
@@ -94,7 +100,7 @@ class AutoProjection:
             bound = sigma_1 + float(xp.linalg.norm(w - reference))
             if bound <= self.cap:
                 self.counts["skipped"] += 1
-                return w, ProjectionInfo(bound, bound, 0, 0, None)
+                return w, ProjectionInfo(None, bound, 0, 0, None)
         found = None
         if self._v is not None and 3 * self._v.shape[1] < len(w):
             found = self._search(xp, w)
@@ -127,9 +133,10 @@ class AutoProjection:
         return passed
 
     def _subtract(self, w: Any, u: Any, sigma: np.ndarray, v: Any) -> tuple[Any, ProjectionInfo]:
-        before, capped = float(sigma[0]), int((sigma > self.cap).sum())
+        capped = int((sigma > self.cap).sum())
+        before = float(sigma[0]) if capped else None  # below the cap it need not have converged
         projected = remove_excess(w, u, sigma, v.T, self.cap)
-        return projected, ProjectionInfo(before, min(before, self.cap), capped, len(sigma), None)
+        return projected, ProjectionInfo(before, self.cap, capped, len(sigma), None)
 
     def _exact(self, xp: Any, w: Any) -> tuple[Any, ProjectionInfo]:
         """Eigenvectors of ``W^T W``, on the CPU in float64."""
@@ -137,10 +144,10 @@ class AutoProjection:
         a = cuda.to_cpu(w).astype(np.float64)
         huge = np.linalg.norm(a) > 100 * self.cap
         if huge:  # its square, or subtracting its excess, loses what is near the cap
-            u, sigma, vt = np.linalg.svd(a, full_matrices=False)
+            u, sigma, vt = svd(a, full_matrices=False)
             v = vt.T
         else:
-            squares, v = np.linalg.eigh(a.T @ a)
+            squares, v = eigh(a.T @ a)
             sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
         self._v = xp.ascontiguousarray(xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype))
         k = int((sigma > self.cap).sum())
@@ -246,7 +253,7 @@ def _orthonormal(xp: Any, block: Any) -> Any:
 def _rayleigh_ritz(xp: Any, w: Any, block: Any) -> tuple[Any, np.ndarray, Any, np.ndarray]:
     """Best singular triplets in the span of orthonormal columns, and their residuals' norms."""
     image = w @ block
-    squares, rotation = np.linalg.eigh(cuda.to_cpu(image.T @ image).astype(np.float64))
+    squares, rotation = eigh(cuda.to_cpu(image.T @ image).astype(np.float64))
     sigma = np.sqrt(np.maximum(squares[::-1], np.finfo(w.dtype).tiny))
     rotation = xp.asarray(rotation[:, ::-1], dtype=w.dtype)
     factors = xp.asarray(sigma, dtype=w.dtype)

@@ -6,6 +6,8 @@ import chainer
 import numpy as np
 from chainer import backend
 
+from grustab.decompositions import svd
+
 
 class GRUInitializer(chainer.Initializer):
     """Three matrices, one above the other, from a normal distribution.
@@ -32,7 +34,7 @@ class GRUInitializer(chainer.Initializer):
         w = self.rng.normal(0, self.std, array.shape)
         if self.orthogonal:
             n = array.shape[1]
-            w[-n:] = np.linalg.svd(self.rng.normal(size=(n, n)))[0]
+            w[-n:] = svd(self.rng.normal(size=(n, n)))[0]
         array[...] = backend.get_device_from_array(array).send(w)
 
     def __deepcopy__(self, memo: Any) -> "GRUInitializer":

@@ -9,6 +9,7 @@ from chainer import backend
 from chainer.backends import cuda
 
 from grustab.auto_projection import AutoProjection
+from grustab.decompositions import svd
 from grustab.spectral_cap import (
     TOLERANCE,
     ProjectionInfo,
@@ -20,6 +21,7 @@ from grustab.spectral_cap import (
 METHODS = ("naive", "truncated", "auto")
 
 
+@np.errstate(over="ignore")  # where a norm is infinite, the ways chosen by it hold, too
 def project(
     W: Any,
     delta: float,
@@ -83,10 +85,10 @@ def project(
 
 def _naive(a: np.ndarray, cap: float) -> tuple[np.ndarray, ProjectionInfo]:
     """Full SVD in the dtype of ``a``, as the paper did it."""
-    u, sigma, vt = np.linalg.svd(a, full_matrices=False)
+    u, sigma, vt = svd(a, full_matrices=False)
     if sigma[0] > 4 * cap:
         # W - U (Sigma - cap) V would lose the digits that matter: rebuild from float64.
-        u, sigma, vt = np.linalg.svd(a.astype(np.float64), full_matrices=False)
+        u, sigma, vt = svd(a.astype(np.float64), full_matrices=False)
         projected = ((u * np.minimum(sigma, cap)) @ vt).astype(a.dtype)
     else:
         projected = remove_excess(a, u, sigma, vt, cap)
@@ -110,7 +112,7 @@ def _truncated(
         bounds = norm / np.sqrt(np.arange(1, n + 1))
     k = int((bounds > cap).sum())
     if k == 0 and within_cap(a, cap):
-        return a, ProjectionInfo(float(bounds[0]), float(bounds[0]), 0, 0, bounds)
+        return a, ProjectionInfo(None, float(bounds[0]), 0, 0, bounds)
 
     computed = 0
     rng = np.random.default_rng(0) if rng is None else rng
@@ -119,15 +121,21 @@ def _truncated(
     n_iter = 2  # fbpca's default
     # Past this many products with k + 2 vectors the full SVD is cheaper.
     while n_iter * (k + 2) <= n / 2:
-        u, sigma, vt = _fbpca(a64, k, n_iter, rng)
+        try:
+            u, sigma, vt = _fbpca(a64, k, n_iter, rng)
+        except np.linalg.LinAlgError:  # it decomposes, too, and that may fail to converge
+            break
         computed += k
         projected = remove_excess(a, u, sigma, vt, cap)
         if within_cap(projected, cap):
             # fbpca's values lie below the true ones: no bounds for the next step.
             after = np.minimum(bounds, cap * (1 + TOLERANCE))
             capped = int((sigma > cap).sum())
-            before = float(sigma[0]) if capped else float(after[0])
-            return projected, ProjectionInfo(before, min(before, cap), capped, computed, after)
+            # What is left is within the cap, so the value lies at most the tolerance above this.
+            before = float(sigma[0]) if capped else None
+            return projected, ProjectionInfo(
+                before, min(float(after[0]), cap), capped, computed, after
+            )
         n_iter *= 4
     projected, info = _naive(a, cap)
     return projected, info._replace(computed=computed + info.computed)

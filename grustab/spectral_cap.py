@@ -9,15 +9,19 @@ from grustab.errors import NonFiniteMatrixError
 
 #: A projected matrix may exceed the cap by this much, relative, and never by more.
 TOLERANCE = 1e-5
+#: Relative to the correction's size, how far a projection by ``auto`` may lie from the exact one.
+ACCURACY = 1e-4
 
 
 class ProjectionInfo(NamedTuple):
     """What one projection found and did.
 
     Attributes:
-        sigma_before: Largest singular value before, where it exceeds the cap or a full
-            decomposition was made; else an upper bound (Lemma 6) or an estimate below the cap.
-        sigma_after: The same after: never above the cap, up to :data:`TOLERANCE`.
+        sigma_before: Largest singular value before, to at least :data:`ACCURACY` of its excess or
+            :data:`TOLERANCE` of the cap; ``None`` where it was not computed that well: nothing
+            exceeds the cap then, and no full decomposition was made.
+        sigma_bound: Upper bound on the largest singular value after, never above the cap, up to
+            :data:`TOLERANCE`; the value itself where ``sigma_before`` is one.
         capped: How many singular values were set to the cap.
         computed: How many singular triplets were computed, all attempts together.
         bounds: Upper bounds on all singular values of the projected matrix, descending, float64;
@@ -25,8 +29,8 @@ class ProjectionInfo(NamedTuple):
             Frobenius norm added they are Lemma 6's bounds for that step.
     """
 
-    sigma_before: float
-    sigma_after: float
+    sigma_before: float | None
+    sigma_bound: float
     capped: int
     computed: int
     bounds: np.ndarray | None

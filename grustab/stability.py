@@ -7,6 +7,8 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
+from grustab.decompositions import svd
+
 
 def fixed_point(out_size: int, dtype: Any = np.float32) -> np.ndarray:
     """Lemma 1: without input a GRU stays at ``h* = 0``.
@@ -80,7 +82,7 @@ def largest_singular_value(matrix: Any) -> float:
     Args:
         matrix: Matrix of any shape.
     """
-    values = np.linalg.svd(cuda.to_cpu(matrix).astype(np.float64), compute_uv=False)
+    values = svd(cuda.to_cpu(matrix).astype(np.float64), compute_uv=False)
     return float(values[0])
 
 

@@ -86,9 +86,13 @@ def check(auto, w):
     assert error <= ACCURACY * correction + rounding(w)
     if sigma[0] <= cap * (1 - 8 * np.finfo(w.dtype).eps):
         assert projected is w
-    assert info.sigma_after <= cap
+    assert info.sigma_bound <= cap
+    assert np.linalg.svd(p64, compute_uv=False)[0] <= info.sigma_bound * (1 + TOLERANCE) + 1e-15
     if info.capped:
-        assert info.sigma_before == pytest.approx(sigma[0], rel=TOLERANCE)
+        assert info.sigma_before is not None
+    if info.sigma_before is not None:
+        assert info.sigma_before == pytest.approx(sigma[0], rel=TOLERANCE, abs=1e-7)
+        assert info.sigma_bound == min(info.sigma_before, cap)
     return projected
 
 

@@ -1,5 +1,6 @@
 """P_delta against a full SVD in float64, and against everything that might be nearer."""
 
+import fbpca
 import numpy as np
 import pytest
 import scipy.linalg
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from grustab.auto_projection import AutoProjection
 from grustab.errors import NonFiniteMatrixError
 from grustab.spectral import METHODS, TOLERANCE, project, within_cap
 from tests.spectral_reference import (
@@ -85,8 +87,11 @@ def test_a_matrix_below_the_cap_is_given_back_itself(n, spectrum, dtype, method)
     projected, info = project(w, DELTA, method, return_info=True)
     assert projected is w
     assert info.capped == 0
-    assert singular_values(w)[0] - 1e-6 <= info.sigma_before
-    assert info.sigma_after == pytest.approx(info.sigma_before)
+    sigma_1 = singular_values(w)[0]
+    assert sigma_1 - 1e-6 <= info.sigma_bound
+    if info.sigma_before is not None:
+        assert info.sigma_before == pytest.approx(sigma_1, rel=1e-5, abs=1e-15)
+        assert info.sigma_bound == info.sigma_before
 
 
 @methods
@@ -166,3 +171,49 @@ def test_a_matrix_need_not_be_square(method, shape, size):
     u, sigma, vt = np.linalg.svd(a, full_matrices=False)
     expected = (u * np.minimum(sigma, 0.5)) @ vt
     np.testing.assert_allclose(project(a, 1.5, method), expected, atol=1e-5)
+
+
+@methods
+@pytest.mark.parametrize(("dtype", "largest"), [(np.float32, 3e38), (np.float64, 1e308)])
+def test_entries_at_the_end_of_the_range_are_projected(dtype, largest, method):
+    """Their norms, and the largest singular value, leave it."""
+    w = np.where(matrix("random", 60) > 0, largest, -largest).astype(dtype)
+    with np.errstate(all="raise", under="ignore"):
+        projected = project(w, DELTA, method)
+    assert singular_values(projected)[0] <= CAP * (1 + TOLERANCE)
+    direction = project((w / dtype(largest) * 1e10).astype(dtype), DELTA, method)
+    np.testing.assert_allclose(projected, direction, rtol=0, atol=1e-3)
+
+
+@pytest.fixture
+def fast_routines_fail(monkeypatch):
+    """Nothing of NumPy's that iterates converges."""
+    calls = []
+
+    def fail(*args, **options):
+        calls.append(args)
+        raise np.linalg.LinAlgError("did not converge")
+
+    for name in ("svd", "eigh", "eigvals"):
+        monkeypatch.setattr(np.linalg, name, fail)
+    monkeypatch.setattr(fbpca, "pca", fail)
+    return calls
+
+
+@methods
+@pytest.mark.parametrize("size", [1, 1e6])
+def test_where_a_decomposition_does_not_converge_another_does(fast_routines_fail, method, size):
+    w = size * matrix("few above", 60)
+    expected = exact(w, CAP)
+    np.testing.assert_allclose(project(w, DELTA, method), expected, atol=1e-12 * size)
+    assert fast_routines_fail
+
+
+def test_following_a_matrix_goes_on_where_a_decomposition_does_not_converge(fast_routines_fail):
+    auto, rng = AutoProjection(DELTA), np.random.default_rng(0)
+    w = matrix("few above", 60)
+    for _ in range(3):
+        w, _ = auto(w + 0.1 * np.outer(*rng.normal(size=(2, 60))))
+        assert singular_values(w)[0] <= CAP * (1 + TOLERANCE)
+    assert auto.counts["exact"] + auto.counts["subspace"] == 3
+    assert len(fast_routines_fail) >= 3

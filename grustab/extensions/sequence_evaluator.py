@@ -40,9 +40,7 @@ class SequenceEvaluator(extensions.Evaluator):
     ) -> None:
         super().__init__(iterator, target)
         if getattr(self.get_iterator("main"), "repeat", False):
-            raise ValueError(
-                "expected an iterator that does not repeat: others never end"
-            )
+            raise ValueError("expected an iterator that does not repeat: others never end")
         self.name = name
         self.seconds = 0.0
 

@@ -27,8 +27,9 @@ class SpectralProjection(training.Extension):
         projection()
 
     It reports, for each GRU under its path in the model (``projection/gru/0/...``),
-    ``sigma_before`` and ``sigma_after`` (largest singular value) and ``capped`` (how many were
-    set to the cap), and ``projection/time`` in seconds.
+    ``capped`` (how many singular values were set to the cap), ``sigma_bound`` (no singular value is
+    above it now) and, where it was computed, ``sigma_before`` (the largest one before); and
+    ``projection/time`` in seconds.
 
     Args:
         target: Model with one or more :class:`grustab.links.GRU`, at any depth.
@@ -119,10 +120,5 @@ class SpectralProjection(training.Extension):
             gru.W_hh = projected
         if self.method == "truncated":
             self._last[name] = w.copy(), info.bounds
-        chainer.report(
-            {
-                f"projection{name}/sigma_before": info.sigma_before,
-                f"projection{name}/sigma_after": info.sigma_after,
-                f"projection{name}/capped": info.capped,
-            }
-        )
+        known = {key: getattr(info, key) for key in ("sigma_before", "sigma_bound", "capped")}
+        chainer.report({f"projection{name}/{k}": v for k, v in known.items() if v is not None})

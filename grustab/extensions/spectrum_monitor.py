@@ -1,8 +1,12 @@
 """Watch the spectrum that decides whether gradients explode."""
 
 import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import chainer
+import numpy as np
 from chainer import training
 
 from grustab.links.gru import require_gru_layers
@@ -41,13 +45,23 @@ class SpectrumMonitor(training.Extension):
             )
 
     def observe(self) -> dict[str, tuple[float, float]]:
-        """``(sigma_1, spectral radius)`` of each layer; NaN where ``W_hh`` is not finite."""
+        """``(sigma_1, spectral radius)`` of each layer.
+
+        NaN where ``W_hh`` is not finite, or LAPACK does not converge: who only watches is no reason
+        to end a training.
+        """
         spectra = {}
         for name, gru in self.grus.items():
-            w = gru.W_hh
             with chainer.using_device(gru.device):
-                if bool(gru.xp.isfinite(w).all()):
-                    spectra[name] = largest_singular_value(w), spectral_radius(jacobian(w))
-                else:
-                    spectra[name] = math.nan, math.nan
+                w, finite = gru.W_hh, bool(gru.xp.isfinite(gru.W_hh).all())
+                spectra[name] = (
+                    _or_nan(largest_singular_value, w, finite),
+                    _or_nan(spectral_radius, jacobian(w), finite),
+                )
         return spectra
+
+
+def _or_nan(compute: Callable[[Any], float], matrix: Any, finite: bool) -> float:
+    with suppress(np.linalg.LinAlgError):
+        return compute(matrix) if finite else math.nan
+    return math.nan

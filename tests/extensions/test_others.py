@@ -6,6 +6,7 @@ import chainer
 import chainer.functions as F
 import numpy as np
 import pytest
+import scipy.linalg
 from chainer import optimizers
 from chainer.optimizer_hooks import GradientClipping, GradientHardClipping
 
@@ -50,6 +51,29 @@ def test_spectrum_monitor_reports_nan_for_weights_that_are_not_finite(bad):
     assert math.isnan(observation["spectrum/a/sigma_1"])
     assert math.isnan(observation["spectrum/a/spectral_radius"])
     assert observation["spectrum/b/sigma_1"] == pytest.approx(1, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("failing", "gaps"),
+    [
+        ({"svd"}, set()),  # there is a second routine
+        ({"svd", "gesvd"}, {"spectrum/sigma_1"}),
+        ({"eigvals"}, {"spectrum/spectral_radius"}),
+        ({"svd", "gesvd", "eigvals"}, {"spectrum/sigma_1", "spectrum/spectral_radius"}),
+    ],
+)
+def test_spectrum_monitor_leaves_a_gap_where_nothing_converges(monkeypatch, failing, gaps):
+    def fail(*args, **options):
+        raise np.linalg.LinAlgError("did not converge")
+
+    model = GRU(3, 6)
+    for name in failing:
+        place = (scipy.linalg, "svd") if name == "gesvd" else (np.linalg, name)
+        monkeypatch.setattr(*place, fail)
+    observation = observed(SpectrumMonitor(model))
+    assert {key for key, value in observation.items() if math.isnan(value)} == gaps
+    if "spectrum/sigma_1" not in gaps:
+        assert observation["spectrum/sigma_1"] == pytest.approx(1, rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -73,12 +73,13 @@ def test_reports_each_layer_and_the_time_it_took(method):
     model.gru[1].W_hh *= 3  # orthogonal before
     projection = SpectralProjection(model, 0.2, method)
     observation = observed(projection)
-    names = ("sigma_before", "sigma_after", "capped")
+    names = ("sigma_before", "sigma_bound", "capped")
     expected = {f"projection/gru/{i}/{name}" for i in range(2) for name in names}
     assert observation.keys() == {*expected, "projection/time"}
     assert observation["projection/gru/1/sigma_before"] == pytest.approx(3, rel=1e-5)
-    assert observation["projection/gru/1/sigma_after"] == pytest.approx(1.8, rel=1e-5)
+    assert observation["projection/gru/1/sigma_bound"] == pytest.approx(1.8, rel=1e-5)
     assert [observation[f"projection/gru/{i}/capped"] for i in range(2)] == [0, UNITS]
+    assert observation["projection/gru/0/sigma_bound"] >= sigma_1(model.gru[0]) - 1e-6
     first = projection.seconds
     assert first == observation["projection/time"] > 0
     observation = observed(projection)
@@ -201,7 +202,7 @@ def test_in_a_trainer_it_acts_before_any_other_extension_sees_the_weights(method
     assert (len(spies[0].seen), len(evaluated)) == (25, 5)
     assert max(itertools.chain(evaluated, *(spy.seen for spy in spies))) <= 1.8 * (1 + TOLERANCE)
     for observation in after:
-        assert observation["projection/gru/0/sigma_after"] <= 1.8 * (1 + TOLERANCE)
+        assert observation["projection/gru/0/sigma_bound"] <= 1.8 * (1 + TOLERANCE)
         assert observation["spectrum/gru/0/sigma_1"] <= 1.8 * (1 + TOLERANCE)
         assert observation["spectrum/gru/1/spectral_radius"] < 0.95 + 1e-5
 

@@ -1,0 +1,37 @@
+"""Decompositions that try a second routine of LAPACK where the first does not converge.
+
+LAPACK's fast routines give up on a finite matrix now and then; the slower ones go another way.
+"""
+
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+
+def svd(matrix: np.ndarray, **options: Any) -> Any:
+    """``numpy.linalg.svd`` of a finite matrix.
+
+    Args:
+        matrix: In main memory, float32 or float64.
+        options: ``full_matrices`` and ``compute_uv``.
+
+    Raises:
+        numpy.linalg.LinAlgError: If neither routine converges.
+    """
+    try:
+        return np.linalg.svd(matrix, **options)
+    except np.linalg.LinAlgError:
+        return scipy.linalg.svd(matrix, **options, lapack_driver="gesvd")
+
+
+def eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``numpy.linalg.eigh`` of a finite symmetric matrix.
+
+    Raises:
+        numpy.linalg.LinAlgError: If neither routine converges.
+    """
+    try:
+        return np.linalg.eigh(matrix)
+    except np.linalg.LinAlgError:
+        return scipy.linalg.eigh(matrix, driver="ev")
