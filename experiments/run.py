@@ -178,7 +178,7 @@ class Run:
         self.divergence = {
             "iteration": self.updater.iteration,
             "quantity": getattr(error, "quantity", "W_hh"),
-            "message": str(error),
+            "message": f"{error}, after iteration {self.updater.iteration}",
         }
 
 

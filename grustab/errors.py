@@ -21,9 +21,9 @@ class NonFiniteMatrixError(GrustabError, ValueError):
         size: Number of entries in all.
     """
 
-    def __init__(self, count: int, size: int) -> None:
+    def __init__(self, count: int, size: int, matrix: str = "a matrix") -> None:
         super().__init__(
-            f"cannot project a matrix with NaN or Inf: {count} of its {size} entries are not finite"
+            f"cannot project {matrix} with NaN or Inf: {count} of its {size} entries are not finite"
         )
         self.count = count
         self.size = size

@@ -36,11 +36,11 @@ class ProjectionInfo(NamedTuple):
     bounds: np.ndarray | None
 
 
-def require_finite(W: Any) -> None:
+def require_finite(W: Any, name: str = "a matrix") -> None:
     """Raise :class:`~grustab.errors.NonFiniteMatrixError` if a matrix holds NaN or Inf."""
     finite = backend.get_array_module(W).isfinite(W)
     if not finite.all():
-        raise NonFiniteMatrixError(W.size - int(finite.sum()), W.size)
+        raise NonFiniteMatrixError(W.size - int(finite.sum()), W.size, name)
 
 
 def within_cap(W: np.ndarray, cap: float) -> bool:

@@ -106,11 +106,12 @@ class SpectralProjection(training.Extension):
 
     def _project(self, name: str, gru: GRU) -> None:
         w, bounds = gru.W_hh, None
+        require_finite(w, f"W_hh of layer {name or '/'}")
         if name in self._last:
             before, sigma = self._last[name]
-            bounds = singular_value_bounds(sigma, float(gru.xp.linalg.norm(w - before)))
+            with np.errstate(over="ignore"):  # an infinite bound is one
+                bounds = singular_value_bounds(sigma, float(gru.xp.linalg.norm(w - before)))
         if self.method == "auto":
-            require_finite(w)
             projected, info = self.automatic[name](w)
         else:
             projected, info = project(

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from grustab.extensions import SequenceEvaluator
+from grustab.optimizers import SGD
 from tests.experiments.checks import EXPLODES, check_complete, curves_of
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -77,6 +78,38 @@ def test_divergence_is_a_result_and_no_error(tiny, run, cell, rate):
     assert result["divergence"]["message"] in out
     assert "success: no" in out
     assert "Warning" not in err
+
+
+def test_a_w_hh_that_is_not_finite_is_named_with_its_layer_and_iteration(tiny, run, monkeypatch):
+    update = SGD.update
+
+    def ruin_at_the_third(self, *args):
+        update(self, *args)
+        if self.t == 3:
+            self.target.gru[1].W_hh[2, 3] = math.nan
+
+    monkeypatch.setattr(SGD, "update", ruin_at_the_third)
+    result, out, _ = run(tiny(layers=2))
+    assert result["divergence"] == {
+        "iteration": 3,
+        "quantity": "W_hh",
+        "message": "cannot project W_hh of layer /gru/1 with NaN or Inf: 1 of its 64 entries are "
+        "not finite, after iteration 3",
+    }
+    assert result["divergence"]["message"] in out
+
+
+def test_a_spectrum_that_lapack_does_not_find_is_a_gap_and_no_end(tiny, run, monkeypatch):
+    def fail(matrix):
+        raise np.linalg.LinAlgError("did not converge")
+
+    monkeypatch.setattr(np.linalg, "eigvals", fail)
+    result, _, _ = run(tiny())
+    check_complete(result)
+    assert result["status"] == "completed"
+    curves = result["curves"]["iterations"]
+    assert curves["spectral_radius"] == [[None]] * 6
+    assert None not in sum(curves["sigma_1"], [])
 
 
 def test_a_diverged_run_did_the_iterations_that_it_says(tiny, run):

@@ -233,6 +233,14 @@ def test_weights_that_are_not_finite_are_an_error(call, bad, method):
         projection()
 
 
+@methods
+def test_the_layer_whose_weights_are_not_finite_is_named(method):
+    model = make_model()
+    model.gru[1].W_hh[0, 0] = np.nan
+    with pytest.raises(NonFiniteMatrixError, match="project W_hh of layer /gru/1 with NaN"):
+        SpectralProjection(model, 0.2, method)()
+
+
 def test_training_takes_the_same_way_with_all_methods():
     ways = []
     for method in METHODS:
