@@ -6,13 +6,13 @@ from contextlib import suppress
 from typing import Any
 
 import chainer
-import numpy as np
 from chainer import training
 
 from experiments.conditions import Conditions
 from experiments.config import Cell
 from experiments.data import RunData, load_data
 from experiments.environment import describe_environment
+from experiments.fixed_settings import fixed_settings
 from experiments.interruption import Interruption
 from experiments.messages import say
 from experiments.models import LanguageModel, MusicModel, SequenceModel
@@ -57,6 +57,7 @@ class Run:
         failure: What ended training where nothing was to end it.
     """
 
+    @fixed_settings()
     def __init__(
         self,
         cell: Cell,
@@ -133,6 +134,7 @@ class Run:
             return False
         return True
 
+    @fixed_settings()
     def train(self) -> bool:
         """Train to the end, to divergence, or to an interruption.
 
@@ -141,9 +143,7 @@ class Run:
         """
         self.interruption.patient = True
         try:
-            # An explosion overflows; the loss and gradient checks say so, once.
-            with np.errstate(over="ignore", invalid="ignore"):
-                self.trainer.run(show_loop_exception_msg=False)
+            self.trainer.run(show_loop_exception_msg=False)
             if self.stopped_by == BY_RULE:
                 self.status = "completed"
             return True
@@ -158,20 +158,20 @@ class Run:
             self.interruption.patient = False
         return False
 
+    @fixed_settings()
     def finish(self) -> None:
         """Evaluate the weights where training ended within an epoch, and close the curves."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            try:
-                cut = self.stopped_by.startswith("--")
-                if cut and not self.epochs.up_to_date(self.trainer):
-                    say("evaluating")
-                    self.epochs(self.trainer)
-            except DivergenceError:
-                pass  # a run of full length would not have looked here; the curve has it
-            except KeyboardInterrupt:
-                self.stopped_by = BY_INTERRUPTION
-            with suppress(Exception):
-                self.iterations.close(self.trainer)
+        try:
+            cut = self.stopped_by.startswith("--")
+            if cut and not self.epochs.up_to_date(self.trainer):
+                say("evaluating")
+                self.epochs(self.trainer)
+        except DivergenceError:
+            pass  # a run of full length would not have looked here; the curve has it
+        except KeyboardInterrupt:
+            self.stopped_by = BY_INTERRUPTION
+        with suppress(Exception):
+            self.iterations.close(self.trainer)
 
     def _diverged(self, error: Exception) -> None:
         self.status, self.stopped_by = "diverged", "a value that is not finite"

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import chainer
-import numpy as np
 from tqdm import tqdm
 
 from experiments.config import Cell, Config, all_overrides, file_word, set_words
@@ -23,6 +22,7 @@ from experiments.config_form import ConfigError
 from experiments.device import find_device
 from experiments.environment import describe_environment
 from experiments.files import check_writable, write_file
+from experiments.fixed_settings import fixed_settings
 from experiments.interruption import interruptible
 from experiments.paths import shown
 from experiments.run import Run
@@ -91,7 +91,7 @@ def time_config(
         "conditions_sha256": {cell.name: cell.conditions.digest() for cell in cells},
         "rounds": rounds,
     }
-    with interruptible(), np.errstate(over="ignore", invalid="ignore"):
+    with interruptible(), fixed_settings():
         points, epoch = _measure(cells, leaders[0], device, rounds, later)
     result |= {"iterations_an_epoch": epoch, "points": points}
     write_file(path, (json.dumps(result, allow_nan=False) + "\n").encode())
@@ -110,7 +110,7 @@ class _Variant:
         """One iteration: seconds of each part."""
         updater, projection = self.run.updater, self.run.projection
         before = dict(updater.seconds_by_part)
-        with chainer.using_config("train", True), self.run.trainer.reporter.scope({}):
+        with self.run.trainer.reporter.scope({}):
             updater.update()
         seconds = {part: updater.seconds_by_part[part] - before[part] for part in before}
         start, seen = updater.clock(), {}

@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from experiments.bench.workload import Workload
@@ -97,25 +97,35 @@ def _make(implementation: str, workload: Workload, device_name: str) -> Any:
     return lambda xs, ts: iterate(device.send(xs), device.send(ts)), wait
 
 
+def _settings(implementation: str) -> AbstractContextManager[None]:
+    if implementation == "pytorch":  # Chainer's memory would count as its own
+        return nullcontext()
+    from experiments.fixed_settings import fixed_settings
+
+    return fixed_settings()
+
+
 def main(arguments: list[str]) -> None:
     """Serve turns until the input ends."""
     implementation, device, task, *sizes = arguments
     workload = Workload(task, *map(int, sizes))
-    iterate, wait = _make(implementation, workload, device)
-    batches, number, loss = workload.batches(4), 0, 0.0
-    for line in sys.stdin:
-        seconds = []
-        for _ in range(int(line)):
-            start = time.perf_counter()
-            loss = iterate(*batches[number % len(batches)])
-            wait()
-            seconds.append(time.perf_counter() - start)
-            number += 1
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        peak_mib = peak / (2**20 if sys.platform == "darwin" else 2**10)
-        print(
-            json.dumps({"seconds": seconds, "loss": loss, "peak_mib": round(peak_mib)}), flush=True
-        )
+    with _settings(implementation):
+        iterate, wait = _make(implementation, workload, device)
+        batches, number, loss = workload.batches(4), 0, 0.0
+        for line in sys.stdin:
+            seconds = []
+            for _ in range(int(line)):
+                start = time.perf_counter()
+                loss = iterate(*batches[number % len(batches)])
+                wait()
+                seconds.append(time.perf_counter() - start)
+                number += 1
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            peak_mib = peak / (2**20 if sys.platform == "darwin" else 2**10)
+            print(
+                json.dumps({"seconds": seconds, "loss": loss, "peak_mib": round(peak_mib)}),
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,0 +1,88 @@
+"""What is set outside, in the environment or by whoever calls, changes no result."""
+
+import chainer
+import numpy as np
+import pytest
+
+from experiments import timing
+from experiments.bench import worker
+from tests.experiments.checks import EXPLODES, timeless
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+HOSTILE = {
+    "float64": {"dtype": np.dtype(np.float64)},
+    "float16": {"dtype": np.dtype(np.float16)},
+    "mixed16": {"dtype": chainer.mixed16},
+    "no training": {"train": False},
+    "no gradient": {"enable_backprop": False},
+    "debug": {"debug": True},
+    "other sums": {"lazy_grad_sum": True},
+    "iDeep": {"use_ideep": "always"},
+    "graphs kept": {"keep_graph_on_report": True},
+}
+
+
+@pytest.fixture
+def timed(tiny_text, write_config):
+    """A tiny config that reports times."""
+    return lambda: write_config({**tiny_text(), "report": "seconds_per_iteration"})
+
+
+@pytest.fixture
+def hostile(monkeypatch):
+    """Set Chainer's global configuration, as its environment variables do, and NumPy's."""
+
+    def set_to(settings):
+        for key, value in settings.items():
+            monkeypatch.setattr(chainer.global_config, key, value)
+        return np.errstate(all="raise")
+
+    return set_to
+
+
+@pytest.mark.parametrize("settings", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("diverges", [False, True])
+def test_no_setting_from_outside_changes_a_run(tiny, run, hostile, settings, diverges):
+    config = tiny(layers=2, dropout=0.3, dropout_after=["input", "gru"], epochs=1)
+    words = ["--set", EXPLODES] if diverges else []
+    expected, _, _ = run(config, "sgd/projection_0.2", *words)
+    assert expected["status"] == ("diverged" if diverges else "completed")
+    with hostile(settings):
+        result, _, _ = run(config, "sgd/projection_0.2", *words, "--force")
+    assert timeless(result) == timeless(expected)
+
+
+def test_a_run_goes_on_under_other_settings(tiny, run, hostile, tmp_path):
+    config = tiny()
+    whole, _, _ = run(config)
+    with hostile(HOSTILE["float64"]):
+        run(config, "sgd/projection_0.2", "--out", tmp_path / "b", "--max-iterations", "10")
+    resumed, _, _ = run(config, "sgd/projection_0.2", "--out", tmp_path / "b")
+    assert timeless(resumed) == timeless(whole)
+
+
+class SeenError(Exception):
+    """Enough was seen."""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "begin"),
+    [
+        (timing, "_measure", lambda tiny, call: call("time", tiny(), "--force")),
+        (
+            worker,
+            "_make",
+            lambda *_: worker.main(["ours", "cpu", "music", "6", "1", "9", "5", "3"]),
+        ),
+    ],
+    ids=["time", "bench"],
+)
+def test_what_is_timed_is_float32_too(timed, call, hostile, monkeypatch, module, name, begin):
+    def look(*_):
+        assert chainer.get_dtype() == np.float32
+        raise SeenError
+
+    monkeypatch.setattr(module, name, look)
+    with hostile(HOSTILE["float64"]), pytest.raises(SeenError):
+        begin(timed, call)
