@@ -3,6 +3,7 @@
 from typing import Any
 
 import chainer
+import chainer.functions as F
 import numpy as np
 from chainer import Parameter
 
@@ -107,7 +108,8 @@ class GRU(chainer.Link):
         """Run over a sequence and keep the last state.
 
         Args:
-            xs: Inputs (T, B, in_size), T >= 1, dtype as the weights.
+            xs: Inputs (T, B, in_size), T >= 1, dtype as the weights; in Chainer's mixed precision
+                float16, too, and the states that are returned are so then.
 
         Returns:
             States (T, B, out_size).
@@ -117,13 +119,17 @@ class GRU(chainer.Link):
                 carried state (another B: call :meth:`reset_state` first).
         """
         xs = chainer.as_variable(xs)
+        dtype = xs.dtype
+        mixed = dtype == np.float16 and chainer.config.dtype == chainer.mixed16
+        if mixed:  # P_delta needs weights in float32, other layers hand on float16
+            xs = F.cast(xs, self.W_h.dtype)
         h = self.h
         if h is None:
             batch = xs.shape[1] if xs.ndim == 3 else 0  # anything else is refused below
             h = self.xp.zeros((batch, self.out_size), dtype=self.W_h.dtype)
         hs = gru_sequence(xs, h, self.W_x, self.W_h)
         self.h = hs.array[-1].copy()  # a copy: a view would keep all T states alive
-        return hs
+        return F.cast(hs, dtype) if mixed else hs
 
 
 def gru_layers(model: chainer.Link) -> dict[str, GRU]:

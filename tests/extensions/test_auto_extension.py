@@ -102,29 +102,53 @@ def _step(model, rng):
         gru.W_hh += np.outer(u, v).astype(np.float32)
 
 
+def _matrix(rng, top):
+    """Its largest singular value far from all others, so that no rounding decides what is done."""
+    u, v = (np.linalg.qr(rng.normal(size=(UNITS, UNITS)))[0] for _ in range(2))
+    return (u * np.r_[top, np.linspace(0.2, 0.1, UNITS - 1)]) @ v.T, np.outer(u[:, 0], v[:, 0])
+
+
+def _known(extension):
+    """All that decides what an extension does next, seconds aside."""
+    followed = {
+        name: (auto._v, auto._reference, auto.counts) for name, auto in extension.automatic.items()
+    }
+    return followed, extension._last, extension.rng.bit_generator.state
+
+
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("given", [False, True], ids=["own generator", "generator given"])
 @pytest.mark.parametrize("method", ["auto", "truncated"])
-def test_resuming_equals_going_on(method, given, tmp_path):
+def test_resuming_equals_going_on(method, given, seed, tmp_path):
     """To the bit, with Chainer's own serializers; a generator that was given is its owner's."""
-    model, rng = two_layers(UNITS), np.random.default_rng(0)
+    model, rng = two_layers(UNITS), np.random.default_rng(seed)
+    model.gru[0].W_hh, direction = _matrix(rng, 1.81)
+    model.gru[1].W_hh, _ = _matrix(rng, 0.9)  # below the cap: it has a reference
     mine = np.random.default_rng(7) if given else None
     projection = SpectralProjection(model, 0.2, method, rng=mine)
-    for _ in range(8):
-        _step(model, rng)
+    for _ in range(3):
         projection()
+        model.gru[0].W_hh += (0.01 * direction).astype(np.float32)
     chainer.serializers.save_npz(tmp_path / "projection.npz", projection)
-    copied = copy.deepcopy((model, rng))
-    another = SpectralProjection(copied[0], 0.2, method, rng=copy.deepcopy(mine))
+    copied = copy.deepcopy(model)
+    another = SpectralProjection(copied, 0.2, method, rng=copy.deepcopy(mine))
     chainer.serializers.load_npz(tmp_path / "projection.npz", another)
     with np.load(tmp_path / "projection.npz") as saved:
         assert ("rng" in saved.files) == (not given)
+    np.testing.assert_equal(_known(another), _known(projection))
+    if method == "auto":
+        assert projection.automatic["/gru/0"]._v is not None
+        assert projection.automatic["/gru/1"]._reference is not None
+    else:
+        assert projection._last.keys() == {"/gru/0", "/gru/1"}
     draws = projection.rng.bit_generator.state
-    for _ in range(8):
-        for parts, extension in (((model, rng), projection), (copied, another)):
-            _step(*parts)
+    for _ in range(3):
+        for extension in (projection, another):
             extension()
+            extension.grus["/gru/0"].W_hh += (0.01 * direction).astype(np.float32)
         for i in range(2):
-            np.testing.assert_array_equal(model.gru[i].W_hh, copied[0].gru[i].W_hh)
+            np.testing.assert_array_equal(model.gru[i].W_hh, copied.gru[i].W_hh)
+    np.testing.assert_equal(_known(another), _known(projection))
     assert projection.rng.bit_generator.state != draws, "the test is to show random draws"
 
 

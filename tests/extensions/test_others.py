@@ -315,6 +315,18 @@ def test_drawing_from_one_generator_leaves_the_others_as_they_were(used):
         assert getattr(a, name).random() == getattr(b, name).random()
 
 
+def test_generators_go_on_from_where_they_were_saved(tmp_path):
+    saved, loaded = Generators(3), Generators(4)
+    for name in STREAMS:
+        getattr(saved, name).random(5)
+    chainer.serializers.save_npz(tmp_path / "generators.npz", saved)
+    chainer.serializers.load_npz(tmp_path / "generators.npz", loaded)
+    for name in set(STREAMS) - {"weights"}:
+        assert (
+            getattr(loaded, name).bit_generator.state == getattr(saved, name).bit_generator.state
+        ), name
+
+
 def test_models_of_one_seed_start_alike_whatever_the_dropout():
     for p, q in zip(language(0.0).params(), language(0.5).params(), strict=True):
         np.testing.assert_array_equal(p.array, q.array)

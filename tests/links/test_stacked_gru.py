@@ -174,3 +174,17 @@ def test_set_state_asks_for_one_state_of_the_right_shape_a_layer(states):
     stack.set_state(states)
     for layer, h in zip(stack, states, strict=True):
         np.testing.assert_array_equal(layer.h, h)
+
+
+def test_mixed_precision_works_with_float32_weights():
+    with chainer.using_config("dtype", chainer.mixed16):
+        gru = StackedGRU(3, 4, 2)
+        xs = chainer.Variable(np.ones((5, 2, 3), np.float16))
+        hs = gru(xs)
+        gru.cleargrads()
+        F.sum(hs).backward()
+    assert {p.dtype for p in gru.params()} == {np.dtype(np.float32)}
+    assert hs.dtype == xs.grad.dtype == np.float16
+    gru.reset_state()
+    exact = gru(xs.array.astype(np.float32)).array
+    np.testing.assert_allclose(hs.array, exact, rtol=0, atol=2 * np.finfo(np.float16).eps)
