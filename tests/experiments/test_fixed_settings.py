@@ -1,11 +1,15 @@
 """What is set outside, in the environment or by whoever calls, changes no result."""
 
+import os
+from types import SimpleNamespace
+
 import chainer
 import numpy as np
 import pytest
 
 from experiments import timing
 from experiments.bench import worker
+from experiments.device import find_device
 from tests.experiments.checks import EXPLODES, timeless
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -60,6 +64,16 @@ def test_a_run_goes_on_under_other_settings(tiny, run, hostile, tmp_path):
         run(config, "sgd/projection_0.2", "--out", tmp_path / "b", "--max-iterations", "10")
     resumed, _, _ = run(config, "sgd/projection_0.2", "--out", tmp_path / "b")
     assert timeless(resumed) == timeless(whole)
+
+
+def test_a_gpu_multiplies_in_float32(monkeypatch):
+    runtime = SimpleNamespace(getDeviceCount=lambda: 1)
+    cupy = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True, runtime=runtime))
+    monkeypatch.setattr("experiments.device.cuda", SimpleNamespace(available=True, cupy=cupy))
+    monkeypatch.setattr(chainer, "get_device", lambda name: name)
+    monkeypatch.setenv("CUPY_TF32", "1")
+    assert find_device("0") == "@cupy:0"
+    assert os.environ["CUPY_TF32"] == "0"
 
 
 class SeenError(Exception):
