@@ -127,7 +127,7 @@ def _check_lengths(curves: Any) -> Any:
     lengths = {key: len(getattr(curves, key)) for key in type(curves).model_fields}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"curves of different lengths: {lengths}")
-    for key in {"sigma_1", "spectral_radius", "capped"} & set(lengths):
+    for key in sorted({"sigma_1", "spectral_radius", "capped"} & set(lengths)):
         if len({len(layers) for layers in getattr(curves, key)}) > 1:
             raise ValueError(f"{key} of different numbers of layers")
     return curves

@@ -205,6 +205,22 @@ def test_a_state_is_loaded_whatever_the_one_before_it(tmp_path, saved, live):
         np.testing.assert_array_equal(gru.h, state)
 
 
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (np.ones((4, 8)), "state of layer /gru/0 is float64 there, float32 here"),
+        (np.ones((4, 9), np.float32), r"expected a state of shape \(B, 8\)"),
+    ],
+)
+def test_a_state_of_another_precision_or_size_is_refused(tmp_path, state, words):
+    model, updater = language()
+    model.gru[0].h = state
+    chainer.serializers.save_npz(tmp_path / "updater.npz", updater)
+    model.reset_state()
+    with pytest.raises(ValueError, match=words):
+        chainer.serializers.load_npz(tmp_path / "updater.npz", updater)
+
+
 def test_synchronize_has_nothing_to_wait_for_on_a_cpu():
     optimizer = optimizers.SGD(lr=0.01).setup(Line())
     updater = BPTTUpdater(TuneIterator(rolls(), 2, 3), optimizer)

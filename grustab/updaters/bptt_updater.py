@@ -87,7 +87,16 @@ class BPTTUpdater(updaters.StandardUpdater):
         self.seconds_by_part = serialize_json(serializer, "seconds_by_part", self.seconds_by_part)
         for name, gru in gru_layers(self.get_optimizer("main").target).items():
             h = serialize_array(serializer["states"], name or "/", gru.h)
-            gru.h = None if h is None else gru.device.send(h)
+            if not isinstance(serializer, chainer.serializer.Deserializer):
+                continue
+            if h is None:
+                gru.reset_state()
+            elif h.dtype != gru.W_h.dtype:
+                raise ValueError(
+                    f"the state of layer {name or '/'} is {h.dtype} there, {gru.W_h.dtype} here"
+                )
+            else:
+                gru.set_state(h)
 
     def clock(self) -> float:
         """Now, in seconds, as ``seconds_by_part`` is taken."""
