@@ -39,7 +39,7 @@ def test_a_snapshot_of_other_data_or_batches_is_refused(tmp_path, here, there, n
 
 
 def test_a_snapshot_from_before_the_layout_was_saved_is_read(tmp_path):
-    one, two = whole_tunes(), whole_tunes()
+    one, two = whole_tunes(batch_size=np.int64(2)), whole_tunes()
     next(one)
     chainer.serializers.save_npz(tmp_path / "iterator.npz", one)
     with np.load(tmp_path / "iterator.npz") as saved:

@@ -81,9 +81,9 @@ class ShufflingIterator(Iterator):
         return {
             "sequences": len(self.items),
             "steps": sum(map(len, self.items)),
-            "batch_size": self.batch_size,
-            "n_steps": self.n_steps,
-            "repeat": self.repeat,
+            "batch_size": int(self.batch_size),
+            "n_steps": int(self.n_steps),
+            "repeat": bool(self.repeat),
         }
 
     def _begin_epoch(self) -> None:

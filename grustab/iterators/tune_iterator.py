@@ -45,7 +45,7 @@ class TuneIterator(ShufflingIterator):
         super().__init__(tunes, batch_size, n_steps, repeat, rng)
 
     def _layout(self) -> dict[str, Any]:
-        return super()._layout() | {"by_length": self.by_length}
+        return super()._layout() | {"by_length": bool(self.by_length)}
 
     def _lay_out(self) -> None:
         """The epoch's batches of tunes and its pieces, as (batch, first step) pairs."""
