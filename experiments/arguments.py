@@ -4,7 +4,6 @@ import argparse
 import math
 
 from experiments.paths import given
-
 from grustab.text import printable
 
 #: Of the command time: iterations a cell, and where in training the third point is.

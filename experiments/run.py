@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import chainer
+import numpy as np
 from chainer import training
 
 from experiments.conditions import Conditions

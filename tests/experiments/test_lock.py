@@ -134,7 +134,9 @@ DEAD = 2**22 + 1  # above the highest number that Linux gives
 
 
 @pytest.mark.parametrize(
-    "left", ["", f"{DEAD}\n{HOST}\n", f"{DEAD}\n{HOST}\n123\n", f"{os.getpid()}\n{HOST}\n"]
+    "left",
+    ["", f"{DEAD}\n{HOST}\n", f"{DEAD}\n{HOST}\n123\n", f"{os.getpid()}\n{HOST}\n"],
+    ids=["nobody", "dead", "dead, as filelock writes it", "once this process"],
 )
 def test_without_locks_a_name_that_nobody_has_is_written_over(tmp_path, capsys, no_locks, left):
     lock = tmp_path / ".lock"
@@ -158,6 +160,7 @@ def test_without_locks_a_name_that_nobody_has_is_written_over(tmp_path, capsys, 
         ("\xff", "another process"),
         (f"0\n{HOST}\n", "another process"),
     ],
+    ids=["elsewhere", "alive", "another user's", "no number", "torn", "no text", "none"],
 )
 def test_without_locks_a_name_that_may_be_taken_keeps_off(tmp_path, no_locks, left, who):
     lock = tmp_path / ".lock"
