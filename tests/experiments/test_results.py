@@ -1,6 +1,5 @@
 """Result files, written and read."""
 
-import errno
 import json
 import math
 import os
@@ -52,26 +51,6 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(out, demo, monkeypa
         write_result(path, make_result(demo, iterations=99))
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
-
-
-def test_a_file_system_that_offers_little_takes_a_file(tmp_path, monkeypatch):
-    def refuse(*_):
-        raise OSError(errno.EINVAL, "Invalid argument")
-
-    for step in ("fsync", "chmod", "fchmod", "utime", "link", "symlink"):
-        monkeypatch.setattr(files.os, step, refuse)
-    write_file(tmp_path / "file", b"content")
-    assert (tmp_path / "file").read_bytes() == b"content"
-
-
-@pytest.mark.parametrize("umask", [0o077, 0o022, 0o002])
-def test_who_may_read_a_file_is_what_the_umask_says(tmp_path, umask):
-    before = os.umask(umask)
-    try:
-        write_file(tmp_path / "file", b"")
-    finally:
-        os.umask(before)
-    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(out, demo, monkeypatch):
