@@ -35,6 +35,7 @@ class BPTTUpdater(updaters.StandardUpdater):
 
     Raises:
         ValueError: If given several iterators or optimizers, of which it would use but one.
+        RuntimeError: In an update, if the iterator has ended.
         TypeError: In an update, if the iterator gives anything but a ``SequenceBatch``.
         DivergenceError: In an update, if the loss is not finite; the weights stay as they were.
     """
@@ -63,7 +64,12 @@ class BPTTUpdater(updaters.StandardUpdater):
         """Read a batch, update the weights."""
         start = self.clock()
         iterator, optimizer = self.get_iterator("main"), self.get_optimizer("main")
-        batch, model = require_sequence_batch(iterator.next()), optimizer.target
+        try:
+            batch, model = require_sequence_batch(iterator.next()), optimizer.target
+        except StopIteration:
+            raise RuntimeError(
+                "the iterator ended before training, expected repeat=True or an earlier end"
+            ) from None
         if batch.first:
             model.reset_state()
         total = model(*send(batch, model.device))
