@@ -95,6 +95,7 @@ class Given(chainer.dataset.Iterator):
         return Given(*self.batches)
 
 
+@pytest.mark.filterwarnings("ignore:The `repeat` property")  # Chainer's, of the same mistake
 @pytest.mark.parametrize(
     ("iterator", "error", "words"),
     [
