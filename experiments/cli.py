@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         full = error.errno in DISK_TROUBLE
         where = error.filename or ("standard output cannot be written" if full else "the system")
-        print(f"error: {where}: {error.strerror or error}", file=sys.stderr)
+        print(f"error: {printable(f'{where}: {error.strerror or error}')}", file=sys.stderr)
         return 3 if full else 2
     finally:
         _flush()

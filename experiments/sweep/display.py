@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tqdm import tqdm
 
@@ -52,9 +53,10 @@ class Display:
             bar.close()
 
     def say(self, text: str) -> None:
-        """A line that stays."""
-        tqdm.write(printable_lines(text))
-        sys.stdout.flush()
+        """A line that stays, if anybody takes it: no full disk is to end a sweep."""
+        with suppress(OSError):
+            tqdm.write(printable_lines(text))
+            sys.stdout.flush()
 
     def waits(self, run: PlannedRun, tail: str) -> None:
         """A run turned out to be another process's; said once, with what the run's log says."""

@@ -85,9 +85,10 @@ def stop_jobs() -> None:
 
 def cores() -> int:
     """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
+    try:
         return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    except (AttributeError, OSError):  # not on macOS; a sandbox may refuse it
+        return os.cpu_count() or 1
 
 
 def _share_of_worker() -> int:

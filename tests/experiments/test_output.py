@@ -11,6 +11,7 @@ from experiments.cli import main
 from experiments.files import StorageError
 from experiments.messages import say
 from experiments.snapshots import SnapshotExtension
+from experiments.sweep.display import Display
 from tests.experiments.checks import find_files, start_command
 
 WORDS = "run demo --cell sgd/clipping_5 --max-iterations 3 --set units=8".split()
@@ -48,6 +49,16 @@ def test_a_list_that_nobody_takes_is_said_to_be_lost(tmp_path, monkeypatch, caps
 def test_a_log_on_a_full_disk_does_not_end_a_run(tmp_path):
     with open("/dev/full", "w") as full:
         check(start_command(*WORDS, "--out", tmp_path, stdout=full), tmp_path)
+
+
+@needs_dev_full
+def test_what_a_full_disk_does_not_take_does_not_end_a_sweep(monkeypatch):
+    full = open("/dev/full", "w", 1)
+    with Display([], "cpu") as display:
+        monkeypatch.setattr(sys, "stdout", full)
+        display.say("sgd/none seed 0: completed")
+    with suppress(OSError):
+        full.close()
 
 
 def test_a_reader_that_leaves_does_not_end_a_run(tmp_path):
