@@ -43,7 +43,7 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            start_new_session=True,  # a Ctrl-C is for the parent, which ends it
+            process_group=0,  # a Ctrl-C is for the parent, which ends it
         )
 
     def turn(self, iterations: int) -> dict[str, Any]:

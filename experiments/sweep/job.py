@@ -42,9 +42,10 @@ class Job(NamedTuple):
 def run_job(job: Job) -> tuple[int, str]:
     """Run a job to its end.
 
-    The process gets a session of its own, so that Ctrl-C reaches it only through whoever runs the
-    sweep; and it stops by itself, with a snapshot, when this process is gone, as its standard
-    input then ends.
+    The process gets a group of its own, so that Ctrl-C reaches it only through whoever runs the
+    sweep. It gets no session of its own: Linux shares the cores out by sessions, so that ``nice``
+    in front of a sweep would not reach its runs. It stops by itself, with a snapshot, when this
+    process is gone, as its standard input then ends.
 
     Returns:
         The process's exit code, negative for the signal that killed it, and the last lines of
@@ -66,7 +67,7 @@ def run_job(job: Job) -> tuple[int, str]:
             stderr=subprocess.STDOUT,
             cwd=job.root,
             env=environment,
-            start_new_session=True,
+            process_group=0,
         )
         _running.add(process)
         try:
