@@ -2,9 +2,12 @@
 
 import os
 
-# Before any module here imports Chainer, see grustab/__init__.py.
-import grustab  # noqa: F401
+# What a person has set for other programs decides and breaks nothing here, nor in processes started
+# from here: a notebook's backend of matplotlib, settings of Chainer and of progress bars.
+for _name in list(os.environ):
+    if _name.startswith(("CHAINER_", "TQDM_")) and _name != "TQDM_DISABLE":
+        del os.environ[_name]
+os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
 
-# Before any imports matplotlib: a notebook's value names a module that is not here. Processes
-# started from here draw to files, too.
-os.environ["MPLBACKEND"] = "agg"
+# Before any module here imports Chainer, see grustab/__init__.py.
+import grustab  # noqa: E402, F401

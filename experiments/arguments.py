@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from pathlib import Path
 
 from experiments.paths import given
 from grustab.text import printable
@@ -58,7 +59,7 @@ def add_limits(sub: argparse.ArgumentParser) -> None:
 
 def add_out(sub: argparse.ArgumentParser, text: str) -> None:
     """``--out``."""
-    sub.add_argument("--out", type=given, metavar="DIR", help=f"{text}; default: results/")
+    sub.add_argument("--out", type=folder, metavar="DIR", help=f"{text}; default: results/")
 
 
 def add_sweep(sub: argparse.ArgumentParser) -> None:
@@ -87,6 +88,13 @@ def add_sweep(sub: argparse.ArgumentParser) -> None:
         metavar="ADDRESS",
         help="do the runs on a Dask cluster that is running: tcp://HOST:PORT of its scheduler",
     )
+
+
+def folder(text: str) -> Path:
+    """A folder; an empty word, as of an unset variable, would be the current one."""
+    if not text:
+        raise argparse.ArgumentTypeError("expected a folder, got ''")
+    return given(text)
 
 
 def seeds(text: str) -> list[int]:

@@ -42,7 +42,7 @@ def other_environment(before: dict[str, Any], now: dict[str, Any]) -> str | None
     if not keys:
         return None
     old, new = (", ".join(f"{key} {facts[key]}" for key in keys) for facts in (then, here))
-    return f"begun with {old}, going on with {new}"
+    return f"an earlier session had {old}, this one has {new}"
 
 
 def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:

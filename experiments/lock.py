@@ -2,12 +2,13 @@
 
 import fcntl
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from experiments.files import StorageError, write_file
+from experiments.files import StorageError
 from experiments.paths import shown
 from grustab.errors import GrustabError
 
@@ -36,7 +37,9 @@ def run_lock(folder: Path) -> Iterator[None]:
         StorageError: If the folder cannot be written.
     """
     path = folder / ".lock"
-    name = f"{os.getpid()}\n{os.uname().nodename}\n".encode()
+    name = (
+        f"{os.getpid()}\n{os.uname().nodename}\n{_numbering()}\n{secrets.token_hex(8)}\n".encode()
+    )
     file = None
     try:
         try:
@@ -66,7 +69,7 @@ def _acquire(file: int, path: Path, name: bytes) -> None:
     except BlockingIOError:
         raise _locked(path) from None
     except OSError as error:  # ENOSYS, ENOLCK, EOPNOTSUPP, ...: not offered, no reason not to run
-        _acquire_by_name(path, name)
+        _acquire_by_name(file, path, name)
         from experiments.messages import say  # imported late: --help is to answer at once
 
         say(
@@ -75,17 +78,21 @@ def _acquire(file: int, path: Path, name: bytes) -> None:
         )
     else:
         with suppress(OSError):  # the lock holds without it
-            os.truncate(file, 0)
-            if os.write(file, name) < len(name):  # a full disk: no name is better than half of one
-                os.truncate(file, 0)
+            _write_name(file, name)
 
 
-def _acquire_by_name(path: Path, name: bytes) -> None:
+def _write_name(file: int, name: bytes) -> None:
+    os.truncate(file, 0)
+    if os.pwrite(file, name, 0) < len(name):  # a full disk: no name is better than half of one
+        os.truncate(file, 0)
+
+
+def _acquire_by_name(file: int, path: Path, name: bytes) -> None:
     """Write our name over nobody's, and see whether it stays."""
     advice = f"; if that process is gone, remove {shown(path)}"
     if not _is_free(path):
         raise _locked(path, advice)
-    write_file(path, name)
+    _write_name(file, name)
     time.sleep(SETTLED)
     if path.read_bytes() != name:
         raise _locked(path, advice)
@@ -93,8 +100,8 @@ def _acquire_by_name(path: Path, name: bytes) -> None:
 
 def _is_free(path: Path) -> bool:
     """Whether a file names nobody, or a process of this host that is dead."""
-    process, host = _holder(path)
-    if host != os.uname().nodename or process < 1:
+    process, host, numbering = _holder(path)
+    if host != os.uname().nodename or process < 1 or numbering not in ("", _numbering()):
         return not path.stat().st_size
     if process == os.getpid():  # the number of a dead one, given once more
         return True
@@ -107,16 +114,25 @@ def _is_free(path: Path) -> bool:
     return False
 
 
-def _holder(path: Path) -> tuple[int, str]:
-    """Process and host that a file names; 0 and no host if it does not."""
+def _numbering() -> str:
+    """Which processes number theirs alike: containers of one host's name may each begin at 1."""
+    with suppress(OSError):
+        return os.readlink("/proc/self/ns/pid")
+    return ""
+
+
+def _holder(path: Path) -> tuple[int, str, str]:
+    """Process, host and numbering that a file names; 0 and nothing if it does not."""
     with suppress(OSError, ValueError):
-        process, host, *_ = path.read_text(encoding="utf-8").split("\n")
-        return int(process), host
-    return 0, ""
+        with open(path, "rb") as file:
+            process, host, numbering, *_ = [*file.read(1000).decode().split("\n"), ""]
+        # An earlier version, and filelock, have something else in the third line.
+        return int(process), host, numbering if numbering.startswith("pid:") else ""
+    return 0, "", ""
 
 
 def _locked(path: Path, advice: str = "") -> LockedError:
-    process, host = _holder(path)
+    process, host, _ = _holder(path)
     who = f"process {process} on {host}" if process else "another process"
     with suppress(OSError):
         began = path.stat().st_mtime

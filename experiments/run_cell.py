@@ -89,11 +89,11 @@ def run_cell(
 def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
     if snapshots.resume(run):
         say(f"  resumed at iteration {run.updater.iteration}")
-        before, now = (session["environment"] for session in run.sessions[-2:])
-        if other := other_environment(before, now):
+        *earlier, now = (session["environment"] for session in run.sessions)
+        if others := [other for e in earlier if (other := other_environment(e, now))]:
             say(
-                f"note: {other}: the result may differ, if only in rounding, from that of a run "
-                "that was never stopped"
+                f"note: {others[0]}: the result may differ, if only in rounding, from that of a "
+                "run that was never stopped"
             )
     periodic = SnapshotExtension(snapshots, run, interval)
     run.trainer.extend(periodic, trigger=periodic.trigger)

@@ -1,7 +1,9 @@
 """Which code a result comes from: its commit, or why that is not known."""
 
+import hashlib
 import os
 import subprocess
+import sys
 from importlib.machinery import all_suffixes
 from pathlib import Path
 from typing import Any
@@ -52,28 +54,50 @@ def _is_dirty(commit: str) -> bool:
         str(path.relative_to(ROOT))
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.parent.name != "__pycache__"
+        # A link to a folder may be a package that stands in for one of ours.
+        if (path.is_file() or path.is_symlink()) and path.parent.name != "__pycache__"
     }
-    untracked = there - committed.keys()
-    if committed.keys() - there or any(name.endswith(SUFFIXES) for name in untracked):
+    if committed.keys() - there or _is_stood_in_for():
         return True
-    names = b"".join(os.fsencode(name) + b"\n" for name in committed)
-    # It undoes what a checkout may have done to line ends.
-    return _git(problem, "hash-object", "--stdin-paths", given=names).split() != [
-        *committed.values()
-    ]
+    for name in there - committed.keys():
+        if name.endswith(SUFFIXES) or (ROOT / name).is_dir():
+            return True
+    return not all(_is_blob(ROOT / name, digest) for name, digest in committed.items())
 
 
-def _git(problem: str, *words: str, given: bytes = b"") -> bytes:
+def _is_stood_in_for() -> bool:
+    """Whether a module beside the packages, where Python looks first, was taken for a library's."""
+    loaded = (getattr(module, "__file__", None) for module in list(sys.modules.values()))
+    for path in map(Path, filter(None, loaded)):
+        package = path.name == "__init__.py" and path.parent.parent == ROOT
+        if path.parent == ROOT or (package and path.parent.name not in FOLDERS):
+            return True
+    return False
+
+
+def _is_blob(path: Path, digest: bytes) -> bool:
+    """Whether a file holds what git calls by this hash; a checkout may have changed line ends.
+
+    Not asked of git, whose filters a person can set.
+    """
+    content = path.read_bytes()
+    kind = hashlib.sha1 if len(digest) == 40 else hashlib.sha256
+    return digest.decode() in {
+        kind(b"blob %d\0" % len(text) + text).hexdigest()
+        for text in (content, content.replace(b"\r\n", b"\n"))
+    }
+
+
+def _git(problem: str, *words: str) -> bytes:
     """What git prints; ``problem``: what it means where git fails."""
     # GIT_DIR and the like would lead to another repository.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    # Whoever runs the code trusts its folder, be it another user's; nothing else is to be started.
-    settings = ["-c", f"safe.directory={ROOT}", "-c", "core.fsmonitor=false"]
+    # Whoever runs the code trusts its folder, be it another user's.
+    settings = ["-c", f"safe.directory={ROOT}"]
     try:
         return subprocess.run(
-            ["git", "-C", str(ROOT), *settings, *words],
-            input=given,
+            ["git", "-C", str(ROOT), "--no-replace-objects", *settings, *words],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
             env=environment,

@@ -82,7 +82,7 @@ class AutoProjection:
         self._v: Any = None  # followed right singular vectors (n, q)
         self._reference: tuple[Any, float] | None = None  # a matrix and its exact sigma_1
 
-    @np.errstate(over="ignore")  # an infinite norm leads to the exact way
+    @np.errstate(over="ignore", under="ignore")  # an infinite norm leads to the exact way
     def __call__(self, w: Any) -> tuple[Any, ProjectionInfo]:
         """Project a finite matrix (n, n), NumPy or CuPy, float32 or float64.
 

@@ -21,7 +21,9 @@ from grustab.spectral_cap import (
 METHODS = ("naive", "truncated", "auto")
 
 
-@np.errstate(over="ignore")  # where a norm is infinite, the ways chosen by it hold, too
+@np.errstate(
+    over="ignore", under="ignore"
+)  # where a norm is infinite, the ways chosen by it hold, too
 def project(
     W: Any,
     delta: float,

@@ -247,6 +247,7 @@ step() { # a name, then a command: quiet but for one line
 # What somebody may have set in the environment and would lead past the folder or the pins.
 unset PIP_TARGET PIP_PREFIX PIP_ROOT PIP_REQUIRE_HASHES PIP_CONSTRAINT PIP_BUILD_CONSTRAINT
 export PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_NO_COLOR=1
+[ -w "${HOME:-}" ] || export PIP_NO_CACHE_DIR=1 # it fails where it cannot write there
 
 pip() { exec "$venv/bin/python" -m pip "$@"; }
 

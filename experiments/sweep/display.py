@@ -33,6 +33,7 @@ class Display:
     def __init__(self, runs: Sequence[PlannedRun], device: str) -> None:
         self.device = device
         self.runs = {run.name: run for run in runs}
+        self.waiting: dict[str, str] = {}
         self.total = len(runs)
         self.ended_count = self.failed_count = 0
         self.live = bool(sys.stderr and sys.stderr.isatty())
@@ -59,14 +60,16 @@ class Display:
             sys.stdout.flush()
 
     def waits(self, run: PlannedRun, tail: str) -> None:
-        """A run turned out to be another process's; said once, with what the run's log says."""
-        if run.name in self.runs:
-            self.say(f"{run.name}: waiting for another process; {_refusal(tail)}")
-            del self.runs[run.name]
+        """A run turned out to be another process's; said at once and in each report, with whose."""
+        text = f"{run.name}: waiting for another process; {_refusal(tail)}"
+        if run.name not in self.waiting:
+            self.say(text)
+        self.waiting[run.name] = text
 
     def ended(self, run: PlannedRun, code: int, tail: str) -> None:
         """A run ended, well or not."""
-        self.runs.pop(run.name, None)
+        for runs in (self.runs, self.waiting):
+            runs.pop(run.name, None)
         self.ended_count += 1
         if code == 0:
             self.say(f"{run.name}: {_last_words(tail)}")
@@ -89,8 +92,10 @@ class Display:
             self.say("\n".join(line for line in lines if line))
 
     def _lines(self) -> list[str]:
-        lines = []
+        lines = [f"  {printable(text, WIDTH)}" for text in self.waiting.values()]
         for run in self.runs.values():
+            if run.name in self.waiting:
+                continue
             try:
                 state = json.loads((run.folder / PROGRESS).read_text())
                 loss = state["validation_loss"]
@@ -105,7 +110,8 @@ class Display:
         more = len(lines) - LINES
         hidden = f", {more} of them not shown" if more > 0 else ""
         head = (
-            f"{self.ended_count} of {self.total} runs ended{failed}, {len(lines)} going on{hidden}"
+            f"{self.ended_count} of {self.total} runs ended{failed}, "
+            f"{len(lines) - len(self.waiting)} going on{hidden}"
         )
         return [head, *lines[:LINES]]
 
@@ -122,7 +128,7 @@ def _last_words(tail: str) -> str:
     wanted = [
         line
         for line in lines
-        if line.startswith(("completed", "diverged", "interrupted", "best validation"))
+        if line.startswith(("completed", "diverged", "interrupted", "best validation", "note: "))
         or "done already" in line
     ]
     return "; ".join(wanted) or "ended"

@@ -30,7 +30,7 @@ class PlateauDecay(training.Extension):
     back when a trainer goes on.
 
     Raises:
-        ValueError: When training begins, if ``attr`` is no hyperparameter of the optimizer.
+        ValueError: When training begins, if the optimizer has no such ``attr`` that can be set.
     """
 
     trigger = (1, "epoch")
@@ -47,18 +47,19 @@ class PlateauDecay(training.Extension):
         self.divisor, self.patience, self.attr, self.monitor = divisor, patience, attr, monitor
         self.best = math.inf
         self.count = 0
-        self._optimizer = optimizer
+        self._given = self._optimizer = optimizer
         self._value: float | None = None
         self._observed: bool | None = None  # None: not called yet
 
     def initialize(self, trainer: training.Trainer) -> None:
         """Put the loaded value into the optimizer, if one was."""
-        self._optimizer = self._optimizer or trainer.updater.get_optimizer("main")
-        known = self._optimizer.hyperparam.get_dict()
-        if self.attr not in known:  # such as Adam's ``lr``, which is only to be read
+        self._optimizer = self._given or trainer.updater.get_optimizer("main")
+        attribute = getattr(type(self._optimizer), self.attr, None)
+        read_only = isinstance(attribute, property) and attribute.fset is None  # Adam's ``lr``
+        if read_only or not hasattr(self._optimizer, self.attr):
             raise ValueError(
                 f"PlateauDecay cannot divide {self.attr!r} of {type(self._optimizer).__name__}, "
-                f"expected one of {', '.join(known)}"
+                f"expected one of {', '.join(self._optimizer.hyperparam.get_dict())}"
             )
         self._put_back()
         self._value = getattr(self._optimizer, self.attr)

@@ -191,6 +191,7 @@ def test_bad_seeds_are_refused(usage_error, command, seeds):
         (["run", "demo", "--cell", "a", "--max-iterations", "-5"], "--max-iterations"),
         (["run", "demo", "--cell", "a", "--max-iterations", "1e3"], "--max-iterations"),
         (["figures", "demo", "more"], "more"),
+        (["list", "demo", "--out="], "expected a folder, got ''"),
         (["sweep"], "CONFIG"),
         (["sweep", "demo", "--scheduler"], "--scheduler"),
         (["sweep", "demo", "--dry-run", "--emit-slurm"], "not allowed with argument"),

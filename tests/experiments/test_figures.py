@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from experiments.config import config_names, load_config
-from experiments.figures.driver import _put_on_pixels
+from experiments.figures.driver import _save
 from experiments.figures.learning_curves import draw_learning_curves
 from experiments.figures.style import STYLE, fit_scale
 from experiments.results import find_results
@@ -125,14 +125,13 @@ def test_no_setting_of_the_user_changes_a_figure(call, store, out, tmp_path, mon
     assert {path: path.read_bytes() for path in (out / "figures").iterdir()} == files
 
 
-def test_the_last_bit_of_a_layout_moves_no_edge():
+def test_the_last_bit_of_a_layout_moves_no_edge(out):
     edges = []
     for nudge in (-1e-15, 0, 1e-15):
         figure = plt.figure(figsize=(2, 1), dpi=50)
         axes = figure.add_axes((0.105 + nudge, 0.31 + nudge, 0.5, 0.5))  # 10.5 and 15.5 pixels
-        _put_on_pixels(figure)
+        _save(figure, out, "figure")
         edges.append(axes.bbox.extents.round(6).tolist())
-        plt.close(figure)
     assert edges == [[10, 15, 60, 40]] * 3
 
 

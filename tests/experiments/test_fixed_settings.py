@@ -10,6 +10,8 @@ import pytest
 from experiments import timing
 from experiments.bench import worker
 from experiments.device import find_device
+from experiments.fixed_settings import SETTINGS
+from grustab.extensions import SequenceEvaluator
 from tests.experiments.checks import EXPLODES, timeless
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -69,6 +71,21 @@ def test_a_run_goes_on_under_other_settings(tiny, run, hostile, tmp_path):
         run(config, "sgd/projection_0.2", "--out", tmp_path / "b", "--max-iterations", "10")
     resumed, _, _ = run(config, "sgd/projection_0.2", "--out", tmp_path / "b")
     assert timeless(resumed) == timeless(whole)
+
+
+def test_a_run_trains_and_evaluates_under_the_fixed_settings(tiny, run, hostile, monkeypatch):
+    seen, evaluate = [], SequenceEvaluator.evaluate
+
+    def look(self):
+        seen.append({key: getattr(chainer.config, key) for key in SETTINGS})
+        return evaluate(self)
+
+    monkeypatch.setattr(SequenceEvaluator, "evaluate", look)
+    with hostile({**HOSTILE["float64"], **HOSTILE["no training"], **HOSTILE["others"]}):
+        run(tiny(), "sgd/none", "--max-iterations", "15")  # an epoch's end, and then a cut
+    assert len(seen) > 2
+    evaluating = {"train": False}  # as Chainer's evaluator sets it
+    assert all(settings == SETTINGS | evaluating for settings in seen)
 
 
 def test_a_gpu_multiplies_in_float32(monkeypatch):

@@ -131,6 +131,7 @@ def no_locks(request, monkeypatch):
 
 
 DEAD = 2**22 + 1  # above the highest number that Linux gives
+ALIVE, OTHERS = DEAD + 1, DEAD + 2  # made out to be so
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_without_locks_a_name_that_nobody_has_is_written_over(tmp_path, capsys, 
     lock = tmp_path / ".lock"
     lock.write_text(left)
     with run_lock(tmp_path):
-        assert lock.read_text() == f"{os.getpid()}\n{HOST}\n"
+        assert lock.read_text().startswith(f"{os.getpid()}\n{HOST}\n")
     assert lock.read_text() == ""
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith("note: ")
@@ -153,16 +154,33 @@ def test_without_locks_a_name_that_nobody_has_is_written_over(tmp_path, capsys, 
     ("left", "who"),
     [
         ("4242\nnode-b\n4455411923\n", "process 4242 on node-b"),
-        (f"{os.getppid()}\n{HOST}\n", f"process {os.getppid()} on {HOST}"),
-        (f"1\n{HOST}\n", f"process 1 on {HOST}"),
+        (f"{ALIVE}\n{HOST}\n", f"process {ALIVE} on {HOST}"),
+        (f"{OTHERS}\n{HOST}\n", f"process {OTHERS} on {HOST}"),
+        (f"{DEAD}\n{HOST}\npid:[1]\n", f"process {DEAD} on {HOST}"),
         (f"{10**30}\n{HOST}\n", f"process {10**30} on {HOST}"),
         ("torn", "another process"),
         ("\xff", "another process"),
         (f"0\n{HOST}\n", "another process"),
     ],
-    ids=["elsewhere", "alive", "another user's", "no number", "torn", "no text", "none"],
+    ids=[
+        "elsewhere",
+        "alive",
+        "another user's",
+        "container",
+        *("no number", "torn", "no text", "none"),
+    ],
 )
-def test_without_locks_a_name_that_may_be_taken_keeps_off(tmp_path, no_locks, left, who):
+def test_without_locks_a_name_that_may_be_taken_keeps_off(
+    tmp_path, no_locks, monkeypatch, left, who
+):
+    kill, errors = os.kill, {ALIVE: None, OTHERS: PermissionError()}
+
+    def look(pid, number):
+        if errors.get(pid):
+            raise errors[pid]
+        return None if pid in errors else kill(pid, number)
+
+    monkeypatch.setattr(os, "kill", look)
     lock = tmp_path / ".lock"
     lock.write_text(left, encoding="latin-1")
     days_ago = time.time() - 3 * 24 * 3600
@@ -187,15 +205,21 @@ def test_without_locks_the_last_of_two_at_once_has_the_run(tmp_path, no_locks, m
 
 @pytest.mark.parametrize("room", [0, 3])
 def test_a_lock_holds_on_a_disk_that_takes_no_name(tmp_path, monkeypatch, room):
-    write = os.write
+    write = os.pwrite
 
-    def full(file, content):
+    def full(file, content, place):
         if not room:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return write(file, content[:room])
+        return write(file, content[:room], place)
 
-    monkeypatch.setattr(os, "write", full)
+    monkeypatch.setattr(os, "pwrite", full)
     with run_lock(tmp_path), pytest.raises(LockedError, match="by another process since"):
         with run_lock(tmp_path):
             pass
     assert (tmp_path / ".lock").read_bytes() == b""
+
+
+def test_a_lock_that_somebody_else_took_meanwhile_is_left_to_them(tmp_path):
+    with run_lock(tmp_path):
+        (tmp_path / ".lock").write_text("4242\nnode-b\n")
+    assert (tmp_path / ".lock").read_text() == "4242\nnode-b\n"

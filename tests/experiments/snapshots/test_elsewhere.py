@@ -62,15 +62,16 @@ def test_what_may_round_otherwise_is_said(stopped, go_on, environment, before, w
     environment()
     _, out = go_on("--max-iterations", "7")
     assert "resumed at iteration 5\n" in out
-    said = [] if words is None else ["note: begun with {}, going on with {}".format(*words)]
+    said = (
+        [] if words is None else ["note: an earlier session had {}, this one has {}".format(*words)]
+    )
     assert [note.partition(END)[0] for note in notes(out)] == said
 
 
-def test_the_last_session_counts(stopped, go_on, environment):
-    environment(python="3.12.1")
-    stopped(5)
+def test_every_earlier_session_counts(stopped, go_on, environment):
     environment()
-    assert len(notes(go_on("--max-iterations", "6")[1])) == 1
-    _, out = go_on("--max-iterations", "7")
-    assert "resumed at iteration 6\n" in out
-    assert notes(out) == []
+    stopped(5)
+    assert notes(go_on("--max-iterations", "6")[1]) == []
+    environment(python="3.12.1")
+    for iterations in ("7", "8"):
+        assert len(notes(go_on("--max-iterations", iterations)[1])) == 1

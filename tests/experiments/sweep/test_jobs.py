@@ -47,6 +47,24 @@ def test_another_ones_run_is_tried_again_until_it_is_done(tiny, sweep, fake_jobs
     assert "FAILED" not in text
 
 
+def test_what_a_run_waits_for_stands_in_every_report(tiny, b):
+    run = PlannedRun(load_config(tiny()).cell("sgd/none"), 0, b, None)
+    with Display([run], "cpu") as display:
+        display.waits(run, "error: it is being done by process 7 on here\n")
+        head, line = display._lines()
+        assert head == "0 of 1 runs ended, 0 going on"
+        assert line.endswith("waiting for another process; it is being done by process 7 on here")
+        display.ended(run, 0, "completed")
+        assert display._lines() == ["1 of 1 runs ended, 0 going on"]
+
+
+def test_a_note_of_a_run_is_handed_on(tiny, sweep, fake_jobs):
+    _, ends = fake_jobs
+    ends["tail"] = "note: an earlier session had Python 3, this one has 4\ncompleted after 3"
+    text = sweep(tiny(), "--cells", "sgd/none", "--seeds", "0")
+    assert "sgd/none seed 0: note: an earlier session had Python 3, this one has 4; comp" in text
+
+
 @pytest.mark.parametrize(
     ("cores", "jobs", "threads"),
     # Six runs: more jobs than that are none.
