@@ -33,6 +33,6 @@ setup(
         "cuda13x": ["cupy-cuda13x[ctk]>=14,<15"],
         # sweep --scheduler
         "cluster": ["distributed>=2024.1"],
-        "dev": ["hypothesis>=6.100", "pytest>=8", "ruff>=0.6"],
+        "dev": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],
     },
 )
