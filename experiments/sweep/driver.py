@@ -69,7 +69,7 @@ def run_sweep(
                 begin(run)
             failed = _follow(futures, begin, display)
         except KeyboardInterrupt:
-            display.say("stopping: every run saves a snapshot and ends")
+            display.say("stopping: every run saves a snapshot and ends; the same command goes on")
             for future in futures:
                 future.cancel()
             stop()
