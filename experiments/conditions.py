@@ -10,6 +10,8 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Divisor = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
+#: Keys that are younger than the first results.
+LATER = ("padding", "state", "validation", "input_std", "output_std", "loss_over_batch")
 
 
 class Conditions(BaseModel):
@@ -25,8 +27,14 @@ class Conditions(BaseModel):
     they come or by length."""
     batch_size: Count
     eval_batch_size: Count
-    bptt_steps: Count
-    """Steps of truncated back-propagation through time."""
+    bptt_steps: Count | None
+    """Steps of truncated back-propagation through time; null: whole tunes."""
+    padding: Literal["masked", "counted"] = "masked"
+    """Steps after the end of a shorter tune: left out, or counted as silence to be predicted."""
+    state: Literal["reset", "carried"] = "reset"
+    """Where new tunes begin, or an epoch of a stream: h = 0, or the state that was left there."""
+    validation: Literal["tunes", "stream"] = "tunes"
+    """Of music: each tune by itself from h = 0, or all joined to one stream."""
 
     # Model
     units: Count
@@ -36,13 +44,19 @@ class Conditions(BaseModel):
     """Factor on the output of the first layer."""
     initial_std: Positive | None = None
     """Standard deviation of the initial weights but W_hh; null: ``1 / sqrt(units)``."""
+    input_std: Positive | None = None
+    """The same of the first linear layer alone; null: as ``initial_std``."""
+    output_std: Positive | None = None
+    """The same of the output layer alone; null: as ``initial_std``."""
     output_bias: bool
     dropout: Share
     dropout_after: list[Literal["input", "gru"]]
 
     # Optimizer
     loss: Literal["sum_over_steps", "mean_over_steps"]
-    """Over the steps of a batch; over the sequences of a batch it is always the mean."""
+    """Over the steps of a batch."""
+    loss_over_batch: Literal["mean", "sum"] = "mean"
+    """Over the sequences of a batch."""
     optimizer: Literal["sgd", "adam", "rmsprop"]
     learning_rate: Positive
     """SGD's and RMSprop's eta, Adam's alpha."""
@@ -96,11 +110,25 @@ class Conditions(BaseModel):
             )
         if self.task == "language" and self.batching != "stream":
             raise ValueError("task 'language' needs batching 'stream'")
+        whole = self.batching != "stream"
+        if self.bptt_steps is None and not whole:
+            raise ValueError("bptt_steps null, whole tunes, needs batching 'tunes' or its like")
+        if self.padding == "counted" and not whole:
+            raise ValueError("padding 'counted' needs batching 'tunes' or its like")
+        if self.task == "language" and self.validation != "tunes":
+            raise ValueError("validation 'stream' belongs to task 'music'")
         if self.dataset != "synthetic" and (self.dataset == "ptb") != (self.task == "language"):
             raise ValueError(f"dataset '{self.dataset}' does not fit task '{self.task}'")
         return self
 
     def digest(self) -> str:
-        """SHA-256 of all conditions: what tells runs under different conditions apart."""
-        text = json.dumps(self.model_dump(), sort_keys=True)
+        """SHA-256 of all conditions: what tells runs under different conditions apart.
+
+        A key that came later counts only where it is set: results from before keep their hash.
+        """
+        text = json.dumps(self.model_dump(exclude=self.later_unset()), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def later_unset(self) -> set[str]:
+        """Keys that came later than the first results and have their default."""
+        return {key for key in LATER if getattr(self, key) == type(self).model_fields[key].default}

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from experiments.conditions import Conditions
 from experiments.config_form import (
+    ASSUMPTION,
     COMMAND_LINE,
     ConfigError,
     ConfigText,
@@ -175,7 +176,8 @@ def load_config(name: str) -> Config:
     for cell_name, cell in text.cells.items():
         where = f"{shown(path)}: cell {cell_name!r}"
         conditions = validated(where, Conditions, {**base, **cell.set})
-        sources = {**base_sources, **dict.fromkeys(cell.set, cell.source)}
+        silent = dict.fromkeys(conditions.later_unset(), ASSUMPTION)
+        sources = {**silent, **base_sources, **dict.fromkeys(cell.set, cell.source)}
         cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {}, file)
     return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
 

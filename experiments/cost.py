@@ -20,6 +20,8 @@ EPOCH = {
     ("nottingham", "tunes"): 650,
     ("nottingham", "tunes_by_length"): 312,
 }
+#: Tunes of the training data.
+TUNES = {"nottingham": 694, "synthetic": 40}
 #: Seen on two cores, 2026-11: share of the machine's rate that an iteration reaches, ...
 EFFICIENCY = {"language": 0.75, "music": 0.32}
 #: ... evaluation's time beside training's, ...
@@ -35,12 +37,20 @@ YEAR = 365 * 24 * 3600
 def iterations_an_epoch(c: Conditions) -> int | None:
     """Iterations of one epoch, or ``None`` where it is not known without the data."""
     steps = _steps_an_epoch(c)
-    return None if steps is None else max(steps // (c.batch_size * c.bptt_steps), 1)
+    if steps is None:
+        return None
+    if c.bptt_steps is None:
+        return math.ceil(TUNES[_data(c)] / c.batch_size)
+    return max(steps // (c.batch_size * c.bptt_steps), 1)
+
+
+def _data(c: Conditions) -> str:
+    return c.dataset.removesuffix("_pickle")
 
 
 def _steps_an_epoch(c: Conditions) -> int | None:
     """Steps of all sequences together, as the paper's batches of 20 x 35 are filled."""
-    known = EPOCH.get((c.dataset.removesuffix("_pickle"), c.batching))
+    known = EPOCH.get((_data(c), c.batching))
     return None if known is None else known * 700
 
 
@@ -59,7 +69,7 @@ def estimate_seconds(
     if steps is None or iterations is None:
         return None
     symbols = n_symbols(c.task, c.dataset)
-    n, rows = c.units, min(c.batch_size * c.bptt_steps, steps)
+    n, rows = c.units, steps / iterations
     # Forward, and twice as much backward; the input layer of a language model is a look-up.
     inputs = 0 if c.task == "language" else symbols * n
     flops = 6 * rows * (inputs + 6 * c.layers * n * n + n * symbols)

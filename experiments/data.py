@@ -63,6 +63,7 @@ def load_dataset(conditions: Conditions) -> datasets.Corpus | datasets.Tunes:
 
 
 def _load(c: Conditions, order: np.random.Generator) -> RunData:
+    carry = c.state == "carried"
     if c.task == "language":
         corpus = load_dataset(c)
         for part in (corpus.valid, corpus.test):  # what is missing would be made of padding
@@ -71,7 +72,7 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
                     f"eval_batch_size {c.eval_batch_size}: expected at most {words}, the words to "
                     "predict"
                 )
-        train = StreamIterator([corpus.train], c.batch_size, c.bptt_steps)
+        train = StreamIterator([corpus.train], c.batch_size, c.bptt_steps, carry_state=carry)
         valid, test = (
             StreamIterator([part], c.eval_batch_size, c.bptt_steps, repeat=False)
             for part in (corpus.valid, corpus.test)
@@ -80,23 +81,36 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
         return RunData(train, valid, test, n_symbols, _word_loss(corpus, n_symbols))
     tunes = load_dataset(c)
     if c.batching == "stream":
-        train = StreamIterator(tunes.train, c.batch_size, c.bptt_steps, rng=order)
+        train = StreamIterator(
+            tunes.train, c.batch_size, c.bptt_steps, rng=order, carry_state=carry
+        )
     else:
         if c.batch_size > len(tunes.train):
             raise ValueError(
                 f"batch_size {c.batch_size}: expected at most {len(tunes.train)}, the number of "
                 "training tunes"
             )
-        by_length = c.batching == "tunes_by_length"
         train = TuneIterator(
-            tunes.train, c.batch_size, c.bptt_steps, rng=order, by_length=by_length
+            tunes.train,
+            c.batch_size,
+            c.bptt_steps,
+            rng=order,
+            by_length=c.batching == "tunes_by_length",
+            count_padding=c.padding == "counted",
+            carry_state=carry,
         )
-    # Always tune by tune, each from h = 0, however training cuts them.
-    valid, test = (
-        TuneIterator(part, c.eval_batch_size, c.bptt_steps, repeat=False, by_length=True)
-        for part in (tunes.valid, tunes.test)
-    )
-    return RunData(train, valid, test, tunes.train[0].shape[1], _note_loss(tunes))
+    if c.validation == "stream":
+        steps = c.bptt_steps or 35  # how it is cut has no effect
+        valid, test = (
+            StreamIterator(part, c.eval_batch_size, steps, repeat=False)
+            for part in (tunes.valid, tunes.test)
+        )
+    else:  # each from h = 0, however training cuts them
+        valid, test = (
+            TuneIterator(part, c.eval_batch_size, c.bptt_steps, repeat=False, by_length=True)
+            for part in (tunes.valid, tunes.test)
+        )
+    return RunData(train, valid, test, tunes.train[0].shape[1], _note_loss(tunes, c.validation))
 
 
 def _word_loss(corpus: datasets.Corpus, n_words: int) -> float:
@@ -104,9 +118,10 @@ def _word_loss(corpus: datasets.Corpus, n_words: int) -> float:
     return float(-np.log(counts / counts.sum())[corpus.valid[1:]].mean())
 
 
-def _note_loss(tunes: datasets.Tunes) -> float:
+def _note_loss(tunes: datasets.Tunes, validation: str) -> float:
     train = np.concatenate(tunes.train)
-    valid = np.concatenate([tune[1:] for tune in tunes.valid])  # a first step is never predicted
+    parts = tunes.valid if validation == "tunes" else [np.concatenate(tunes.valid)]
+    valid = np.concatenate([part[1:] for part in parts])  # a first step is never predicted
     p = (train.sum(axis=0) + 1.0) / (len(train) + 2.0)
     q = valid.mean(axis=0)
     return float(-(q * np.log(p) + (1 - q) * np.log(1 - p)).sum())

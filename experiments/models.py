@@ -25,6 +25,7 @@ class SequenceModel(chainer.Chain):
         layers: Number of GRU layers.
         input_scale: Factor on the first layer's output (main paper, unverified: 0.01).
         initial_std: Standard deviation of the initial weights; ``None``: ``1 / sqrt(units)``.
+        input_std, output_std: Of the first and of the output layer; ``None``: ``initial_std``.
         dropout: Probability to drop an element.
         dropout_after: Layers whose output is dropped: ``"input"``, ``"gru"`` or both. Between
             two GRU layers it counts as the output of a GRU.
@@ -43,18 +44,23 @@ class SequenceModel(chainer.Chain):
         dropout_after: Collection[str],
         output_bias: bool,
         generators: Generators,
+        input_std: float | None = None,
+        output_std: float | None = None,
     ) -> None:
         super().__init__()
         std = units**-0.5 if initial_std is None else initial_std
         rng = generators.weights
         between = dropout if "gru" in dropout_after else 0.0
         with self.init_scope():
-            self.input = self.make_input(n_symbols, units, Normal(std, rng=rng))
+            self.input = self.make_input(n_symbols, units, Normal(input_std or std, rng=rng))
             self.gru = StackedGRU(
                 units, units, layers, between, std, rng, dropout_rng=generators.dropout
             )
             self.output = L.Linear(
-                units, n_symbols, nobias=not output_bias, initialW=Normal(std, rng=rng)
+                units,
+                n_symbols,
+                nobias=not output_bias,
+                initialW=Normal(output_std or std, rng=rng),
             )
         self.input_scale = input_scale
         self.dropout = dict.fromkeys(dropout_after, dropout)

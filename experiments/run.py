@@ -78,7 +78,10 @@ class Run:
         self.model.to_device(device)
         self.optimizer = make_optimizer(c, self.model)
         self.updater = BPTTUpdater(
-            self.data.train, self.optimizer, mean_over_steps=c.loss == "mean_over_steps"
+            self.data.train,
+            self.optimizer,
+            mean_over_steps=c.loss == "mean_over_steps",
+            sum_over_batch=c.loss_over_batch == "sum",
         )
         self.trainer = training.Trainer(self.updater, self._stop, out=out)
         self.validation = SequenceEvaluator(self.data.valid, self.model)
@@ -196,4 +199,6 @@ def make_model(c: Conditions, data: RunData, generators: Generators) -> Sequence
         c.dropout_after,
         c.output_bias,
         generators,
+        c.input_std,
+        c.output_std,
     )

@@ -41,6 +41,7 @@ def make_notes(
     for source in sorted(set(cells[0].sources.values()) - {STATED, COMMAND_LINE}):
         settings = cells[0].conditions.model_dump()
         keys = [key for key, origin in cells[0].sources.items() if origin == source]
+        keys = [k for k in keys if k not in cells[0].conditions.later_unset()]
         keys = [k for k in keys if all(c.sources.get(k) == source for c in cells)]
         keys = [k for k in keys if len({str(getattr(c.conditions, k)) for c in cells}) == 1]
         listed = ", ".join(f"{key} {_plain(settings[key])}" for key in keys)

@@ -65,16 +65,19 @@ def language(n_steps=5, batch_size=4, layers=1, lr=0.5):
 
 
 @pytest.mark.parametrize("mean_over_steps", [False, True])
+@pytest.mark.parametrize("sum_over_batch", [False, True])
 @pytest.mark.parametrize("iterator", [
     lambda: StreamIterator(rolls(), 4, 5),
     lambda: TuneIterator(rolls(), 4, 30),  # one batch that the tunes fill in part
 ], ids=["stream", "tunes"])  # fmt: skip
-def test_gradient_is_that_of_the_sum_over_steps_and_the_mean_over_the_batch(
-    iterator, mean_over_steps
+def test_gradient_is_that_of_the_sum_or_mean_over_steps_and_over_the_batch(
+    iterator, sum_over_batch, mean_over_steps
 ):
     model = Line()
     optimizer = optimizers.SGD(lr=1e-3).setup(model)
-    updater = BPTTUpdater(iterator(), optimizer, mean_over_steps=mean_over_steps)
+    updater = BPTTUpdater(
+        iterator(), optimizer, mean_over_steps=mean_over_steps, sum_over_batch=sum_over_batch
+    )
     w = 0.5
     for _ in range(3):
         observation = observed_update(updater)
@@ -82,7 +85,8 @@ def test_gradient_is_that_of_the_sum_over_steps_and_the_mean_over_the_batch(
         loss, gradient = model.by_hand(w, xs, ts, mask)
         n_steps = xs.shape[0] * xs.shape[1] if mask is None else mask.sum()
         assert observation["main/loss"] == pytest.approx(loss / n_steps)
-        divisor = n_steps if mean_over_steps else xs.shape[1]
+        divisor = n_steps / xs.shape[1] if mean_over_steps else 1
+        divisor *= 1 if sum_over_batch else xs.shape[1]
         w -= 1e-3 * gradient / divisor
         assert float(model.w.array) == pytest.approx(w, rel=1e-12)
 

@@ -104,7 +104,7 @@ def steps_of(batches):
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 20])
-@pytest.mark.parametrize("n_steps", [1, 4, 35])
+@pytest.mark.parametrize("n_steps", [1, 4, 35, None])
 @pytest.mark.parametrize("seed", [None, 0])
 @pytest.mark.parametrize("by_length", [False, True])
 def test_tunes_count_every_step_once_an_epoch(by_length, seed, n_steps, batch_size):
@@ -142,7 +142,7 @@ def test_tunes_by_length_come_in_another_order_of_batches_each_epoch():
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 20])
-@pytest.mark.parametrize("n_steps", [1, 4, 35])
+@pytest.mark.parametrize("n_steps", [1, 4, 35, None])
 def test_tunes_run_on_in_their_column_until_the_next_first_flag(n_steps, batch_size):
     position = None
     for batch in TuneIterator(tunes(), batch_size, n_steps, repeat=False):
@@ -158,6 +158,36 @@ def test_tunes_run_on_in_their_column_until_the_next_first_flag(n_steps, batch_s
         assert (batch.xs[1:][mask[:-1] == 0] == 0).all()  # what follows a tune's end is padding
         assert (np.diff(mask, axis=0) <= 0).all()  # and it stays so
         position = numbers_of_tunes, start + len(batch.xs)
+        assert n_steps or batch.first
+
+
+@pytest.mark.parametrize("n_steps", [4, None])
+def test_padding_that_counts_is_silence_to_the_end_of_the_longest(n_steps):
+    plain = TuneIterator(tunes(), 3, n_steps, repeat=False)
+    counting = TuneIterator(tunes(), 3, n_steps, repeat=False, count_padding=True)
+    for a, b in zip(plain, counting, strict=True):
+        assert b.mask is None
+        np.testing.assert_array_equal(a.xs, b.xs)
+        np.testing.assert_array_equal(a.ts, b.ts)
+        assert b.n_steps == b.ts.shape[0] * b.ts.shape[1]
+        if a.mask is not None:
+            assert (b.ts[a.mask == 0] == 0).all()
+
+
+@pytest.mark.parametrize("seed", [None, 0])
+@pytest.mark.parametrize("by_length", [False, True])
+def test_a_carried_state_is_reset_only_for_another_number_of_tunes(by_length, seed):
+    rng = None if seed is None else np.random.default_rng(seed)
+    iterator = TuneIterator(tunes(), 3, 4, rng=rng, by_length=by_length, carry_state=True)
+    batches = [batch for _ in range(4) for batch in one_pass(iterator)]
+    widths = [0] + [batch.xs.shape[1] for batch in batches]
+    assert [b.first for b in batches] == [a != b for a, b in itertools.pairwise(widths)]
+
+
+def test_a_stream_that_carries_its_state_over_epochs_begins_once():
+    iterator = StreamIterator([numbers(61)], 4, 5, carry_state=True)
+    firsts = [batch.first for _ in range(3) for batch in one_pass(iterator)]
+    assert firsts == [True] + [False] * (len(firsts) - 1)
 
 
 @pytest.mark.parametrize("make", [

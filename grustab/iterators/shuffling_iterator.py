@@ -16,7 +16,7 @@ class ShufflingIterator(Iterator):
     Args:
         items: The sequences.
         batch_size: Sequences side by side in a batch.
-        n_steps: Steps a batch.
+        n_steps: Steps per batch; ``None``: a whole sequence at a time, where the iterator can.
         repeat: Whether to go on after one epoch.
         rng: Shuffle the sequences with it at each epoch; ``None`` keeps their order.
 
@@ -35,11 +35,11 @@ class ShufflingIterator(Iterator):
         self,
         items: Sequence[Any],
         batch_size: int,
-        n_steps: int,
+        n_steps: int | None,
         repeat: bool,
         rng: np.random.Generator | None,
     ) -> None:
-        if min(batch_size, n_steps) < 1:
+        if batch_size < 1 or (n_steps is not None and n_steps < 1):
             raise ValueError(
                 f"batch_size and n_steps must be at least 1, got {batch_size} and {n_steps}"
             )
@@ -82,7 +82,7 @@ class ShufflingIterator(Iterator):
             "sequences": len(self.items),
             "steps": sum(map(len, self.items)),
             "batch_size": int(self.batch_size),
-            "n_steps": int(self.n_steps),
+            "n_steps": None if self.n_steps is None else int(self.n_steps),
             "repeat": bool(self.repeat),
         }
 

@@ -25,6 +25,7 @@ class StreamIterator(ShufflingIterator):
             every step counts; the tail is a shorter batch and a mask marks the padding of the
             last part.
         rng: Shuffle the sequences with it at each epoch; ``None`` keeps their order.
+        carry_state: Whether the state runs on from one epoch to the next, too.
 
     Raises:
         ValueError: If the stream is too short for one batch, or ``batch_size`` or ``n_steps`` < 1.
@@ -37,7 +38,9 @@ class StreamIterator(ShufflingIterator):
         n_steps: int,
         repeat: bool = True,
         rng: np.random.Generator | None = None,
+        carry_state: bool = False,
     ) -> None:
+        self.carry_state = carry_state
         super().__init__(sequences, batch_size, n_steps, repeat, rng)
 
     def _lay_out(self) -> None:
@@ -73,7 +76,7 @@ class StreamIterator(ShufflingIterator):
         self.previous_epoch_detail = self.epoch_detail
         if self.is_new_epoch and self.rng is not None:
             self._begin_epoch()
-        first = self.position == 0
+        first = self.position == 0 and not (self.carry_state and self.epoch)
         steps = slice(self.position * self.n_steps, (self.position + 1) * self.n_steps)
         mask = None if self._mask is None else self._mask[steps]
         if mask is not None and mask.all():

@@ -8,7 +8,7 @@ import numpy as np
 from chainer.training import updaters
 
 from grustab.errors import DivergenceError
-from grustab.iterators.batch import require_sequence_batch, send
+from grustab.iterators.batch import SequenceBatch, require_sequence_batch, send
 from grustab.links.gru import gru_layers
 from grustab.serialization import serialize_array, serialize_json
 
@@ -17,7 +17,8 @@ class BPTTUpdater(updaters.StandardUpdater):
     """One iteration: T steps forward, back through the same T steps, one optimizer step.
 
     The loss is the negative log-likelihood summed over the steps and averaged over the batch, as
-    in Chainer's own Penn Treebank example (our assumption: the paper does not say). Reports
+    in Chainer's own Penn Treebank example (our assumption: the paper does not say), or as the
+    arguments say. Reports
     ``loss``: the same, mean over all steps that count, in nats.
 
     Args:
@@ -26,6 +27,7 @@ class BPTTUpdater(updaters.StandardUpdater):
             negative log-likelihood of a batch, ``model.reset_state()`` starts from ``h = 0``.
         device: As of Chainer's updaters; batches go where the model is.
         mean_over_steps: Average over the steps that count instead of summing over steps.
+        sum_over_batch: Sum over the batch instead of averaging over it.
 
     Attributes:
         seconds_by_part: Time spent so far in ``forward`` (reading the batch included),
@@ -46,12 +48,13 @@ class BPTTUpdater(updaters.StandardUpdater):
         optimizer: chainer.Optimizer,
         device: chainer.backend.Device | None = None,
         mean_over_steps: bool = False,
+        sum_over_batch: bool = False,
     ) -> None:
         super().__init__(iterator, optimizer, device=device)
         for kind, given in (("iterator", self._iterators), ("optimizer", self._optimizers)):
             if list(given) != ["main"]:
                 raise ValueError(f"expected one {kind}, 'main', got {list(given)}")
-        self.mean_over_steps = mean_over_steps
+        self.mean_over_steps, self.sum_over_batch = mean_over_steps, sum_over_batch
         self.seconds_by_part = {"forward": 0.0, "backward": 0.0, "update": 0.0}
         self.synchronize = False
 
@@ -73,7 +76,7 @@ class BPTTUpdater(updaters.StandardUpdater):
         if batch.first:
             model.reset_state()
         total = model(*send(batch, model.device))
-        loss = total / (batch.n_steps if self.mean_over_steps else batch.ts.shape[1])
+        loss = total / self._divisor(batch)
         model.cleargrads()
         start = self._book("forward", start)
         loss.backward()
@@ -103,6 +106,12 @@ class BPTTUpdater(updaters.StandardUpdater):
                 )
             else:
                 gru.set_state(h)
+
+    def _divisor(self, batch: SequenceBatch) -> float:
+        """What makes of a sum over steps and batch what is asked for."""
+        sequences = batch.ts.shape[1]
+        divisor = batch.n_steps if self.mean_over_steps else sequences
+        return divisor / sequences if self.sum_over_batch else divisor
 
     def clock(self) -> float:
         """Now, in seconds, as ``seconds_by_part`` is taken."""

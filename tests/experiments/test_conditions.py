@@ -1,8 +1,11 @@
 """Conditions: what their digest tells apart, and what ``--set`` changes."""
 
+import hashlib
+import json
+
 import pytest
 
-from experiments.conditions import Conditions
+from experiments.conditions import LATER, Conditions
 from experiments.config import load_config
 from experiments.config_form import UNVERIFIED
 
@@ -12,6 +15,13 @@ OTHER = {
     "task": ("language", {"dataset": "synthetic", "batching": "stream"}),
     "dataset": ("synthetic", {}),
     "batching": ("tunes", {}),
+    "bptt_steps": (None, {"batching": "tunes"}),
+    "padding": ("counted", {"batching": "tunes"}),
+    "state": ("carried", {}),
+    "validation": ("stream", {}),
+    "input_std": (0.1, {}),
+    "output_std": (0.1, {}),
+    "loss_over_batch": ("sum", {}),
     "dropout": (0.25, {}),
     "dropout_after": (["gru"], {}),
     "initial_std": (0.1, {}),
@@ -35,6 +45,12 @@ def test_any_changed_key_changes_the_digest(key):
     changed = {**BASE, **along, key: value}
     assert changed[key] != BASE[key]
     assert Conditions(**changed).digest() != Conditions(**BASE).digest()
+
+
+def test_keys_that_came_later_leave_old_digests_alone():
+    old = {key: value for key, value in BASE.items() if key not in LATER}
+    text = json.dumps(old, sort_keys=True)
+    assert Conditions(**old).digest() == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_the_order_of_keys_does_not_change_the_digest():

@@ -15,7 +15,15 @@ from grustab.generators import Generators
 @pytest.mark.parametrize("batching", ["stream", "tunes"])
 def test_the_model_is_built_as_the_conditions_say(tiny, tiny_music, small_data, batching):
     make = tiny if batching == "stream" else tiny_music
-    path = make(layers=3, units=12, input_scale=0.25, output_bias=False, initial_std=0.2)
+    path = make(
+        layers=3,
+        units=12,
+        input_scale=0.25,
+        output_bias=False,
+        initial_std=0.2,
+        input_std=0.05,
+        output_std=0.7,
+    )
     c = load_config(path).cell("sgd/none").conditions
     generators = Generators(0)
     data = load_data(c, generators.order)
@@ -30,6 +38,8 @@ def test_the_model_is_built_as_the_conditions_say(tiny, tiny_music, small_data, 
     assert model.dropout == {}
     assert model.gru.dropout == 0
     assert model.gru[2].W_h.array[:12].std() == pytest.approx(0.2, rel=0.2)
+    assert model.input.W.array.std() == pytest.approx(0.05, rel=0.2)
+    assert model.output.W.array.std() == pytest.approx(0.7, rel=0.2)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +84,24 @@ def test_the_baseline_of_notes_is_their_frequency_in_the_training_tunes(tiny_mus
     c = load_config(tiny_music()).cell("sgd/none").conditions
     got = load_data(c, Generators(0).order).unigram_loss
     assert got == pytest.approx(np.mean(each), rel=1e-12)
+
+
+@pytest.mark.parametrize("batching", ["stream", "tunes"])
+def test_music_can_be_evaluated_as_one_stream(tiny_music, small_data, batching):
+    c = load_config(tiny_music(batching=batching, validation="stream")).cell("sgd/none").conditions
+    data = load_data(c, Generators(0).order)
+    for iterator, tunes in ((data.valid, small_data[1].valid), (data.test, small_data[1].test)):
+        iterator.reset()
+        batches = list(iterator)
+        assert sum(batch.n_steps for batch in batches) == sum(map(len, tunes)) - 1
+        assert [batch.first for batch in batches] == [True] + [False] * (len(batches) - 1)
+
+
+def test_training_is_cut_as_the_conditions_say(tiny_music, small_data):
+    settings = {"batching": "tunes", "padding": "counted", "state": "carried", "bptt_steps": None}
+    c = load_config(tiny_music(**settings)).cell("sgd/none").conditions
+    train = load_data(c, Generators(0).order).train
+    assert (train.count_padding, train.carry_state, train.n_steps) == (True, True, None)
 
 
 @pytest.mark.parametrize("batching", ["stream", "tunes", "tunes_by_length"])
