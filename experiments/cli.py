@@ -218,6 +218,13 @@ def _parser() -> argparse.ArgumentParser:
     add_out(sub, "folder of the results; claims.md is written there, too")
 
     sub = command(
+        "identify",
+        commands.identify_command,
+        "Which reading of the music conditions shows the signs of Table 3.",
+    )
+    add_out(sub, "folder of the results; identify_music/signs.md is written there, too")
+
+    sub = command(
         "report",
         commands.report_command,
         "All tables and figures on one page of HTML, and the tables in README.md.",

@@ -203,6 +203,13 @@ def claims_command(options: argparse.Namespace) -> None:
     write_claims(_out(options))
 
 
+def identify_command(options: argparse.Namespace) -> None:
+    """The readings of the music conditions."""
+    from experiments.identification import write_identification
+
+    write_identification(_out(options))
+
+
 def report_command(options: argparse.Namespace) -> None:
     """The page with everything, and README's tables."""
     from experiments.readme import write_readme

@@ -77,6 +77,7 @@ MAY_BE_STATED = {
     },
     "demo": {},
     "open_music": {"task": {"music"}},
+    "identify_music": {"task": {"music"}},
     "table1_language_small": {"task": {"language"}},
 }
 # What is remembered of the main paper, by task.

@@ -13,6 +13,7 @@ CELLS = {
     "main_music": 9,
     "demo": 3,
     "open_music": 33,
+    "identify_music": 52,
     "table1_language_small": 18,
 }
 
