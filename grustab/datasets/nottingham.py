@@ -90,7 +90,7 @@ def load_nottingham(
         if found != _SIZES[split]:
             raise DataError(
                 "{}: the {} tunes are {} of {} steps where {} of {} are known, "
-                "delete it and use Nottingham.mat".format(path, split, *found, *_SIZES[split])
+                "use Nottingham.mat instead".format(path, split, *found, *_SIZES[split])
             )
     return tunes
 
@@ -187,5 +187,6 @@ def _roll_of_steps(steps: list | tuple, where: str) -> np.ndarray:
 
 
 def _brief(value: Any) -> str:
-    # The repr of nested data from a file could be endless.
-    return str(value) if type(value) is int else f"a {type(value).__name__}"
+    # The repr of nested data from a file could be endless, and a number have a million digits.
+    small = type(value) is int and abs(value) < 1000
+    return str(value) if small else f"a {type(value).__name__}"

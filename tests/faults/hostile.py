@@ -80,20 +80,31 @@ def _bombs():
     yield "a list doubled 60 times by memo", halved.replace(b"(g", b"0(g") + b"."
     yield "lists nested 100,000 deep", b"(" * 100_000 + b"l" * 100_000 + b"."
     yield "tuples nested 100,000 deep", b")" + b"\x85" * 100_000 + b"."
+    yield "a key of tuples nested 200,000 deep", b"})" + b"\x85" * 200_000 + b"I1\ns."
+    yield "the same among several", b"}()" + b"\x85" * 200_000 + b"I1\nu."
+    yield "the same in protocol 0", b"()" + b"\x85" * 200_000 + b"I1\nd."
+    yield "a set of such tuples", b"\x80\x04\x8f()" + b"\x85" * 200_000 + b"\x90."
     yield "a list that contains itself", b"]\x94h\x00a."
     tune = b"(lp0\n(lp1\nI60\nag1\na"
     yield "a dict whose tunes are themselves", b"}V" + b"train\n" + tune + b"g0\nas."
     yield "a string of 4 GB", b"X\xff\xff\xff\xffabc."
     yield "a string of 2^63 bytes", b"\x8d" + struct.pack("<Q", 2**63) + b"abc."
     yield "bytes of 4 GB", b"B\xff\xff\xff\xffabc."
-    yield "a memo entry of 2^32 - 1", b"Nr\xff\xff\xff\xff."
+    yield "a bytearray of 2^40 bytes", b"\x96" + struct.pack("<Q", 2**40) + b"."
+    yield "a frame of 2^64 - 1 bytes", b"\x95" + b"\xff" * 8 + b"I1\n."
+    yield "a memo entry of 2^32 - 1", b"I1\nr\xff\xff\xff\xff."
+    yield "a memo entry of 10^12 in text", b"I1\np1000000000000\n."
+    yield "a memo entry of a million digits", b"I1\np" + b"9" * 1_000_000 + b"\n."
     yield "an integer of 2 GB", b"\x8b\xff\xff\xff\x7f\x01."
     yield "an integer of -1 bytes", b"\x8b\xff\xff\xff\xff\x01."
     yield "an integer of 10,000 digits", b"I" + b"9" * 10_000 + b"\n."
+    others = b"Vvalid\n(((I60\nlllVtest\n(((I60\nlllu."
+    million = b"(((L0x" + b"f" * 1_000_000 + b"L\nlll"
+    yield "a note of a million digits", b"}(Vtrain\n" + million + others
     yield "a float", b"F1e400\n."
     yield "NaN as a note", b"}V" + b"train\n((G\x7f\xf8\x00\x00\x00\x00\x00\x00lls."
     yield "17 MB", b"N" * 17 * 2**20
-    yield "9 million instructions", b"N0" * 4_500_000 + b"."
+    yield "9 million instructions", b"(" * 9_000_000 + b"."
 
 
 def _damaged():
@@ -105,7 +116,7 @@ def _damaged():
     yield "POP of nothing", b"0000."
     yield "MARK alone", b"(((((."
     yield "a memo entry that is not there", b"g99\n."
-    yield "a negative memo entry", b"Np-1\ng-1\n."
+    yield "a negative memo entry", b"I1\np-1\ng-1\n."
     yield "other tunes than are known", whole
     yield "no dict", pickle.dumps([1, 2, 3], 2)
     yield "other keys", pickle.dumps({"train": [], "more": []}, 2)
