@@ -1,25 +1,23 @@
-"""Find a data file, or download it: checked, resumable, and whole or not at all."""
+"""Find a data file, or download it: its checksum compared each time, whole or not at all."""
 
-import errno
-import fcntl
 import hashlib
+import io
 import os
 import shlex
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
 
-from grustab.datasets.transfer import TransferError, receive
+from tqdm import tqdm
+
 from grustab.errors import DataError
 
 VARIABLE = "GRUSTAB_DATA"
 """Environment variable that names the folder of the data files."""
 
-_RESUMES = 3
+MAX_BYTES = 64 * 2**20
+"""Most bytes taken from an address, whatever it sends."""
 
 
 @dataclass(frozen=True)
@@ -68,25 +66,18 @@ def obtain(file: RemoteFile, directory: str | PathLike[str] | None = None) -> Pa
     return path
 
 
-def given(path: str) -> Path:
-    """Give a path as a person names it: ``~`` is a home folder, also where no shell has seen it."""
-    return Path(os.path.expanduser(path))
-
-
 def default_folder() -> Path:
     """Give the folder that ``GRUSTAB_DATA`` names, or else the user's cache.
-
-    That is ``$XDG_CACHE_HOME/grustab``, by default ``~/.cache/grustab``.
 
     Raises:
         DataError: If the home folder is needed and not known.
     """
+    if named := os.environ.get(VARIABLE):
+        return Path(os.path.expanduser(named))
+    import pooch  # here because it takes longer than reading the data does
+
     try:
-        if named := os.environ.get(VARIABLE):
-            return given(named)
-        cache = given(os.environ.get("XDG_CACHE_HOME", ""))
-        # The XDG specification has relative paths ignored.
-        return (cache if cache.is_absolute() else Path.home() / ".cache") / "grustab"
+        return pooch.os_cache("grustab")
     except RuntimeError as error:
         raise DataError(
             f"your home folder is not known, set {VARIABLE} to a folder for the data files"
@@ -96,9 +87,8 @@ def default_folder() -> Path:
 def download(file: RemoteFile, folder: Path) -> Path:
     """Download a file into a folder, unless it is there already.
 
-    What has arrived is kept as ``NAME.part`` until all of it is there and its checksum is right;
-    a transfer that broke goes on from there the next time.  Processes that download the same file
-    at once wait for each other.
+    The addresses are tried in turn.  What arrives has another name until all of it is there and its
+    checksum is right, so several processes can download the same file at once.
 
     Raises:
         DataError: If a file of this name but with another checksum is there, if no address serves
@@ -108,103 +98,61 @@ def download(file: RemoteFile, folder: Path) -> Path:
     if path.is_file():
         _check(path, file)
         return path
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with _exclusive(path.with_name(f"{path.name}.part")) as part:
-            # Another process may have finished it while this one waited.
-            if not path.is_file():
-                _fill(part, file)
-                _publish(part, path)
-    except OSError as error:
-        raise DataError(
-            f"{file.name} cannot be stored in {folder} ({error.strerror or error}), make room or "
-            f"choose another folder with scripts/fetch_data.sh --dir DIR and {VARIABLE}=DIR"
-        ) from error
-    _check(path, file)
-    return path
+    import pooch
+    import requests
 
-
-@contextmanager
-def _exclusive(path: Path) -> Iterator[BinaryIO]:
-    """Open the unfinished file for this process alone; leave it behind only if it holds bytes."""
-    told = False
-    while True:
-        part = open(path, "a+b")
-        try:
-            fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if not told:
-                print(f"waiting for another process, which writes {path}", file=sys.stderr)
-            told = True
-            with suppress(OSError):
-                fcntl.flock(part, fcntl.LOCK_EX)
-        except OSError:
-            # Some network file systems have no locks.  The checksum still guards the result there.
-            break
-        # The process waited for may have renamed or deleted the file that is now locked.
-        with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(part.fileno()), os.stat(path)):
-                break
-        part.close()
-    with part:
-        try:
-            yield part
-        finally:
-            with suppress(OSError):
-                if os.fstat(part.fileno()).st_size == 0:
-                    os.unlink(path)
-
-
-def _fill(part: BinaryIO, file: RemoteFile) -> None:
-    """Receive all of a file from the first address that serves it."""
+    pooch.get_logger().setLevel("WARNING")
+    receive = partial(_receive, file)
     failures = []
     for url in file.urls:
         try:
-            _fill_from(url, part, file)
-            return
-        except TransferError as error:
-            failures.append(f"{url}: {error}")
+            pooch.retrieve(url, file.sha256, file.name, folder, downloader=receive)
+            return path
+        except (requests.RequestException, ValueError) as error:
+            failures.append(f"{url}: {_reason(error)}")
+        except OSError as error:
+            raise DataError(
+                f"{file.name} cannot be stored in {folder} ({error.strerror or 'no permission'}), "
+                "make room or choose another folder with scripts/fetch_data.sh --dir DIR and "
+                f"{VARIABLE}=DIR"
+            ) from error
     raise DataError(
-        f"{file.name} could not be downloaded ({'; '.join(failures)}), try again, or place the "
-        f"file in a folder of yours and set {VARIABLE} to that folder"
+        f"{file.name} could not be downloaded ({'; '.join(failures)}), check the network and "
+        f"try again, or put the file into a folder and set {VARIABLE} to that folder"
     )
 
 
-def _fill_from(url: str, part: BinaryIO, file: RemoteFile) -> None:
-    for resumes_left in reversed(range(_RESUMES)):
-        start = part.seek(0, os.SEEK_END)
-        try:
-            if file.size is None or start != file.size:
-                receive(url, part, file.name, file.size)
-        except TransferError:
-            if resumes_left and part.seek(0, os.SEEK_END) > start:
-                continue
-            raise
-        found = _digest(part)
-        if file.sha256 is None or found == file.sha256:
-            return
-        part.truncate(0)
-        # The bytes of an earlier transfer may be what was wrong: try once from the beginning.
-        if not start:
-            break
-    raise TransferError(f"SHA-256 {found[:12]}... where {file.sha256[:12]}... was expected")
+class _Limited(io.BufferedWriter):
+    def write(self, block: bytes) -> int:
+        if self.tell() + len(block) > MAX_BYTES:
+            raise ValueError("too many bytes")
+        return super().write(block)
 
 
-def _publish(part: BinaryIO, path: Path) -> None:
-    part.flush()
-    try:
-        os.fsync(part.fileno())
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):  # not offered
-            raise
-    os.replace(part.name, path)
-    # Not every file system lets a folder be synchronised; the rename itself is done.
-    with suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+def _receive(file: RemoteFile, url: str, output: str, _: None) -> None:
+    from pooch import HTTPDownloader
+
+    os.unlink(output)  # It is for its owner alone; the next one is for whom the umask says.
+    # disable=None: no bar in a log file.
+    bar = tqdm(desc=file.name, total=file.size or 1, unit="B", unit_scale=True, disable=None)
+    with _Limited(open(output, "xb", buffering=0)) as opened, bar:
+        # identity: what the server calls the length is that of the file.
+        HTTPDownloader(bar, 2**16, headers={"Accept-Encoding": "identity"})(url, opened, None)
+
+
+def _reason(error: Exception) -> str:
+    import requests
+
+    if (response := getattr(error, "response", None)) is not None:
+        return f"HTTP status {response.status_code}"
+    reasons = {
+        requests.Timeout: "no answer in time",
+        requests.exceptions.SSLError: "no connection that can be trusted",
+        requests.ConnectionError: "no connection",
+        requests.exceptions.ChunkedEncodingError: "the transfer broke off",
+    }
+    known = (text for kind, text in reasons.items() if isinstance(error, kind))
+    return next(known, "not the known file")
 
 
 def _check(path: Path, file: RemoteFile) -> None:
@@ -212,20 +160,15 @@ def _check(path: Path, file: RemoteFile) -> None:
         return
     try:
         with open(path, "rb") as opened:
-            found = _digest(opened)
+            found = hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"cannot read {path} ({error.strerror}), check its permissions") from error
     if found != file.sha256:
         raise DataError(
             f"{path} is not the known file (SHA-256 {found[:12]}... where {file.sha256[:12]}... "
-            f"was expected), delete it and run {_command(file, path.parent)} to get the known one"
+            f"was expected), move it away and run {_command(file, path.parent)} for the known one"
         )
 
 
 def _command(file: RemoteFile, folder: Path) -> str:
     return f"scripts/fetch_data.sh --dir {shlex.quote(str(folder))} {file.dataset}"
-
-
-def _digest(opened: BinaryIO) -> str:
-    opened.seek(0)
-    return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -188,5 +188,6 @@ def _roll_of_steps(steps: list | tuple, where: str) -> np.ndarray:
 
 def _brief(value: Any) -> str:
     # The repr of nested data from a file could be endless, and a number have a million digits.
-    small = type(value) is int and abs(value) < 1000
-    return str(value) if small else f"a {type(value).__name__}"
+    if type(value) is int:
+        return str(value) if abs(value) < 1000 else "a huge number"
+    return f"a {type(value).__name__}"

@@ -1,179 +1,158 @@
-"""Downloading data files, against a real server on this machine."""
+"""Finding data files and downloading them, against a real server on this machine."""
 
 import errno
-import fcntl
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from grustab.datasets import transfer
-from grustab.datasets.download import download
+from grustab.datasets import download as module
+from grustab.datasets.download import default_folder, download, obtain
 from grustab.errors import DataError
-from tests.datasets.server import (
-    CONTENT,
-    RAW,
-    SHA256,
-    SIZE,
-    assert_one_sentence,
-    assert_whole,
-    unused_port,
-)
+from tests.datasets.server import CONTENT, RAW, SHA256, SIZE, unused_port
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
 
-@pytest.mark.parametrize("manner", ["whole", "redirect", "no-length", "breaks-once", "no-range"])
-def test_download(remote, tmp_path, manner):
+def _assert_whole(path, folder):
+    assert path.read_bytes() == CONTENT
+    assert [entry.name for entry in folder.iterdir()] == ["data.bin"]
+
+
+def _refused(action, *words):
+    """Check that it ends with one sentence that says these words."""
+    with pytest.raises(DataError) as error:
+        action()
+    message = str(error.value)
+    assert message.isprintable()
+    assert len(message) < 600
+    for word in ("data.bin", *words):
+        assert word in message
+
+
+@pytest.mark.parametrize("manner", ["whole", "redirect", "no-length"])
+def test_download(remote, server, tmp_path, manner):
     folder = tmp_path / "made" / "on demand"
-    assert_whole(download(remote(manner), folder), folder)
-
-
-def test_a_file_that_is_there_is_not_asked_for(remote, server, tmp_path):
-    download(remote("whole"), tmp_path)
-    download(remote("whole"), tmp_path)
-    assert len(server.requests) == 1
-
-
-def test_next_address_after_a_failure(remote, server, tmp_path):
-    nobody = f"http://127.0.0.1:{unused_port()}/"
-    file = remote("missing", "wrong", "login-page", "endless", nobody, "whole")
-    path = download(file, tmp_path / "new")
-    assert_whole(path, tmp_path / "new")
-    assert server.requests[-1] == ("/whole", None)
-
-
-@pytest.mark.parametrize(
-    ("manner", "asked"),
-    [("whole", [f"bytes={1000}-"]), ("no-range", ["bytes=1000-"])],
-)
-def test_goes_on_where_it_stopped(remote, server, tmp_path, manner, asked):
-    folder = tmp_path / "new"
-    folder.mkdir()
-    (folder / "data.bin.part").write_bytes(CONTENT[:1000])
-    assert_whole(download(remote(manner), folder), folder)
-    assert [range_ for _, range_ in server.requests] == asked
-
-
-@pytest.mark.parametrize("beginning", [b"?" * 1000, b"?" * len(CONTENT), CONTENT + b"?", b""])
-def test_wrong_beginning_is_thrown_away(remote, tmp_path, beginning):
-    folder = tmp_path / "new"
-    folder.mkdir()
-    (folder / "data.bin.part").write_bytes(beginning)
-    assert_whole(download(remote("whole"), folder), folder)
-
-
-@pytest.mark.parametrize("refused", ["flock", "fsync"])
-def test_a_file_system_that_offers_little_takes_a_file(remote, tmp_path, monkeypatch, refused):
-    def refuse(*_):
-        raise OSError(errno.ENOSYS, "Function not implemented")
-
-    monkeypatch.setattr({"flock": fcntl, "fsync": os}[refused], refused, refuse)
-    assert_whole(download(remote("whole"), tmp_path / "new"), tmp_path / "new")
-
-
-def test_complete_part_needs_no_network(remote, server, tmp_path):
-    folder = tmp_path / "new"
-    folder.mkdir()
-    (folder / "data.bin.part").write_bytes(CONTENT)
-    assert_whole(download(remote("whole"), folder), folder)
+    umask = os.umask(0o027)
+    try:
+        path = download(remote(manner), folder)
+    finally:
+        os.umask(umask)
+    _assert_whole(path, folder)
+    assert path.stat().st_mode & 0o777 == 0o640
+    server.requests.clear()
+    assert download(remote(manner), folder) == path
     assert server.requests == []
 
 
-@pytest.mark.parametrize(
-    ("manner", "reason"),
-    [
-        ("other-range", "another part of the file"),
-        ("login-page", "6 bytes"),
-        ("missing", "404"),
-        ("redirect-to-file", "file"),
-    ],
-)
-def test_useless_answers_do_not_cost_what_is_there(remote, tmp_path, manner, reason):
-    (tmp_path / "data.bin.part").write_bytes(CONTENT[:1000])
-    with pytest.raises(DataError, match=reason):
-        download(remote(manner), tmp_path)
-    assert (tmp_path / "data.bin.part").read_bytes() == CONTENT[:1000]
-
-
-def test_broken_transfer_is_kept_for_later(remote, tmp_path, server):
-    with pytest.raises(DataError, match="broke off after 300000 of 512000 bytes") as error:
-        download(remote("breaks"), tmp_path)
-    assert_one_sentence(error)
-    assert (tmp_path / "data.bin.part").read_bytes() == CONTENT[:300_000]
-    server.requests.clear()
-    download(remote("whole"), tmp_path)
-    assert server.requests == [("/whole", "bytes=300000-")]
+def test_the_next_address_after_a_failure(remote, server, tmp_path, capfd):
+    file = remote("missing", "wrong", "breaks", f"http://127.0.0.1:{unused_port()}/", "whole")
+    _assert_whole(download(file, tmp_path / "new"), tmp_path / "new")
+    assert server.requests == ["missing", "wrong", "breaks", "whole"]
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
     ("manner", "reason"),
     [
         ("missing", "HTTP status 404"),
-        ("wrong", f"SHA-256 .* where {SHA256[:12]}"),
-        ("login-page", "a file of 6 bytes where 512000 were expected"),
-        ("endless", "more bytes than expected"),
-        ("redirect-to-file", "file"),
-        ("file:///etc/hostname", "unknown url type: file"),
-        ("ftp://127.0.0.1/data.bin", "unknown url type: ftp"),
-        ("http://127.0.0.1:99999/", "."),
-        ("http://[/", "."),
+        ("silent", "no answer in time"),
+        ("breaks", "the transfer broke off"),
+        ("wrong", "not the known file"),
+        ("redirect-to-file", "not the known file"),
+        ("file:///etc/hostname", "not the known file"),
+        ("ftp://127.0.0.1/data.bin", "not the known file"),
+        ("http://[/", "not the known file"),
+        ("http://127.0.0.1:{}/", "no connection"),
+        *((manner, "") for manner in RAW),
     ],
 )
-def test_failures_leave_nothing_behind(remote, tmp_path, manner, reason):
-    folder = tmp_path / "new"
-    with pytest.raises(DataError, match=reason) as error:
-        download(remote(manner), folder)
-    assert_one_sentence(error)
-    assert "set GRUSTAB_DATA" in str(error.value)
-    assert list(folder.iterdir()) == []
+def test_failures_leave_nothing_behind(remote, tmp_path, monkeypatch, manner, reason):
+    monkeypatch.setattr("pooch.downloaders.DEFAULT_TIMEOUT", 0.2)
+    file = remote(manner.replace("{}", str(unused_port())))
+    _refused(lambda: download(file, tmp_path), file.urls[0], reason, "set GRUSTAB_DATA")
+    assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("manner", RAW)
-def test_whatever_a_server_sends_is_one_printable_sentence(remote, tmp_path, manner):
-    for size in (SIZE, None):
-        with pytest.raises(DataError) as error:
-            download(remote(manner, size=size), tmp_path)
-        assert_one_sentence(error)
-        assert str(error.value).isprintable()
-        assert len(str(error.value)) < 600
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left"), "cannot be stored in "),
+        (PermissionError("by pooch"), "(no permission)"),
+        (ValueError("too many bytes"), "could not be downloaded"),
+        (KeyboardInterrupt(), None),
+    ],
+    ids=str,
+)
+def test_trouble_on_the_way_leaves_nothing_behind(remote, tmp_path, monkeypatch, trouble, said):
+    def write(*_):
+        raise trouble
 
-
-def test_no_server_lists_what_was_tried(remote, tmp_path):
-    urls = [f"http://127.0.0.1:{unused_port()}/{k}" for k in range(2)]
-    with pytest.raises(DataError) as error:
-        download(remote(*urls), tmp_path)
-    assert_one_sentence(error)
-    for url in urls:
-        assert f"{url}: Connection refused" in str(error.value)
-
-
-def test_silent_server(remote, tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "TIMEOUT", 0.2)
-    with pytest.raises(DataError, match="no answer within"):
-        download(remote("silent"), tmp_path)
-
-
-def test_unknown_size_and_checksum(remote, tmp_path, monkeypatch):
-    for manner in ("whole", "no-length"):
-        folder = tmp_path / manner
-        assert_whole(download(remote(manner, size=None, sha256=None), folder), folder)
-    monkeypatch.setattr(transfer, "MAX_BYTES", 1000)
-    for manner in ("whole", "no-length"):
-        with pytest.raises(DataError, match="bytes"):
-            download(remote(manner, size=None, sha256=None), tmp_path / "limited")
-
-
-def test_interrupted_and_started_again(remote, tmp_path, monkeypatch):
-    real = transfer.tqdm.update
-
-    def interrupt(bar, count):
-        real(bar, count)
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(transfer.tqdm, "update", interrupt)
+    monkeypatch.setattr(module._Limited, "write", write)
+    if said:
+        _refused(lambda: download(remote("whole"), tmp_path), said)
+    else:
         with pytest.raises(KeyboardInterrupt):
-            download(remote("whole"), tmp_path / "new")
-    part = tmp_path / "new" / "data.bin.part"
-    assert 0 < part.stat().st_size < len(CONTENT)
-    assert_whole(download(remote("whole"), tmp_path / "new"), tmp_path / "new")
+            download(remote("whole"), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_without_a_checksum(remote, tmp_path, monkeypatch):
+    file = remote("no-length", size=None, sha256=None)
+    _assert_whole(download(file, tmp_path / "new"), tmp_path / "new")
+    monkeypatch.setattr(module, "MAX_BYTES", SIZE - 1)
+    _refused(lambda: download(file, tmp_path / "limited"))
+
+
+def test_a_folder_that_cannot_be_made(remote, tmp_path):
+    (tmp_path / "file").write_text("")
+    _refused(lambda: download(remote("whole"), tmp_path / "file" / "inner"), "cannot be stored in")
+
+
+_PROGRAM = """
+import sys
+from pathlib import Path
+from grustab.datasets.download import RemoteFile, download
+url, sha256, folder = sys.argv[1:]
+download(RemoteFile("ptb", "data.bin", (url,), None, sha256), Path(folder))
+"""
+
+
+def test_several_processes_at_once(server, tmp_path):
+    words = [sys.executable, "-c", _PROGRAM, f"{server.url}/slow", SHA256, tmp_path / "shared"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(module.__file__).parents[2])}
+    for process in [subprocess.Popen(words, env=environment) for _ in range(3)]:
+        assert process.wait(timeout=60) == 0
+    _assert_whole(tmp_path / "shared" / "data.bin", tmp_path / "shared")
+
+
+def test_the_cache_is_where_it_is_looked_for(remote, tmp_path, monkeypatch):
+    assert obtain(remote("whole")) == tmp_path / "cache" / "grustab" / "data.bin"
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # to be ignored, says its specification
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_folder().parent == tmp_path / ".cache"
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_obtain_from_a_folder(remote, server, tmp_path, monkeypatch, by_variable):
+    folder = tmp_path / "my data"
+    if by_variable:
+        monkeypatch.setenv("GRUSTAB_DATA", str(folder))
+    directory = None if by_variable else folder
+    for _ in range(2):
+        _refused(lambda: obtain(remote("whole"), directory), "not in the folder", "fetch_data.sh")
+        folder.mkdir(exist_ok=True)
+    (folder / "data.bin").write_bytes(CONTENT)
+    assert obtain(remote("whole"), directory) == folder / "data.bin"
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("get", [obtain, download])
+def test_another_file_of_that_name_is_refused_and_kept(remote, server, tmp_path, get):
+    (tmp_path / "data.bin").write_bytes(b"mine")
+    path = str(tmp_path / "data.bin")
+    _refused(lambda: get(remote("whole"), tmp_path), path, SHA256[:12], "move it away")
+    assert (tmp_path / "data.bin").read_bytes() == b"mine"
+    assert server.requests == []

@@ -1,0 +1,93 @@
+"""``scripts/fetch_data.sh``, and the command behind it."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from grustab.datasets import fetch
+
+pytestmark = pytest.mark.usefixtures("clean_environment")
+
+
+@pytest.mark.parametrize("way", ["GRUSTAB_DATA", "--dir"])
+def test_fetch_says_what_it_does(remote, tmp_path, monkeypatch, capsys, way):
+    monkeypatch.setattr(fetch, "FILES", (remote("whole"),))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GRUSTAB_DATA", "~/a b" if way == "GRUSTAB_DATA" else "")
+    for listed in ("data.bin (0.5 MB)", "nothing"):
+        assert fetch.main(["--dir", "~/a b", "ptb"] if way == "--dir" else ["ptb"]) == 0
+        output = capsys.readouterr().out
+        assert f"To download into {tmp_path / 'a b'}: {listed}" in output
+        assert "All there: data.bin" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("ptb", "HTTP status 404"), ("mnist", "choose from ptb")]
+)
+def test_errors_are_one_printable_line(remote, tmp_path, monkeypatch, capsys, name, said):
+    monkeypatch.setattr(fetch, "FILES", (remote("missing"),))
+    assert fetch.main(["--dir", str(tmp_path / "\x1b[2J\udce9\n"), name]) == 2
+    out, err = capsys.readouterr()
+    assert said in err
+    for text in (out, err):
+        assert text.count("\n") <= 1
+        assert text.removesuffix("\n").isprintable()
+
+
+def test_interrupted(monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fetch, "download", interrupt)
+    assert fetch.main([]) == 130
+    assert "start it again" in capsys.readouterr().err
+
+
+def test_addresses_are_pinned():
+    for file in fetch.FILES:
+        for url in file.urls:
+            assert re.match(r"https?://", url)
+            assert file.sha256 is None or re.search(r"/[0-9a-f]{40}/", url)
+        assert file.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+
+
+@pytest.fixture
+def script(tmp_path):
+    """The script at a place with a space, where set-up and Python are stand-ins."""
+    root, original = tmp_path / "the project", Path(fetch.__file__).parents[2]
+    texts = {"scripts/setup.sh": "exit $STATUS", ".venv/bin/python": 'printf "[%s]" "$PWD" "$@"'}
+    for name in ("fetch_data", "environment", "paths"):
+        texts[f"scripts/{name}.sh"] = (original / "scripts" / f"{name}.sh").read_text()
+    for name, text in texts.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (root / name).chmod(0o755)
+
+    def run(*words, status=0):
+        return subprocess.run(
+            ["bash", root / "scripts" / "fetch_data.sh", *words],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "STATUS": str(status)},
+            capture_output=True,
+            text=True,
+        )
+
+    return run
+
+
+def test_the_script_passes_words_and_folder_on(script, tmp_path):
+    done = script("--dir", "a b", "ptb")
+    assert done.stdout == f"[{tmp_path}][-P][-m][grustab.datasets.fetch][--dir][a b][ptb]"
+
+
+def test_the_scripts_help_needs_no_set_up(script):
+    done = script("--help", status=2)
+    assert (done.returncode, done.stdout[:6]) == (0, "Usage:")
+
+
+def test_the_script_after_a_failed_set_up(script):
+    done = script("ptb", status=2)
+    assert (done.returncode, done.stdout) == (2, "")
