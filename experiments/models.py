@@ -13,7 +13,7 @@ from grustab.functions import (
     seeded_dropout,
 )
 from grustab.generators import Generators
-from grustab.links import EmbedID, StackedGRU
+from grustab.links import StackedGRU
 
 
 class SequenceModel(chainer.Chain):
@@ -88,7 +88,9 @@ class LanguageModel(SequenceModel):
 
     def make_input(self, n_symbols: int, units: int, initial: Any) -> chainer.Link:
         """A linear layer on one-hot words is a table of vectors."""
-        return EmbedID(n_symbols, units, initialW=initial)
+        # Drawn twice: all committed results began from the second draw.
+        L.EmbedID(n_symbols, units, initialW=initial)
+        return L.EmbedID(n_symbols, units, initialW=initial)
 
     def embed(self, xs: Any) -> chainer.Variable:
         """Word numbers (T, B) to (T, B, units)."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import chainer
-from chainer import training
+from chainer import optimizers, training
 from chainer.optimizer_hooks import GradientHardClipping
 from chainer.training import extensions
 
@@ -11,24 +11,23 @@ from experiments.conditions import Conditions
 from grustab.extensions import PlateauDecay, SpectralProjection
 from grustab.generators import Generators
 from grustab.optimizer_hooks import GradientClipping, GradientMonitor
-from grustab.optimizers import SGD, Adam, RMSprop
 
 VALIDATION_LOSS = "validation/main/loss"
 
 
 def learning_rate_name(optimizer: chainer.Optimizer) -> str:
     """What Chainer calls the optimizer's learning rate."""
-    return "alpha" if isinstance(optimizer, Adam) else "lr"
+    return "alpha" if isinstance(optimizer, optimizers.Adam) else "lr"
 
 
 def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod:
     """The optimizer for the model, its gradient watched and, if asked for, then clipped."""
     if c.optimizer == "sgd":
-        optimizer = SGD(c.learning_rate)
+        optimizer = optimizers.SGD(c.learning_rate)
     elif c.optimizer == "adam":
-        optimizer = Adam(c.learning_rate, c.adam_beta1, c.adam_beta2, c.epsilon)
+        optimizer = optimizers.Adam(c.learning_rate, c.adam_beta1, c.adam_beta2, c.epsilon)
     else:
-        optimizer = RMSprop(c.learning_rate, c.rmsprop_beta, c.epsilon)
+        optimizer = optimizers.RMSprop(c.learning_rate, c.rmsprop_beta, c.epsilon)
     optimizer.setup(model)
     if c.method == "clipping":
         optimizer.add_hook(GradientClipping(c.threshold))

@@ -3,19 +3,14 @@
 import math
 
 import chainer
-import chainer.functions as F
-import chainer.links as L
 import numpy as np
 import pytest
 from chainer import optimizer_hooks, optimizers
 
-import grustab.optimizers
 from grustab.errors import DivergenceError
-from grustab.links import EmbedID
 from grustab.optimizer_hooks import GradientClipping, GradientMonitor
 
 SHAPES = ((4, 3), (7,), (2, 2, 2), ())
-V, SIZE = 9, 3
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 # A norm is the root of a sum of some 30 squares, a clipped gradient a product with it.
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-15}
@@ -160,84 +155,3 @@ def test_a_gradient_that_is_not_finite_stops_training(threshold, where, bad):
         assert (param.array == 0).all()
         np.testing.assert_array_equal(param.grad, grad)
         assert param.update_rule.t == 0
-
-
-class Model(chainer.Chain):
-    """An embedding, of ours or of Chainer's, and a layer."""
-
-    def __init__(self, embed):
-        super().__init__()
-        rng = np.random.default_rng(0)
-        with self.init_scope(), chainer.using_config("dtype", np.float64):
-            self.embed = embed(V, SIZE, initialW=rng.normal(size=(V, SIZE)))
-            self.layer = L.Linear(SIZE, 2, initialW=rng.normal(size=(2, SIZE)))
-
-    def forward(self, ids):
-        # The matrix twice in a graph, with words that recur.
-        return F.sum(F.tanh(self.layer(self.embed(ids))) ** 2) + F.sum(self.embed(ids[:2]) ** 3)
-
-
-def optimizer_of(model, *hooks):
-    is_ours = isinstance(model.embed, EmbedID)
-    result = (grustab.optimizers.SGD if is_ours else optimizers.SGD)(0.1).setup(model)
-    for hook in hooks:
-        result.add_hook(hook)
-    return result
-
-
-IDS = np.array([1, 5, 1, 1, 8], dtype=np.int32)
-
-
-@pytest.mark.parametrize("threshold", [0.1, 1e6])
-def test_row_sparse_gradients_are_clipped_as_whole_ones(threshold):
-    ours = optimizer_of(Model(EmbedID), GradientClipping(threshold))
-    both = GradientMonitor(), optimizer_hooks.GradientClipping(threshold)
-    theirs = optimizer_of(Model(L.EmbedID), *both)
-    for k in range(5):
-        reported, weights = step(ours, ours.target, (IDS + k) % V)
-        expected, expected_weights = step(theirs, theirs.target, (IDS + k) % V)
-        # The mean is over all elements, most of which are not held.
-        assert reported == pytest.approx(expected, rel=1e-12)
-        for a, b in zip(weights, expected_weights, strict=True):
-            np.testing.assert_allclose(a, b, rtol=0, atol=1e-13)
-
-
-@pytest.mark.parametrize("size", [1.0, 1e160])
-def test_the_mean_over_the_elements_counts_the_rows_that_are_not_held(size):
-    model = chainer.Chain(embed=EmbedID(V, SIZE))
-    model.embed.W.array = np.zeros((V, SIZE))
-    optimizer = grustab.optimizers.SGD(0.1).setup(model)
-    optimizer.add_hook(GradientClipping(0.5))
-    model.cleargrads()
-    rows = np.array([1, 5])
-    model.embed.W.add_row_gradient(rows, np.full((2, SIZE), size))
-    reported, _ = step(optimizer)
-    assert reported["gradient/mean_abs"] == pytest.approx(size * 2 / V)
-    assert reported["gradient/norm"] == pytest.approx(size * math.sqrt(2 * SIZE))
-    np.testing.assert_array_equal(model.embed.W.row_gradient[0], rows)  # the rows are held
-    assert norm_of([model.embed.W.row_gradient[1]]) == pytest.approx(0.5)
-
-
-def test_row_sparse_gradients_stay_so():
-    model = Model(EmbedID)
-    optimizer = optimizer_of(model, GradientMonitor(), GradientClipping(0.1))
-    before = model.embed.W.array.copy()
-    optimizer.update(lambda: F.sum(model.embed(IDS) ** 2) + F.sum(model.layer.W**2))
-    np.testing.assert_array_equal(model.embed.W.row_gradient[0], [1, 5, 8])
-    others = [0, 2, 3, 4, 6, 7]
-    np.testing.assert_array_equal(model.embed.W.array[others], before[others])
-    # Distinct rows: of a word that recurs, the norm is that of the sum.
-    assert norm_of([model.embed.W.grad, model.layer.W.grad]) == pytest.approx(0.1)
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_row_that_is_not_finite_stops_training(bad):
-    model = Model(EmbedID)
-    optimizer = optimizer_of(model, GradientClipping(0.1))
-    before = [p.array.copy() for p in model.params()]
-    factors = np.ones((5, 1))
-    factors[2] = bad
-    with pytest.raises(DivergenceError, match="gradient"), np.errstate(invalid="ignore"):
-        optimizer.update(lambda: F.sum(model.embed(IDS) * factors) + F.sum(model.layer.W**2))
-    for param, array in zip(model.params(), before, strict=True):
-        np.testing.assert_array_equal(param.array, array)

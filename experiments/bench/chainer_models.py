@@ -13,7 +13,6 @@ from experiments.bench.workload import DROPOUT, INPUT_SCALE, LEARNING_RATE, THRE
 from experiments.models import LanguageModel, MusicModel
 from grustab.generators import Generators
 from grustab.optimizer_hooks import GradientClipping
-from grustab.optimizers import SGD
 
 
 def ours(w: Workload, device: chainer.backend.Device) -> Callable[[Any, Any], float]:
@@ -30,7 +29,7 @@ def ours(w: Workload, device: chainer.backend.Device) -> Callable[[Any, Any], fl
         Generators(0, device),
     )
     model.to_device(device)
-    optimizer = SGD(LEARNING_RATE).setup(model)
+    optimizer = optimizers.SGD(LEARNING_RATE).setup(model)
     optimizer.add_hook(GradientClipping(THRESHOLD[w.task]))
 
     def iterate(xs: Any, ts: Any) -> float:

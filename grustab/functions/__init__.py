@@ -1,7 +1,6 @@
 """Differentiable functions."""
 
 from grustab.functions.dropout import seeded_dropout
-from grustab.functions.embed_id import embed_id_rows
 from grustab.functions.gru import GRUSequence, gru_sequence
 from grustab.functions.linear_cross_entropy import (
     linear_sigmoid_cross_entropy,
@@ -10,7 +9,6 @@ from grustab.functions.linear_cross_entropy import (
 
 __all__ = [
     "GRUSequence",
-    "embed_id_rows",
     "gru_sequence",
     "linear_sigmoid_cross_entropy",
     "linear_softmax_cross_entropy",

@@ -3,12 +3,11 @@
 import chainer
 
 
-def refuse_double_backprop(name: str, instead: str = "") -> None:
+def refuse_double_backprop(name: str) -> None:
     """Call first in a ``backward`` that computes arrays, not a graph.
 
     Args:
         name: The function, for the message.
-        instead: What to use where a second derivative is wanted.
 
     Raises:
         NotImplementedError: If asked for a graph of the gradient: without this, second derivatives
@@ -17,5 +16,5 @@ def refuse_double_backprop(name: str, instead: str = "") -> None:
     if chainer.config.enable_backprop:
         raise NotImplementedError(
             f"{name} has no second derivative: call backward() and grad() with "
-            f"enable_double_backprop=False{instead and f', or use {instead}'}"
+            "enable_double_backprop=False"
         )

@@ -3,7 +3,6 @@
 import chainer
 
 from grustab.optimizer_hooks.gradient_monitor import GradientMonitor
-from grustab.row_sparse import nonzero_gradients
 
 
 class GradientClipping(GradientMonitor):
@@ -32,7 +31,8 @@ class GradientClipping(GradientMonitor):
         scale, norm = self.observe(opt)
         if norm > self.threshold / scale:
             with chainer.using_device(opt.target.device):
-                for grad in nonzero_gradients(opt.target):
+                for param in opt.target.params(False):
+                    grad = param.grad
                     if scale != 1:  # threshold / (scale * norm) may be too small for the dtype
                         grad /= scale
                     grad *= self.threshold / norm

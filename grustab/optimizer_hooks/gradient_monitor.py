@@ -7,7 +7,6 @@ import chainer
 import numpy as np
 
 from grustab.errors import DivergenceError
-from grustab.row_sparse import nonzero_gradients
 
 
 class GradientMonitor:
@@ -43,7 +42,8 @@ class GradientMonitor:
         """
         with chainer.using_device(opt.target.device), np.errstate(over="ignore", invalid="ignore"):
             xp = opt.target.device.xp
-            grads = [grad.ravel() for grad in nonzero_gradients(opt.target)]
+            # None is missing: Chainer puts in zeros before it calls a hook.
+            grads = [param.grad.ravel() for param in opt.target.params(False)]
             scale, square = 1.0, float(sum(g.dot(g) for g in grads))
             if not self._fits(grads, square):
                 # Of the array, as max() of Python's passes over NaN.

@@ -161,6 +161,13 @@ def test_weights_start_normal_and_w_hh_orthogonal(kind, data, std, expected):
     np.testing.assert_allclose(w @ w.T, np.eye(50), atol=1e-5)
 
 
+def test_word_vectors_are_the_second_draw():
+    model = LanguageModel(SYMBOLS, UNITS, 1, 1.0, 0.3, 0.0, (), True, Generators(0))
+    rng = Generators(0).weights
+    _, second = rng.normal(0, 0.3, (2, SYMBOLS, UNITS)).astype("f")
+    np.testing.assert_array_equal(model.input.W.array, second)
+
+
 @KINDS
 def test_one_seed_gives_one_set_of_weights(kind, data):
     def weights(seed):

@@ -5,9 +5,9 @@ import shlex
 
 import numpy as np
 import pytest
+from chainer.optimizers import SGD
 
 from grustab.extensions import SequenceEvaluator
-from grustab.optimizers import SGD
 from tests.experiments.checks import EXPLODES, check_complete, curves_of
 
 pytestmark = pytest.mark.usefixtures("small_data")
