@@ -52,8 +52,13 @@ def hostile(monkeypatch):
 @pytest.mark.parametrize("settings", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize(
     ("words", "status"),
-    [(["sgd/projection_0.2"], "completed"), (["sgd/none", "--set", EXPLODES], "diverged")],
-    ids=["completed", "diverged"],
+    [
+        (["sgd/projection_0.2"], "completed"),
+        (["sgd/none", "--set", "optimizer=adam"], "completed"),
+        (["sgd/none", "--set", "optimizer=rmsprop"], "completed"),
+        (["sgd/none", "--set", EXPLODES], "diverged"),
+    ],
+    ids=["sgd", "adam", "rmsprop", "diverged"],
 )
 def test_no_setting_from_outside_changes_a_run(tiny, run, hostile, settings, words, status):
     config = tiny(layers=2, dropout=0.3, dropout_after=["input", "gru"], epochs=1)
