@@ -1,29 +1,39 @@
-"""What the results say to a claim: reproduced, not reproduced, or not enough runs."""
+"""What the results say to a claim: the forms that claims have, and the words of a verdict."""
 
 import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
-
+from experiments.cell_pairs import Measure, compare, log_norms, lowest_values
 from experiments.config import load_config
-from experiments.messages import perplexity
-from experiments.results import FINISHED, find_results, mean_of_gradient
-from experiments.success import diverged, succeeded
+from experiments.intervals import mean_and_interval, t_interval
+from experiments.measures import Result, gradient_mean, value
+from experiments.results import FINISHED, find_results
+from experiments.success import learned
 from experiments.timing_result import ratio, read_timing, timing_file
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
+#: The runs are there, but the interval of a difference covers 0, or there is no second seed.
+UNDECIDED = "undecided"
+#: Runs are missing or partial, and the ones that are there lean one way.
+SO_FAR_YES, SO_FAR_NO = "so far as claimed", "so far otherwise"
 NOT_ENOUGH = "not enough runs"
+WORDS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, SO_FAR_YES, SO_FAR_NO, NOT_ENOUGH)
+
+#: A config and the name of one of its cells.
+Place = tuple[str, str]
+#: Pairs of cells by what they are called.
+Pairs = dict[str, tuple[Place, Place]]
 
 
 class Verdict(NamedTuple):
     """A verdict and the numbers behind it.
 
     Attributes:
-        word: ``reproduced``, ``not reproduced`` or ``not enough runs``.
+        word: One of :data:`WORDS`.
         numbers: Ours, or what is missing, in a few words.
     """
 
@@ -32,7 +42,7 @@ class Verdict(NamedTuple):
 
 
 class Evidence:
-    """The finished results in a folder, and the forms that claims have.
+    """The results in a folder, and the forms that claims have.
 
     Args:
         out: Folder of the results.
@@ -40,180 +50,189 @@ class Evidence:
 
     def __init__(self, out: Path) -> None:
         self.out = out
-        self._runs: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self._config = cache(load_config)
+        self._found = cache(self._find)
 
-    def runs(self, table: str, cell: str) -> list[dict[str, Any]]:
+    def _find(self, place: Place) -> list[Result]:
+        return find_results(self.out, self._config(place[0]).cell(place[1]))
+
+    def finished(self, place: Place) -> list[Result]:
         """Finished runs of a cell under the config's own conditions."""
-        if (table, cell) not in self._runs:
-            results = find_results(self.out, self._config(table).cell(cell))
-            self._runs[table, cell] = [r for r in results if r["status"] in FINISHED]
-        return self._runs[table, cell]
+        return [r for r in self._found(place) if r["status"] in FINISHED]
 
-    def value(self, table: str, cell: str) -> float | None:
-        """Mean of the lowest validation values of the successful runs, as the table has it.
+    def runs(self, place: Place) -> list[Result]:
+        """The same; where some are missing, partial ones, too, from their first evaluation on."""
+        if not self._missing([place]):
+            return self.finished(place)
+        return [r for r in self._found(place) if r["status"] in FINISHED or r["best"]]
 
-        Where none succeeded, of those that stayed finite: the supplement, too, prints values that
-        are worse than a unigram predictor's.
-        """
-        finite = [r for r in self.runs(table, cell) if r["status"] == "completed"]
-        good = [r for r in finite if succeeded(r)] or finite
-        losses = [r["best"]["validation_loss"] for r in good]
-        if good and good[0]["conditions"]["task"] == "language":
-            losses = [perplexity(loss) for loss in losses]
-        return statistics.fmean(losses) if losses else None
-
-    def rate(self, table: str, cell: str) -> float:
-        """Share of the finished runs that succeeded; there has to be one."""
-        return statistics.fmean(bool(succeeded(r)) for r in self.runs(table, cell))
-
-    def _diverged(self, table: str, cells: Sequence[str]) -> dict[str, float]:
-        """Share of the finished runs that diverged, of each cell that has any."""
-        runs = {cell: self.runs(table, cell) for cell in cells}
-        return {
-            cell: statistics.fmean(map(diverged, found)) for cell, found in runs.items() if found
-        }
-
-    def _missing(self, table: str, cells: Iterable[str]) -> Verdict | None:
-        """What there is to say where a cell has fewer finished runs than its config asks for."""
-        runs = self._config(table).runs
-        short = {cell: len(self.runs(table, cell)) for cell in cells}
-        short = {cell: n for cell, n in short.items() if n < runs}
-        if not short:
-            return None
-        named = ", ".join(f"{cell} has {n} of {runs}" for cell, n in list(short.items())[:2])
+    def _missing(self, places: Iterable[Place]) -> str:
+        """Which cells have fewer finished runs than their config asks for; empty where none."""
+        short = []
+        for place in dict.fromkeys(places):
+            n, runs = len(self.finished(place)), self._config(place[0]).runs
+            if n < runs:
+                short.append(f"{place[1]} has {n} of {runs}")
         more = f" and {len(short) - 2} more cells" if len(short) > 2 else ""
-        return Verdict(NOT_ENOUGH, f"{named}{more}")
+        return ", ".join(short[:2]) + more
 
-    def _rates(self, table: str, cells: Iterable[str]) -> dict[str, float]:
-        return {cell: self.rate(table, cell) for cell in cells}
-
-    def all_succeed(self, table: str, cells: Sequence[str]) -> Verdict:
-        """Every run of every cell succeeds."""
-        rates = self._rates(table, [c for c in cells if self.runs(table, c)])
-        failing = {cell: rate for cell, rate in rates.items() if rate < 1}
-        if failing:  # one failure is enough, whatever is missing
-            return Verdict(NOT_REPRODUCED, _percent(failing))
-        return self._missing(table, cells) or Verdict(REPRODUCED, "100 % of all runs")
-
-    def all_diverge(self, table: str, cells: Sequence[str]) -> Verdict:
-        """Every run of every cell diverges."""
-        shares = self._diverged(table, cells)
-        if any(share < 1 for share in shares.values()):
-            return Verdict(NOT_REPRODUCED, f"diverged: {_percent(shares)}")
-        return self._missing(table, cells) or Verdict(REPRODUCED, f"diverged: {_percent(shares)}")
-
-    def none_diverges(self, table: str, cells: Sequence[str]) -> Verdict:
-        """No run of any cell diverges."""
-        shares = self._diverged(table, cells)
-        diverging = {cell: share for cell, share in shares.items() if share}
-        if diverging:
-            return Verdict(NOT_REPRODUCED, f"diverged: {_percent(diverging)}")
-        return self._missing(table, cells) or Verdict(REPRODUCED, f"none in {len(cells)} cells")
-
-    def some_fail(self, table: str, cells: Sequence[str]) -> Verdict:
-        """In each cell, at least one run fails."""
-        rates = self._rates(table, [c for c in cells if self.runs(table, c)])
-        if len(rates) == len(cells) and all(rate < 1 for rate in rates.values()):
-            return Verdict(REPRODUCED, _percent(rates))
-        missing = self._missing(table, [c for c in cells if rates.get(c, 1) == 1])
-        return missing or Verdict(NOT_REPRODUCED, _percent(rates))
-
-    def fewer_succeed(self, these: tuple[str, Sequence[str]], than: tuple[str, str]) -> Verdict:
-        """The success rate of each of these cells lies below that of the other one."""
-        missing = self._missing(than[0], [than[1]]) or self._missing(*these)
-        if missing:
-            return missing
-        rates = {**self._rates(*these), than[1]: self.rate(*than)}
-        fewer = all(rates[cell] < rates[than[1]] for cell in these[1])
-        return Verdict(REPRODUCED if fewer else NOT_REPRODUCED, _percent(rates))
-
-    def is_lowest(self, table: str, cell: str, among: Sequence[str], place: int = 1) -> Verdict:
-        """Just ``place - 1`` of the other cells have a lower value; a failed one has none."""
-        missing = self._missing(table, among)
-        if missing and not self.runs(table, cell):
-            return missing
-        values = {name: self.value(table, name) for name in among if self.runs(table, name)}
-        own = values.pop(cell)
-        order = sorted((value, name) for name, value in values.items() if value is not None)
-        lower = len(order) if own is None else sum(value < own for value, _ in order)
-        if missing and own is not None and lower < place:
-            return missing  # but that too many are lower is decided, whatever is missing
-        good = own is not None and lower == place - 1
-        shown = ([(own, cell)] if own is not None else []) + order[: max(lower, 3)]
-        return Verdict(REPRODUCED if good else NOT_REPRODUCED, _list(sorted(shown)))
-
-    def all_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
-        """In each pair the first cell has the lower value; a failed second one counts as higher."""
-        return self.all_lower_across([((table, a), (table, b)) for a, b in pairs])
-
-    def all_lower_across(
-        self,
-        pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]],
-        measure: Callable[[str, str], float | None] | None = None,
+    def _verdict(
+        self, holds: bool | None, numbers: str, places: Iterable[Place], decided: bool = False
     ) -> Verdict:
-        """The same of pairs whose cells are named with their tables, or of another ``measure``."""
-        measure = measure or self.value
-        missing = [self._missing(a[0], [a[1]]) or self._missing(b[0], [b[1]]) for a, b in pairs]
-        known = [pair for pair, lack in zip(pairs, missing, strict=True) if lack is None]
-        wrong = []
-        for a, b in known:
-            x, y = measure(*a), measure(*b)
-            if x is None or (y is not None and x >= y):
-                wrong.append(_list([(x, a[1]), (y, b[1])]))
-        if wrong:  # one is enough, whatever is missing
-            return Verdict(
-                NOT_REPRODUCED, f"{len(wrong)} of {len(known)} pairs otherwise: {'; '.join(wrong)}"
-            )
-        return next(filter(None, missing), Verdict(REPRODUCED, f"all {len(pairs)} pairs"))
+        """The word for what the runs say.
 
-    def gradient_near(self, table: str, cell: str, quantity: str, stated: float) -> Verdict:
-        """A cell's mean of the gradient's ``norm`` or ``mean_abs`` is within a factor of two."""
-        missing = self._missing(table, [cell])
-        if missing:
-            return missing
-        mean = mean_of_gradient(self.runs(table, cell), quantity)
-        near = stated / 2 <= mean <= stated * 2
-        return Verdict(REPRODUCED if near else NOT_REPRODUCED, f"{cell} {mean:.3g}")
-
-    def largest_norm_lower(self, table: str, pairs: Sequence[tuple[str, str]]) -> Verdict:
-        """In each pair the gradient's largest norm, of any run, is lower in the first cell."""
-        return self.all_lower_across(
-            [((table, a), (table, b)) for a, b in pairs],
-            lambda table, cell: self._largest(table, cell, "gradient_norm_max"),
-        )
-
-    def radius_below(self, table: str, cells: Sequence[str], bound: float) -> Verdict:
-        """In every run of every cell, at every look, the spectral radius is below a bound."""
-        known = [cell for cell in cells if self.runs(table, cell)]
-        seen = {cell: self._largest(table, cell, "spectral_radius") for cell in known}
-        above = {cell: radius for cell, radius in seen.items() if radius >= bound}
-        if above:
-            listed = ", ".join(f"{cell} {radius:.3f}" for cell, radius in above.items())
-            return Verdict(NOT_REPRODUCED, listed)
-        missing = self._missing(table, cells)
-        return missing or Verdict(REPRODUCED, f"at most {max(seen.values()):.3f}")
-
-    def _largest(self, table: str, cell: str, curve: str) -> float:
-        """Largest value of a curve in any run of a cell; infinite where one is not finite.
-
-        The iteration in which loss or gradient were not finite is in the result, not in its curves.
+        Args:
+            holds: Whether the claim holds over the runs that are there; ``None``: open.
+            numbers: Theirs; empty where there is no run.
+            places: The cells that the claim is about.
+            decided: Whether the runs that are missing could not change it.
         """
-        runs = self.runs(table, cell)
-        ends = {run["divergence"].get("quantity") for run in runs if run["divergence"]}
-        if curve.startswith("gradient") and ends & {"gradient", "loss"}:
-            return math.inf
-        curves = [run["curves"]["iterations"][curve] for run in runs]
-        values = np.concatenate([np.array(values, dtype=float).ravel() for values in curves])
-        return float(values.max()) if np.isfinite(values).all() and values.size else math.inf
+        missing = self._missing(places)
+        if decided or not missing:
+            word = UNDECIDED if holds is None else REPRODUCED if holds else NOT_REPRODUCED
+            return Verdict(word, numbers)
+        if not numbers or holds is None:
+            return Verdict(NOT_ENOUGH, missing)
+        return Verdict(SO_FAR_YES if holds else SO_FAR_NO, f"{numbers}; finished runs: {missing}")
 
-    def no_slower(self, config: str, cell: str, reference: str) -> Verdict:
+    def _shares(
+        self, places: Sequence[Place], rule: Callable[[Result], bool], finished: bool = False
+    ) -> dict[Place, float]:
+        """Share of the runs that obey a rule, of each cell that has any."""
+        runs = {p: self.finished(p) if finished else self.runs(p) for p in places}
+        return {p: statistics.fmean(map(rule, found)) for p, found in runs.items() if found}
+
+    def _listed(self, what: str, shares: dict[Place, float]) -> str:
+        """Shares, and how far the partial runs behind them are."""
+        if len(shares) > 2 and len(set(shares.values())) == 1:
+            text = f"{100 * next(iter(shares.values())):.0f} % in each of {len(shares)} cells"
+        else:
+            text = ", ".join(f"{p[1]} {100 * share:.0f} %" for p, share in shares.items())
+        return f"{what}: {text}{self._partial(shares)}" if shares else ""
+
+    def _partial(self, places: Iterable[Place]) -> str:
+        runs = [r for place in places for r in self.runs(place) if r["status"] == "interrupted"]
+        far = []
+        for run in runs:
+            epochs = run["curves"]["epochs"]
+            last = value(run, epochs["validation_loss"][-1])
+            far.append(f"{run['cell']} (validation {last:.4g} at epoch {epochs['epoch'][-1]:g})")
+        return f"; partial: {', '.join(far)}" if far else ""
+
+    def every(self, places: Sequence[Place], rule: Callable[[Result], bool], what: str) -> Verdict:
+        """Every run of every cell obeys a rule; one finished run that does not is enough."""
+        shares = self._shares(places, rule, finished=True)
+        refuted = any(share < 1 for share in shares.values())
+        if not refuted:
+            shares = self._shares(places, rule)
+        holds = all(share == 1 for share in shares.values())
+        return self._verdict(holds, self._listed(what, shares), places, decided=refuted)
+
+    def some_fail(self, places: Sequence[Place]) -> Verdict:
+        """In each cell, at least one run fails."""
+        rates = self._shares(places, learned, finished=True)
+        shown = len(rates) == len(places) and all(rate < 1 for rate in rates.values())
+        if not shown:
+            rates = self._shares(places, learned)
+        holds = all(rate < 1 for rate in rates.values())
+        return self._verdict(holds, self._listed("success", rates), places, decided=shown)
+
+    def fewer_succeed(self, these: Sequence[Place], than: Place) -> Verdict:
+        """The success rate of each of these cells lies below that of the other one."""
+        places = [*these, than]
+        rates = self._shares(places, learned)
+        known = [rates[p] for p in these if p in rates]
+        if than not in rates or not known:
+            return self._verdict(None, "", places)
+        fewer = sum(rate < rates[than] for rate in known)
+        numbers = f"fewer in {fewer} of {len(known)} cells; {self._listed('success', rates)}"
+        return self._verdict(fewer == len(known), numbers, places)
+
+    def lower(
+        self, pairs: Pairs, measure: Measure = lowest_values, rank: int = 0, what: str = ""
+    ) -> Verdict:
+        """The first cell of each pair has the lower value, judged by the interval of a difference.
+
+        Args:
+            pairs: Pairs of cells by what they are called.
+            measure: What is compared.
+            rank: If given, just ``rank - 1`` of the second cells have to be lower, and equal is
+                not lower; else none may be lower or equal.
+            what: Words before the numbers.
+        """
+        found = {name: compare(*map(self.runs, pair), measure) for name, pair in pairs.items()}
+        known = {name: d for name, d in found.items() if d}
+        full = {name for name in known if not self._missing(pairs[name])}
+        others = max(rank - 1, 0)
+        wrong = {n for n, d in known.items() if d.low > 0 or (not rank and d.low == d.high == 0)}
+        right = {n for n, d in known.items() if d.high < 0 or (rank and d.low == d.high == 0)}
+        lower = {n for n, d in known.items() if d.mean < 0}
+        everything = [place for pair in pairs.values() for place in pair]
+        refuted = len(wrong & full) > others or len(pairs) - len(right & full) < others
+        if refuted or self._missing(everything):
+            holds = not refuted and len(known) - len(lower) <= others
+        else:
+            holds = True if len(wrong) == len(pairs) - len(right) == others else None
+        listed = "; ".join(f"{name} {d}" for name, d in known.items())
+        clear = f" ({len(right)} beyond doubt)" if right else ""
+        numbers = f"{what}lower in {len(lower)} of {len(known)} pairs{clear}: {listed}"
+        return self._verdict(holds, numbers if known else "", everything, decided=refuted)
+
+    def is_lowest(self, place: Place, among: Sequence[Place], rank: int = 1) -> Verdict:
+        """Just ``rank - 1`` of the other cells have a lower value."""
+        return self.lower({b[1]: (place, b) for b in among if b != place}, rank=rank)
+
+    def largest_norm_lower(self, pairs: Pairs) -> Verdict:
+        """In each pair the gradient's largest norm is lower in the first cell."""
+        return self.lower(pairs, log_norms, what="log10 of the norm ")
+
+    def gradient_near(self, place: Place, quantity: str, stated: float, also: str = "") -> Verdict:
+        """The mean of a :func:`gradient_mean` over the runs is within a factor of two.
+
+        It is where the whole interval is, and is not where all of the interval is outside.
+        """
+        runs = [r for r in self.runs(place) if r["iterations"]]
+        if not runs:
+            return self._verdict(None, "", [place])
+        means = [gradient_mean(run, quantity) for run in runs]
+        numbers = f"{place[1]} {quantity} {_mean(means)}"
+        if also:
+            numbers += f"; {also} {_mean([gradient_mean(run, also) for run in runs])}"
+        low, high = t_interval(means)
+        if self._missing([place]):
+            holds = stated / 2 <= statistics.fmean(means) <= stated * 2
+        elif len(means) > 1 and math.inf in means:
+            holds = False
+        else:
+            inside = stated / 2 <= low and high <= stated * 2
+            holds = inside or (False if low > stated * 2 or high < stated / 2 else None)
+        return self._verdict(holds, numbers + self._partial([place]), [place])
+
+    def radius_below(self, places: Sequence[Place], bound: float) -> Verdict:
+        """In every run of every cell, at every look that has one, the spectral radius is below."""
+        seen = {}
+        for place in places:
+            looks = [
+                radius
+                for run in self.finished(place)
+                for layers in run["curves"]["iterations"]["spectral_radius"]
+                for radius in layers
+                if radius is not None
+            ]
+            seen |= {place: max(looks)} if looks else {}
+        above = [f"{p[1]} {radius:.3f}" for p, radius in seen.items() if radius >= bound]
+        numbers = ", ".join(above) or f"at most {max(seen.values(), default=math.nan):.3f}"
+        open_ = len(seen) < len(places) and not above
+        return self._verdict(None if open_ else not above, numbers, places, decided=bool(above))
+
+    def no_slower(self, table: str, cell: str, reference: str) -> Verdict:
         """At every point of training measured, an iteration takes no longer."""
-        measured = read_timing(timing_file(self.out, self._config(config), {}))
+        config = self._config(table)
+        measured = read_timing(timing_file(self.out, config, {}))
         if measured is None:
             return Verdict(NOT_ENOUGH, "not measured")
         for name in (cell, reference):
-            if not measured.holds(self._config(config).cell(name)):
+            if not measured.holds(config.cell(name)):
                 return Verdict(NOT_ENOUGH, f"{name} not measured")
         ratios = {p.name: ratio(p.cells[cell], p.cells[reference]) for p in measured.points}
         numbers = ", ".join(f"{name}: {value:.2f} times" for name, value in ratios.items())
@@ -221,11 +240,5 @@ class Evidence:
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
 
 
-def _list(values: Sequence[tuple[float | None, str]]) -> str:
-    return ", ".join(
-        f"{cell} {'failed' if value is None else f'{value:.4g}'}" for value, cell in values
-    )
-
-
-def _percent(rates: dict[str, float]) -> str:
-    return ", ".join(f"{cell} {100 * rate:.0f} %" for cell, rate in rates.items())
+def _mean(values: Sequence[float]) -> str:
+    return mean_and_interval(values) if all(map(math.isfinite, values)) else "not finite"

@@ -198,7 +198,7 @@ def table_command(options: argparse.Namespace) -> None:
 
 def claims_command(options: argparse.Namespace) -> None:
     """The paper's claims."""
-    from experiments.claims import write_claims
+    from experiments.claims_text import write_claims
 
     write_claims(_out(options))
 

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import markdown
 
-from experiments.claims import format_claims
+from experiments.claim_evidence import NOT_REPRODUCED, REPRODUCED, WORDS
+from experiments.claims import TABLE_3
+from experiments.claims_text import format_claims
 from experiments.config import Config, config_names, load_config
 from experiments.files import write_file
 from experiments.paths import shown
 from experiments.results import FINISHED, ResultError, find_results
+from experiments.summary import summary
 from experiments.table import format_table
 
 #: Order of the page; configs that are not named here come last.
@@ -86,15 +89,18 @@ PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-INTRODUCTION = """\
+TITLE = """\
 # Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced
 
+"""
+INTRODUCTION = """\
 This page holds every table and figure that the committed results allow, beside the numbers that the
 supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. Conditions that the paper
 leaves open, or that nobody could check against its main text, are named below each table.
 `scripts/figures.sh` rebuilds the page from the result files, without data and without network.
 """
-VERDICTS = {"reproduced": "yes", "not reproduced": "no", "not enough runs": "open"}
+#: How the words of a verdict look; those that are not named here are open.
+VERDICTS = dict.fromkeys(WORDS, "open") | {REPRODUCED: "yes", NOT_REPRODUCED: "no"}
 
 
 def write_report(out: Path) -> None:
@@ -118,7 +124,10 @@ def make_report(out: Path) -> str:
     sections = {"run": ("What was run", _runs(configs, out))}
     sections["claims"] = ("The paper's claims", _html(_without_title(format_claims(out))))
     for config in configs:
-        sections[config.name] = (config.title, _table(config, out) + _figures(out, config.name))
+        sections[config.name] = (
+            config.title,
+            _table(config, out) + _figures(out, config.name, _partial(config, out)),
+        )
     for name, title in (("bench", "Speed of this package"), ("faults", "Faults survived")):
         table = out / name / "table.md"
         if table.exists():
@@ -128,7 +137,10 @@ def make_report(out: Path) -> str:
         f'<a href="#{key}">{html.escape(title.partition(":")[0])}</a>'
         for key, (title, _) in sections.items()
     )
-    parts = [_html(INTRODUCTION), f"<nav>{links}</nav>"]
+    parts = [_html(TITLE + summary(out))]
+    first = out / "figures" / f"{TABLE_3}_published.png"
+    parts += [_figure(first, f"{FIGURES['published']}.")] if first.exists() else []
+    parts += [_html(INTRODUCTION), f"<nav>{links}</nav>"]
     for key, (title, text) in sections.items():
         parts.append(f'<section id="{key}"><h2>{html.escape(title)}</h2>{text}</section>')
     return PAGE.format(style=STYLE, body="\n".join(parts))
@@ -167,22 +179,34 @@ def _table(config: Config, out: Path) -> str:
     )
 
 
-def _figures(out: Path, name: str) -> str:
+def _partial(config: Config, out: Path) -> str:
+    """How far the partial runs of a config are, in a sentence; empty where there is none."""
+    far = [
+        f"{cell.name} to epoch {run['epochs']:.3g} of {run['conditions']['epochs']}"
+        for cell in config.cells.values()
+        for run in find_results(out, cell)
+        if run["status"] not in FINISHED
+    ]
+    return f" Partial runs: {', '.join(far)} at most." if far else ""
+
+
+def _figures(out: Path, name: str, partial: str = "") -> str:
     """The figures of a config, inline; many of one kind side by side where there is room."""
     parts = []
     for kind, text in FIGURES.items():
-        figures = [
-            _figure(path, text, path.stem.removeprefix(f"{name}_{kind}").strip("_"))
-            for path in sorted((out / "figures").glob(f"{name}_{kind}*.png"))
-        ]
+        figures = []
+        for path in sorted((out / "figures").glob(f"{name}_{kind}*.png")):
+            group = path.stem.removeprefix(f"{name}_{kind}").strip("_")
+            more = partial if kind == "learning_curves" else ""
+            figures.append(_figure(path, f"{text}{f': {group}' if group else ''}.{more}"))
         if len(figures) > 1:
             figures = ['<div class="pair">', *figures, "</div>"]
         parts += figures
     return "\n".join(parts)
 
 
-def _figure(path: Path, text: str, group: str) -> str:
-    caption = html.escape(f"{text}{f': {group}' if group else ''}.")
+def _figure(path: Path, text: str) -> str:
+    caption = html.escape(text)
     picture = path.read_bytes()
     width = int.from_bytes(picture[16:20], "big")  # of a PNG's header
     wide = ' class="wide"' if width > WIDE else ""

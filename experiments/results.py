@@ -221,19 +221,6 @@ def all_results(directory: Path, config: str) -> Iterator[tuple[Path, dict[str, 
         yield path, read_result(path)
 
 
-def mean_of_gradient(results: list[dict[str, Any]], quantity: str = "norm") -> float:
-    """Mean of the gradient's ``norm``, or of ``mean_abs``, over all iterations of these runs.
-
-    Infinite where one overflowed; not a number where there is no iteration.
-    """
-    means = [(r["gradient_mean"][quantity], r["iterations"]) for r in results if r["iterations"]]
-    if not means:
-        return math.nan
-    if any(mean is None for mean, _ in means):
-        return math.inf
-    return sum(mean * n for mean, n in means) / sum(n for _, n in means)
-
-
 def finite(value: float | None) -> float | None:
     """The number with 7 significant digits, or ``None`` where JSON has no number for it."""
     if value is None or not math.isfinite(value):

@@ -2,20 +2,20 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from experiments.config import Cell, Config, all_overrides
 from experiments.config_form import ConfigError
 from experiments.files import write_file
+from experiments.intervals import mean_and_interval
 from experiments.markdown import markdown_table
-from experiments.messages import perplexity
+from experiments.measures import Result, lowest_value, mean_norm, value
 from experiments.paths import shown
-from experiments.results import FINISHED, find_results, mean_of_gradient, override_suffix
-from experiments.success import succeeded
-from experiments.table_notes import make_notes, score_notes
+from experiments.results import FINISHED, find_results, override_suffix
+from experiments.success import RULES, exploded, succeeded
+from experiments.table_notes import make_notes, repeat_note, score_notes
 from experiments.timing_report import timing_rows
 
 NOT_RUN = "not run"
@@ -36,7 +36,7 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
             cannot be written.
     """
     chosen = [cell.override(settings) for cell in config.select(pattern)]
-    print(format_table(config, chosen, out))
+    print(format_table(config, chosen, out, pattern))
     everything = []
     for cell in config.cells.values():
         with suppress(ConfigError):
@@ -48,38 +48,47 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
     print(f"written: {shown(path)}")
 
 
-def format_table(config: Config, cells: list[Cell], out: Path) -> str:
-    """The table as Markdown, with what has to be known to read it."""
+def format_table(config: Config, cells: list[Cell], out: Path, pattern: str = "*") -> str:
+    """The table as Markdown, with what has to be known to read it.
+
+    Args:
+        config: The config.
+        cells: Its cells to show.
+        out: Folder of the results.
+        pattern: Shell pattern that chose them.
+    """
     if config.report == "seconds_per_iteration":
         header, rows, notes = timing_rows(config, cells, out)
         notes = make_notes(config, cells, notes)
     else:
         results = {cell.name: find_results(out, cell) for cell in cells}
         header, rows = _score_rows(cells, results)
-        seeds = {result["seed"] for runs in results.values() for result in runs}
-        notes = make_notes(config, cells, score_notes(results), seeds)
+        runs = [run for found in results.values() for run in found]
+        notes = make_notes(config, cells, score_notes(runs))
+        notes.append(repeat_note(config, cells, pattern, runs))
     lines = [f"## {config.title}", "", *markdown_table(header, rows), ""]
     lines += [*(f"- {note}" for note in notes), ""]
     return "\n".join(lines)
 
 
 def _score_rows(
-    cells: list[Cell], results: dict[str, list[dict[str, Any]]]
+    cells: list[Cell], results: dict[str, list[Result]]
 ) -> tuple[list[str], list[list[str]]]:
     language = cells[0].conditions.task == "language"
     overridden = bool(all_overrides(cells))
-    unit = "perplexity" if language else "loss (nats a step)"
+    unit = "perplexity" if language else "loss (nats per step)"
     header = [
         "cell",
         f"ours, validation {unit}",
-        "ours, test",
-        "n",
-        "success",
-        "gradient norm",
         "published, validation",
-        "published, test",
-        "published, success",
         "difference",
+        "n",
+        *RULES,
+        "published, success",
+        "exploded",
+        "gradient norm",
+        "ours, test",
+        "published, test",
     ]
     rows = []
     for cell in cells:
@@ -88,24 +97,36 @@ def _score_rows(
         published = cell.published
         ours, test, difference = NOT_RUN, "", ""
         if good:
-            validation = [_score(r, "validation_loss") for r in good]
-            ours = _mean_and_deviation(validation)
-            test = _mean_and_deviation([_score(r, "test_loss") for r in good])
-            comparable = published and published.value is not None and not overridden
-            if comparable:
+            validation = [lowest_value(r) for r in good]
+            ours = mean_and_interval(validation)
+            test = mean_and_interval([value(r, r["best"]["test_loss"]) for r in good])
+            if published and published.value is not None and not overridden:
                 difference = f"{statistics.fmean(validation) / published.value - 1:+.1%}"
         elif finished:
             ours = "no success: " + _failures(finished)
         elif results[cell.name]:
             partial = [_partial(r) for r in results[cell.name]]
             ours, test = ("; ".join(texts) for texts in zip(*partial, strict=True))
-        rate = f"{100 * len(good) / len(finished):.0f} %" if finished else ""
-        norm = _gradient_norm(finished or results[cell.name])
-        printed = ["", "", ""]
+        printed, share, printed_test = "", None, None
         if published:
-            share = published.success_rate
-            printed = [published.printed, published.test or "", f"{share:g} %" if share else ""]
-        rows.append([cell.name, ours, test, str(len(finished)), rate, norm, *printed, difference])
+            printed, share, printed_test = published.printed, published.success_rate, published.test
+        seen = finished or results[cell.name]
+        so_far = "" if finished or not seen else " so far"
+        rows.append(
+            [
+                cell.name,
+                ours,
+                printed,
+                difference,
+                str(len(finished)),
+                *(_share(finished, rule) for rule in RULES.values()),
+                "" if share is None else f"{share:g} %",
+                _share(seen, exploded) + so_far,
+                _gradient_norm(seen),
+                test,
+                printed_test or "",
+            ]
+        )
     return _without_empty_columns(header, rows)
 
 
@@ -123,29 +144,21 @@ def _without_empty_columns(
     return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
 
 
-def _score(result: dict[str, Any], key: str) -> float:
-    loss = result["best"][key]
-    if loss is None:
-        return math.nan
-    return perplexity(loss) if result["conditions"]["task"] == "language" else loss
+def _share(results: list[Result], rule: Callable[[Result], bool | None]) -> str:
+    return f"{100 * statistics.fmean(map(bool, map(rule, results))):.0f} %" if results else ""
 
 
-def _mean_and_deviation(values: list[float]) -> str:
-    mean = f"{statistics.fmean(values):.4g}"
-    return f"{mean} ± {statistics.stdev(values):.2g}" if len(values) > 1 else mean
-
-
-def _gradient_norm(results: list[dict[str, Any]]) -> str:
-    norm = mean_of_gradient(results)
+def _gradient_norm(results: list[Result]) -> str:
+    norm = mean_norm(results)
     if math.isnan(norm):
         return ""
     return f"{norm:.3g}" if math.isfinite(norm) else "not finite"
 
 
-def _failures(results: list[dict[str, Any]]) -> str:
+def _failures(results: list[Result]) -> str:
     """How each of these runs failed."""
     diverged = [str(r["iterations"]) for r in results if r["status"] == "diverged"]
-    worse = [f"{_score(r, 'validation_loss'):.4g}" for r in results if r["status"] == "completed"]
+    worse = [f"{lowest_value(r):.4g}" for r in results if r["status"] == "completed"]
     reasons = []
     if diverged:
         reasons.append(f"diverged at iteration {', '.join(diverged)}")
@@ -154,11 +167,11 @@ def _failures(results: list[dict[str, Any]]) -> str:
     return "; ".join(reasons)
 
 
-def _partial(result: dict[str, Any]) -> tuple[str, str]:
+def _partial(result: Result) -> tuple[str, str]:
     progress = f"epoch {result['epochs']:.3g} of {result['conditions']['epochs']} at most"
     if not result["best"]:
         return f"partial, {progress}", ""
     return (
-        f"partial, {progress}: {_score(result, 'validation_loss'):.4g}",
-        f"{_score(result, 'test_loss'):.4g}",
+        f"partial, {progress}: {lowest_value(result):.4g}",
+        f"{value(result, result['best']['test_loss']):.4g}",
     )

@@ -2,24 +2,21 @@
 
 import json
 import shlex
-from collections.abc import Collection
 from typing import Any
 
 from experiments.config import Cell, Config, all_overrides, file_word
 from experiments.config_form import COMMAND_LINE, STATED
-from experiments.success import RULE
+from experiments.measures import Result
+from experiments.success import NOTES
 
 
-def make_notes(
-    config: Config, cells: list[Cell], ours: list[str], seeds: Collection[int] = ()
-) -> list[str]:
+def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
     """The notes of a table.
 
     Args:
         config: The config.
         cells: The cells of the table.
         ours: Notes on our numbers.
-        seeds: Of the runs in the table.
     """
     notes = list(config.notes)
     tables = {cell.published.table for cell in cells if cell.published}
@@ -47,37 +44,43 @@ def make_notes(
         listed = ", ".join(f"{key} {_plain(settings[key])}" for key in keys)
         if listed:
             notes.append(f"Conditions that are {source}: {listed}.")
-    if config.report != "seconds_per_iteration":  # whose command is in ``ours``
-        name = shlex.quote(file_word(config.file))
-        more = ",".join(str(seed) for seed in sorted(seeds) if seed >= config.runs)
-        more = f"; further seeds with `--cells CELL --seeds {more}`" if more else ""
-        flags = " ".join(["--out runs/repeat", *_set_flags(overrides)])
-        notes.append(f"Repeat: `scripts/reproduce.sh {name} {flags}`{more}.")
     return notes
 
 
-def score_notes(results: dict[str, list[dict[str, Any]]]) -> list[str]:
-    """Notes on our losses, from the results by the cell's name."""
-    everything = [result for runs in results.values() for result in runs]
+def score_notes(results: list[Result]) -> list[str]:
+    """Notes on our losses, from all results in the table."""
     notes = [
         "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
-        "± sample standard deviation over successful runs. n: all runs that ended by their "
-        "own rule or diverged; success: the share of them that succeeded.",
-        RULE[0].upper() + RULE[1:] + ".",
+        "over the successful runs, in brackets its 95 % t-interval (mean ± t s/√n, n − 1 degrees "
+        "of freedom). n: all runs that ended by their own rule or diverged; shares are of them.",
+        *NOTES,
         "Gradient norm: of all weights together, before clipping, mean over the iterations.",
     ]
-    if any(result["status"] == "interrupted" for result in everything):
+    if any(result["status"] == "interrupted" for result in results):
         notes.append(
             "Partial: stopped before its own rule ended it (`--max-iterations`, or interrupted); "
             "not compared."
         )
-    dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in everything)
+    dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in results)
     if dirty:
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
-    unknown = sum(result["environment"]["git"]["commit"] is None for result in everything)
+    unknown = sum(result["environment"]["git"]["commit"] is None for result in results)
     if unknown:
         notes.append(f"{unknown} of these results came from code whose commit is not known.")
     return notes
+
+
+def repeat_note(config: Config, cells: list[Cell], pattern: str, results: list[Result]) -> str:
+    """The command for the runs of a table of scores."""
+    words = [shlex.quote(file_word(config.file))]
+    words += ["--cells", shlex.quote(pattern)] * (pattern != "*")
+    words += ["--out", "runs/repeat", *_set_flags(all_overrides(cells))]
+    stops = {result["stopped_by"] for result in results}
+    if len(stops) == 1:  # of a trial, whose runs were all stopped at one iteration
+        words += [stop for stop in stops if stop.startswith("--max-iterations ")]
+    seeds = sorted({result["seed"] for result in results if result["seed"] >= config.runs})
+    more = f"; further seeds with `--cells CELL --seeds {','.join(map(str, seeds))}`"
+    return f"Repeat: `scripts/reproduce.sh {' '.join(words)}`{more if seeds else ''}."
 
 
 def _plain(value: Any) -> str:

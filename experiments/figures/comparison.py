@@ -1,41 +1,82 @@
 """Published values against ours."""
 
+import math
+
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from experiments.config import Config
-from experiments.figures.style import COLORS, Result, value, value_name
+from experiments.figures.style import COLORS, value_name
+from experiments.intervals import t_interval
+from experiments.measures import Result, lowest_value
 from experiments.results import FINISHED
 from experiments.success import succeeded
 
+METHODS = {
+    "projection": r"ours, $P_\delta$",
+    "clipping": "ours, clipping",
+    "elementwise_clipping": "ours, elementwise clipping",
+    "none": "ours, no protection",
+}
+PUBLISHED = {"marker": "D", "markerfacecolor": "white", "markeredgecolor": "#222222"}
+
 
 def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure | None:
-    """Published against ours, for every cell with a finished run; ``None`` where there is none."""
-    rows = []
+    """Published against ours, for every cell with a finished run; ``None`` where there is none.
+
+    On a logarithmic axis; in each row the published value stands above ours, and each of our runs
+    on a line of its own, so that none hides another.
+    """
+    rows = {}
     for name, runs in results.items():
         published = config.cells[name].published
         ended = [r for r in runs if r["status"] in FINISHED and r["best"]]
-        values = [(value(r, r["best"]["validation_loss"]), succeeded(r)) for r in ended]
-        if published and published.value is not None and values:
-            rows.append((name, published.value, values))
+        if published and published.value is not None and ended:
+            rows[name] = published.value, ended
     if not rows:
         return None
-    figure, axis = plt.subplots(figsize=(6.4, 1.1 + 0.34 * len(rows)))
-    every = [number for _, theirs, values in rows for number in (theirs, *(v for v, _ in values))]
-    if max(every) >= 20 * min(every):
-        axis.set_xscale("log")
-    for y, (name, theirs, values) in enumerate(reversed(rows)):
-        color = COLORS[config.cells[name].conditions.method][0]
-        span = [theirs, *(mine for mine, _ in values)]
-        axis.plot(span, [y] * len(span), color="#cccccc", linewidth=1.5)
-        axis.plot(theirs, y, "D", markerfacecolor="white", markeredgecolor="#222222", markersize=8)
-        for mine, success in values:
-            axis.plot(mine, y, "o" if success else "x", color=color, markersize=4.5)
-    axis.set_yticks(range(len(rows)), [name for name, _, _ in reversed(rows)])
+    figure, axis = plt.subplots(figsize=(6.4, 1.4 + 0.42 * len(rows)))
+    methods = []
+    for y, (name, (theirs, runs)) in enumerate(reversed(rows.items())):
+        method = config.cells[name].conditions.method
+        methods.append(method)
+        axis.plot(theirs, y + 0.24, markersize=6, **PUBLISHED)
+        _draw_ours(axis, y, runs, COLORS[method][0])
+    axis.set_xscale("log")
+    low, high = axis.dataLim.intervalx
+    subs = (1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8) if high < 8 * low else (1, 2, 5)
+    axis.xaxis.set_major_locator(LogLocator(subs=subs))
+    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.set_yticks(range(len(rows)), list(reversed(rows)))
+    axis.set_yticks([y - 0.5 for y in range(1, len(rows))], minor=True)
+    axis.grid(False, axis="y")
+    axis.grid(True, axis="y", which="minor")
+    axis.tick_params(axis="y", which="both", length=0)
     axis.set_ylim(-0.6, len(rows) - 0.4)
-    axis.set_xlabel(
-        f"lowest {value_name(config)}\n(diamond: published; dot: ours; cross: ours, no success)"
-    )
-    axis.set_title(config.title, fontsize=9)
+    axis.set_xlabel(f"lowest {value_name(config)}; bar: 95 % t-interval of the mean")
+    axis.set_title(config.title, fontsize=9, pad=26)
+    keys = [Line2D([], [], ls="", label="published", **PUBLISHED)]
+    for method in dict.fromkeys(reversed(methods)):
+        keys.append(
+            Line2D([], [], marker="o", color=COLORS[method][0], ls="", label=METHODS[method])
+        )
+    keys.append(Line2D([], [], marker="x", ls="", color="#555555", label="ours, no success"))
+    axis.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, fontsize=8)
     figure.tight_layout()
     return figure
+
+
+def _draw_ours(axis: Axes, y: float, runs: list[Result], color: str) -> None:
+    """Our runs below the middle of a row, and the t-interval of those that succeeded."""
+    good = [lowest_value(run) for run in runs if succeeded(run)]
+    low, high = t_interval(good)
+    if math.isfinite(low):
+        axis.plot([max(low, min(good) / 2), high], [y - 0.1] * 2, color=color, alpha=0.35, lw=4)
+    step = min(0.16, 0.5 / len(runs))
+    for number, run in enumerate(runs):
+        place = y - 0.1 + step * ((len(runs) - 1) / 2 - number)
+        axis.plot(lowest_value(run), place, "o" if succeeded(run) else "x", color=color, ms=3.5)

@@ -7,7 +7,6 @@ import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -81,10 +80,9 @@ def _draw_config(name: str, out: Path) -> list[str]:
             why = "only results with --set, which are not drawn" if other else "no result yet"
             return [f"{name}: {why}"]
         lines = []
-        if any(len(run["curves"]["epochs"]["epoch"]) > 1 for run in chain(*results.values())):
-            lines.append(
-                _save(draw_learning_curves(config, results), out, f"{name}_learning_curves")
-            )
+        curves = draw_learning_curves(config, results)
+        if curves:
+            lines.append(_save(curves, out, f"{name}_learning_curves"))
         for group, figure in draw_dynamics(config, results).items():
             lines.append(_save(figure, out, f"{name}_dynamics_{group}"))
         comparison = draw_comparison(config, results)

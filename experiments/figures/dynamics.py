@@ -8,13 +8,13 @@ from matplotlib.ticker import MaxNLocator
 from experiments.config import Config
 from experiments.figures.style import (
     COLORS,
-    Result,
     fit_scale,
     group_cells,
     has_several_optimizers,
     method_label,
     optimizer_label,
 )
+from experiments.measures import Result
 
 
 def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str, Figure]:

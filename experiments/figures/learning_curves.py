@@ -8,28 +8,39 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFor
 
 from experiments.config import Config
 from experiments.figures.style import (
-    Result,
     cell_colors,
     group_cells,
     has_several_optimizers,
     method_label,
     optimizer_label,
-    value,
     value_name,
 )
+from experiments.measures import Result, value
 
 # How far above a unigram predictor the panels reach. What is worse has learned nothing, and on one
 # axis with it the differences that matter could not be seen.
 HEADROOM = 2.0
 
 
-def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Figure:
+def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Figure | None:
     """Validation value over the epochs on a logarithmic axis, a panel for each optimizer.
 
     Values over twice that of a unigram predictor, and values that are not finite, are triangles at
-    the upper edge.
+    the upper edge. Where no run of a cell has ended, its published value is a dashed line. A panel
+    that would hold no line is left out; ``None`` where all would.
     """
-    groups = group_cells(results)
+    runs = [run for cells in results.values() for run in cells]
+    top = HEADROOM * max(value(run, run["unigram_validation_loss"]) for run in runs)
+    groups = {
+        group: cells
+        for group, cells in group_cells(results).items()
+        if any(_has_line(run, top) for cell in cells for run in results[cell])
+    }
+    if not groups:
+        return None
+    left_out = [g.replace("_", " ") for g in group_cells(results) if g not in groups]
+    results = {cell: results[cell] for cells in groups.values() for cell in cells}
+    runs = [run for cells in results.values() for run in cells]
     columns = min(len(groups), 3)
     rows = -(-len(groups) // columns)
     several = has_several_optimizers(config, groups)
@@ -39,9 +50,7 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
         rows, columns, figsize=(4.2 * columns + 0.6, height * rows), squeeze=False, sharey=True
     )
     colors = cell_colors(config, results)
-    runs = [run for cells in results.values() for run in cells]
-    top = HEADROOM * max(value(run, run["unigram_validation_loss"]) for run in runs)
-
+    lines = []
     for axis, (group, cells) in zip(axes.flat, groups.items()):
         for cell in cells:
             text = method_label(config, cell)
@@ -49,6 +58,11 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
                 text = f"{optimizer_label(config, cell)}, {text}"
             for number, run in enumerate(results[cell]):
                 _draw_run(axis, run, top, colors[cell], None if number else text)
+            published = config.cells[cell].published
+            partial = all(run["status"] == "interrupted" for run in results[cell])
+            if partial and published and published.value is not None:
+                axis.axhline(published.value, color=colors[cell], linewidth=1.2, linestyle="--")
+                lines.append(published.value)
         run = results[cells[0]][0]
         unigram = value(run, run["unigram_validation_loss"])
         axis.set_xlim(0, 1.03 * max(2.0, axis.dataLim.x1))
@@ -59,11 +73,13 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
         axis.legend(fontsize=7, frameon=True, framealpha=0.7, edgecolor="none", **place)
     for axis in list(axes.flat)[len(groups) :]:
         axis.set_visible(False)
-    _scale(axes.flat[0], runs, top)
+    _scale(axes.flat[0], runs, top, lines)
     axes.flat[0].set_ylabel(value_name(config))
     figure.tight_layout()
     figure.suptitle(
-        f"{config.title}\ndotted: a constant unigram predictor; triangles: above the panel",
+        f"{config.title}\ndotted: a constant unigram predictor; triangles: above the panel"
+        + ("\ndashed: published, where no run of ours has ended" if lines else "")
+        + (f"\nno line to draw yet: {', '.join(left_out)}" if left_out else ""),
         fontsize=9,
         y=1,  # above all panels; what is saved ends where the last artist does
         va="bottom",
@@ -82,13 +98,19 @@ def _draw_run(axis: Axes, run: Result, top: float, color: str, label: str | None
         axis.plot(epochs[above], edge, "^", color=color, markersize=3.5, clip_on=False)
 
 
-def _scale(axis: Axes, runs: list[Result], top: float) -> None:
+def _has_line(run: Result, top: float) -> bool:
+    """Whether a run has two epochs, and one of them within the panel."""
+    values = [value(run, loss) for loss in run["curves"]["epochs"]["validation_loss"]]
+    return len(values) > 1 and any(v <= top for v in values)
+
+
+def _scale(axis: Axes, runs: list[Result], top: float, lines: list[float]) -> None:
     """Logarithmic, with plain numbers, for all panels: they share the axis."""
     every = [value(run, v) for run in runs for v in run["curves"]["epochs"]["validation_loss"]]
     every += [value(run, run["unigram_validation_loss"]) for run in runs]
-    within = [v for v in every if v <= top]
+    within = [v for v in (*every, *lines) if v <= top]
     low = min(within)
-    high = 1.05 * max(within) if len(within) == len(every) else top
+    high = 1.05 * max(within) if len(within) == len(every) + len(lines) else top
     axis.set_yscale("log")
     axis.set_ylim(low / 1.05, high)
     subs = (1, 2, 3, 4, 5, 6, 8) if high < 20 * low else (1, 2, 5)

@@ -1,14 +1,10 @@
 """What the figures share: colours, labels, scales."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 
 from experiments.config import Config
-from experiments.messages import perplexity
-
-Result = dict[str, Any]
+from experiments.measures import Result
 
 COLORS = {
     "projection": ["#1b6ca8", "#3a96c9", "#5bb5c9", "#77c9b8", "#98d8a8"],
@@ -84,11 +80,4 @@ def has_several_optimizers(config: Config, groups: dict[str, list[str]]) -> bool
 def value_name(config: Config) -> str:
     """What a config's runs are judged by."""
     task = next(iter(config.cells.values())).conditions.task
-    return "validation perplexity" if task == "language" else "validation loss (nats a step)"
-
-
-def value(run: Result, loss: float | None) -> float:
-    """A loss as its table shows it: a perplexity for language; NaN for one that is not finite."""
-    if loss is None:
-        return float("nan")
-    return perplexity(loss) if run["conditions"]["task"] == "language" else loss
+    return "validation perplexity" if task == "language" else "validation loss (nats per step)"

@@ -10,6 +10,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from experiments.config import config_names, load_config
+from experiments.figures.comparison import draw_comparison
 from experiments.figures.driver import _save
 from experiments.figures.learning_curves import draw_learning_curves
 from experiments.figures.style import STYLE, fit_scale
@@ -162,7 +163,8 @@ def test_other_results_give_other_files(draw, store):
 def test_every_kind_of_result_is_drawn(draw, store, changes):
     for name in ("sgd/clipping_20", "sgd/projection_0.2"):
         store(_cell("demo", name), **changes)
-    curves = {"demo_learning_curves.png"} if len(changes["validation"]) > 1 else set()
+    drawn = len(changes["validation"]) > 1 and changes["validation"][0] == 5.0
+    curves = {"demo_learning_curves.png"} if drawn else set()  # a panel needs a line within it
     assert set(draw()[1]) == {"demo_dynamics_sgd.png"} | curves
 
 
@@ -278,4 +280,41 @@ def test_a_narrow_range_keeps_a_linear_scale_and_what_is_shaded_counts():
     fit_scale(left)
     fit_scale(right)
     assert (left.get_yscale(), right.get_yscale()) == ("linear", "log")
+    plt.close(figure)
+
+
+def test_partial_runs_have_the_published_value_beside_them_and_no_panel_is_empty(store, out):
+    config = load_config("table1_language")
+    cells = {
+        "sgd_1.1/projection_0.2": {"validation": (6.0, 5.5), "status": "interrupted"},
+        "sgd_1.1/clipping_5": {"validation": (6.0, 5.5)},
+        "adam_1e-2/clipping_5": {"validation": (20.0, 20.0), "status": "interrupted"},
+    }
+    results = {}
+    for name, changes in cells.items():
+        store(config.cell(name), unigram=6.5, **changes)
+        results[name] = find_results(out, config.cell(name))
+    figure = draw_learning_curves(config, results)
+    (axis,) = figure.axes
+    (dashed,) = (line for line in axis.lines if line.get_linestyle() == "--")
+    assert set(dashed.get_ydata()) == {103.5}
+    assert axis.get_ylim()[0] < 103.5
+    assert "no line to draw yet: adam 1e-2" in figure.get_suptitle()
+    plt.close(figure)
+
+
+def test_no_point_of_the_comparison_hides_another(store, out):
+    config = load_config("table3_music")
+    for seed in range(3):
+        store(config.cell("sgd/clipping_15"), seed, validation=(4.0, 3.55), unigram=9.0)
+    figure = draw_comparison(
+        config, {"sgd/clipping_15": find_results(out, config.cell("sgd/clipping_15"))}
+    )
+    (axis,) = figure.axes
+    points = [
+        tuple(x) for line in axis.lines if len(line.get_xdata()) == 1 for x in line.get_xydata()
+    ]
+    assert sorted(x for x, _ in points) == [3.55] * 4
+    assert len({y for _, y in points}) == 4
+    assert axis.get_xscale() == "log"
     plt.close(figure)

@@ -76,6 +76,23 @@ def test_it_says_what_was_run_what_not_and_how_to(out, store):
     assert 'class="verdict open">not enough runs<' in page
 
 
+def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
+    for name, norm in (("sgd/clipping_15", 3.55), ("sgd/projection_0.2", 9.0)):
+        store(load_config("table3_music").cell(name), validation=(9.5, norm), unigram=10.0)
+    call("figures", "table3_music", "--out", out)
+    start = make_report(out).partition("<nav>")[0]
+    assert "2 have finished runs here, and 1 of these came out within 10 %" in start
+    assert "in 0 of 1 runs of clipping and in 0 of 1 runs of P<sub>δ</sub>" in start
+    assert start.count("<img ") == 1
+
+
+def test_the_epoch_of_partial_runs_stands_beside_their_curves(out, store, call):
+    cell = load_config("table1_language").cell("sgd_1.1/clipping_5")
+    store(cell, validation=(6.0, 5.5), status="interrupted", unigram=6.5)
+    call("figures", "table1_language", "--out", out)
+    assert "Partial runs: sgd_1.1/clipping_5 to epoch 2 of 60 at most." in make_report(out)
+
+
 def test_a_table_without_any_number_is_one_sentence_until_a_run_is_there(out, store):
     sentence = "Nothing run yet, of 9 cells; the supplement prints no number to compare with."
     page = make_report(out)

@@ -1,5 +1,6 @@
 """Tables made from result files."""
 
+import json
 import math
 import statistics
 
@@ -45,16 +46,19 @@ def test_nothing_run_is_said_so_beside_every_published_number(table):
     assert rows["sgd_0.1/clipping_5"]["published, success"] == "50 %"
 
 
-def test_language_is_a_mean_of_perplexities_with_the_sample_deviation(store, table):
+def test_language_is_a_mean_of_perplexities_with_its_t_interval(store, table):
     losses = [4.9, 4.95, 5.05]
     cell = _cell(*LANGUAGE)
     for seed, loss in enumerate(losses):
         store(cell, seed, validation=(7.0, loss, 6.0), test=loss + 0.2, unigram=6.5)
     row = table(LANGUAGE[0])[0][LANGUAGE[1]]
     values, tests = ([math.exp(x + more) for x in losses] for more in (0, 0.2))
-    mean, deviation = statistics.fmean(values), statistics.stdev(values)
-    assert row["ours, validation perplexity"] == f"{mean:.4g} ± {deviation:.2g}"
-    assert row["ours, test"] == f"{statistics.fmean(tests):.4g} ± {statistics.stdev(tests):.2g}"
+    mean = statistics.fmean(values)
+    half = 4.302653 * statistics.stdev(values) / math.sqrt(3)  # Student's t, 2 degrees of freedom
+    assert (
+        row["ours, validation perplexity"] == f"{mean:.4g} [{mean - half:.4g}, {mean + half:.4g}]"
+    )
+    assert row["ours, test"].startswith(f"{statistics.fmean(tests):.4g} [")
     assert (row["n"], row["success"]) == ("3", "100 %")
     assert row["difference"] == f"{mean / 138.1 - 1:+.1%}"
 
@@ -64,15 +68,15 @@ def test_music_is_a_mean_of_losses(store, table):
     for seed, loss in enumerate((3.5, 3.6)):
         store(cell, seed, validation=(4.0, loss), unigram=9.0)
     row = table(MUSIC[0])[0][MUSIC[1]]
-    assert row["ours, validation loss (nats a step)"] == "3.55 ± 0.071"
+    assert row["ours, validation loss (nats per step)"] == "3.55 [2.915, 4.185]"
     assert row["published, validation"] == "3.42"
     assert row["difference"] == "+3.8%"
 
 
-def test_one_run_has_no_deviation(store, table):
+def test_one_run_has_no_interval(store, table):
     store(_cell(*MUSIC), validation=(3.42,), unigram=9.0)
     row = table(MUSIC[0])[0][MUSIC[1]]
-    assert row["ours, validation loss (nats a step)"] == "3.42"
+    assert row["ours, validation loss (nats per step)"] == "3.42"
     assert row["difference"] == "+0.0%"
 
 
@@ -83,7 +87,7 @@ def test_runs_without_success_count_but_not_in_the_mean(store, table):
     store(cell, 2, validation=(9.5,), unigram=9.0)
     store(cell, 3, validation=(2.0,), status="interrupted", unigram=9.0)
     row = table(MUSIC[0])[0][MUSIC[1]]
-    assert row["ours, validation loss (nats a step)"] == "3.5"
+    assert row["ours, validation loss (nats per step)"] == "3.5"
     assert (row["n"], row["success"]) == ("3", "33 %")
 
 
@@ -92,7 +96,7 @@ def test_no_success_at_all_says_how_each_run_failed(store, table):
     store(cell, 0, validation=(3.0, None), status="diverged", unigram=9.0)
     store(cell, 1, validation=(9.5,), unigram=9.0)
     row = table(MUSIC[0])[0][MUSIC[1]]
-    assert row["ours, validation loss (nats a step)"] == (
+    assert row["ours, validation loss (nats per step)"] == (
         "no success: diverged at iteration 20; no better than a unigram predictor (9.5)"
     )
     assert (row["n"], row["success"], row["difference"]) == ("2", "0 %", "")
@@ -206,7 +210,7 @@ def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
     _, text, _ = table("table3_music", "--set", "optimizer=sgd")
     assert "No difference is given" in text
     (row,) = (line for line in text.splitlines() if line.startswith("| sgd/clipping_15"))
-    assert "%" not in row.partition("100 %")[2]
+    assert row.split("|")[4].strip() == ""
 
 
 def test_without_a_config_tables_without_such_cells_are_left_out(call, out):
@@ -225,7 +229,7 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
     store(demo, environment={"git": {"commit": None, "dirty": True}})
     _, text, notes = table("demo")
     for words in (
-        "sample standard deviation",
+        "95 % t-interval",
         "our assumption",
         "unigram predictor",
         "Conditions that are assumption: ",
@@ -243,6 +247,49 @@ def test_how_to_repeat_further_seeds_is_said(table, store, demo):
         store(demo, seed)
     note = "Repeat: `scripts/reproduce.sh demo --out runs/repeat`; further seeds with `--cells CELL"
     assert f"{note} --seeds 4,5`." in table("demo")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "stopped_by", "command"),
+    [
+        (["--cells", "sgd/*"], "its own rule", "demo --cells 'sgd/*' --out runs/repeat"),
+        ([], "--max-iterations 7", "demo --out runs/repeat --max-iterations 7"),
+    ],
+)
+def test_a_trials_table_repeats_the_trial(table, store, demo, words, stopped_by, command):
+    store(demo, stopped_by=stopped_by)
+    assert f"Repeat: `scripts/reproduce.sh {command}`." in table("demo", *words)[1]
+
+
+def test_labels_come_from_the_config_and_not_from_a_result(table, store):
+    before = table(MUSIC[0])[2]
+    store(_cell(*MUSIC), sources=dict.fromkeys(_cell(*MUSIC).sources, "stated"))
+    assert table(MUSIC[0])[2] == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "shares"),
+    [
+        ({"validation": (8.0, 4.0)}, ["100 %", "100 %", "100 %", "0 %"]),
+        ({"validation": (4.0, 9.5)}, ["100 %", "100 %", "0 %", "0 %"]),
+        ({"validation": (9.5, 9.4)}, ["0 %", "100 %", "0 %", "0 %"]),
+        ({"validation": (4.0, None), "status": "diverged"}, ["0 %", "0 %", "0 %", "100 %"]),
+        ({"validation": (8.0,), "status": "interrupted"}, ["", "", "", "0 % so far"]),
+        ({"norm": 3001.0}, ["100 %", "100 %", "100 %", "100 %"]),
+        ({"norm": 2999.0}, ["100 %", "100 %", "100 %", "0 %"]),
+        ({"norm": None}, ["100 %", "100 %", "100 %", "100 %"]),
+    ],
+    ids=str,
+)
+def test_success_by_three_rules_beside_explosion(table, store, changes, shares):
+    changes = {"unigram": 9.0, **changes}
+    norm = changes.pop("norm", 1.0)
+    path = store(_cell(*MUSIC), **changes)
+    result = json.loads(path.read_text())
+    result["curves"]["iterations"]["gradient_norm_max"][0] = norm
+    path.write_text(json.dumps(result))
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert [row[key] for key in ("success", "finite", "ends well", "exploded")] == shares
 
 
 @pytest.mark.parametrize("config", ["table1_language", "table3_music", "table4_elementwise"])
