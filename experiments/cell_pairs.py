@@ -19,10 +19,11 @@ def lowest_values(runs: list[Result], iterations: list[float]) -> list[float | N
     Where all failed, of those that stayed finite: the supplement, too, prints values that are worse
     than a unigram predictor's.
     """
-    good = [r for r in runs if succeeded(r) is not False]
-    good = good or [r for r in runs if r["status"] == "completed"]
-    ends = zip(runs, iterations, strict=True)
-    return [lowest_value(r, iteration) if r in good else None for r, iteration in ends]
+    good = [succeeded(run) is not False for run in runs]
+    if not any(good):
+        good = [run["status"] == "completed" for run in runs]
+    values = map(lowest_value, runs, iterations)
+    return [value if ok else None for value, ok in zip(values, good, strict=True)]
 
 
 def log_norms(runs: list[Result], iterations: list[float]) -> list[float | None]:

@@ -174,7 +174,7 @@ class Evidence:
         else:
             holds = True if len(wrong) == len(pairs) - len(right) == others else None
         listed = "; ".join(f"{name} {d}" for name, d in known.items())
-        clear = f" ({len(right)} beyond doubt)" if right else ""
+        clear = f" ({len(right)} clearly)" if right else ""
         numbers = f"{what}lower in {len(lower)} of {len(known)} pairs{clear}: {listed}"
         return self._verdict(holds, numbers if known else "", everything, decided=refuted)
 
@@ -207,23 +207,6 @@ class Evidence:
             inside = stated / 2 <= low and high <= stated * 2
             holds = inside or (False if low > stated * 2 or high < stated / 2 else None)
         return self._verdict(holds, numbers + self._partial([place]), [place])
-
-    def radius_below(self, places: Sequence[Place], bound: float) -> Verdict:
-        """In every run of every cell, at every look that has one, the spectral radius is below."""
-        seen = {}
-        for place in places:
-            looks = [
-                radius
-                for run in self.finished(place)
-                for layers in run["curves"]["iterations"]["spectral_radius"]
-                for radius in layers
-                if radius is not None
-            ]
-            seen |= {place: max(looks)} if looks else {}
-        above = [f"{p[1]} {radius:.3f}" for p, radius in seen.items() if radius >= bound]
-        numbers = ", ".join(above) or f"at most {max(seen.values(), default=math.nan):.3f}"
-        open_ = len(seen) < len(places) and not above
-        return self._verdict(None if open_ else not above, numbers, places, decided=bool(above))
 
     def no_slower(self, table: str, cell: str, reference: str) -> Verdict:
         """At every point of training measured, an iteration takes no longer."""

@@ -4,16 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.claim_evidence import (
-    NOT_ENOUGH,
-    NOT_REPRODUCED,
-    REPRODUCED,
-    SO_FAR_NO,
-    SO_FAR_YES,
-    UNDECIDED,
-    Evidence,
-    Verdict,
-)
+from experiments.claim_evidence import WORDS, Evidence
 from experiments.claims import (
     CLAIMS,
     CLAIMS_APART,
@@ -28,15 +19,25 @@ from experiments.markdown import markdown_table
 from experiments.paths import shown
 from experiments.sizes import n_parameters
 
+#: Claims that are not counted: title, what to know, claims.
+APART = [
+    ("Not counted", "The supplement states them, but runs could hardly refute them.", CLAIMS_APART),
+    ("Of the main paper, as remembered (unverified)", "", UNVERIFIED_CLAIMS),
+    (
+        "Table 1's claims at a small scale",
+        "64 units and 6 epochs, `table1_language_small`: ours, and no verdict on the paper.",
+        CLAIMS_AT_SMALL_SCALE,
+    ),
+]
 NOTES = """\
 - Comparisons are of lowest validation values (perplexity, or nats per step) over the seeds that \
 both cells have: the mean of the differences, first cell minus second; in brackets its 95 % \
-t-interval (mean ± t s/√n, n − 1 degrees of freedom); and n. Beyond doubt: the interval leaves out \
-0, which takes two seeds. A run that failed is worse than any value and does not enter the mean; \
-where fewer than two seeds remain, beyond doubt means that all seeds, two at least, say the same.
-- *reproduced*, *not reproduced*: beyond doubt; one pair of cells that is the other way round is \
-enough for the second. *undecided*: the runs are there, but an interval covers 0, or there is one \
-seed only.
+t-interval (mean ± t s/√n, n − 1 degrees of freedom); and n. Clear: the interval leaves out 0, \
+which takes two seeds. A run that failed is worse than any value and does not enter the mean; \
+where fewer than two seeds remain, clear means that all seeds, two at least, say the same.
+- *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \
+is enough for the second. *undecided*: the runs are there, but an interval covers 0, or there is \
+one seed only.
 - *so far*: finished runs are missing, and those that are there, partial ones too, lean that way. \
 A partial run is compared at its last evaluation with what the other run had by then. *not enough \
 runs*: not even that.
@@ -71,51 +72,27 @@ def write_claims(out: Path) -> None:
     print(f"written: {shown(path)}")
 
 
-def headline(out: Path) -> str:
+def headline(evidence: Evidence) -> str:
     """How the claims stand, in one sentence."""
-    evidence = Evidence(out)
     count = Counter(claim.check(evidence).word for claim in CLAIMS)
+    good, bad, undecided, leaning, against, none = (count[word] for word in WORDS)
     return (
-        f"Of {len(CLAIMS)} claims of the supplement that runs can refute, {count[REPRODUCED]} "
-        f"are reproduced, {count[NOT_REPRODUCED]} are not, and {count[UNDECIDED]} are undecided; "
-        f"of {count[SO_FAR_YES] + count[SO_FAR_NO]} there are first runs ({count[SO_FAR_YES]} "
-        f"so far as claimed, {count[SO_FAR_NO]} otherwise), and of {count[NOT_ENOUGH]} not enough."
+        f"Of {len(CLAIMS)} claims of the supplement that runs can refute, {good} are reproduced, "
+        f"{bad} are not, {undecided} are undecided, {leaning + against} rest on first runs only "
+        f"({leaning} so far as claimed, {against} otherwise), and {none} have not enough runs."
     )
 
 
 def format_claims(out: Path) -> str:
     """The claims with their verdicts, as Markdown."""
     evidence = Evidence(out)
+    lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
+    for title, text, claims in APART:
+        lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
     language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
-    lines = [
-        "## The paper's claims",
-        "",
-        headline(out),
-        "",
-        *_rows(CLAIMS, evidence),
-        "",
-        "### Not counted",
-        "",
-        "The supplement states these two, but runs here could hardly refute them.",
-        "",
-        *_rows(CLAIMS_APART, evidence),
-        "",
-        "### Of the main paper, as remembered (unverified)",
-        "",
-        *_rows(UNVERIFIED_CLAIMS, evidence),
-        "",
-        "### Table 1's claims at a small scale",
-        "",
-        "64 units and 6 epochs, `table1_language_small`: ours, and no verdict on the paper.",
-        "",
-        *_rows(CLAIMS_AT_SMALL_SCALE, evidence),
-        "",
-        NOTES.format(weights=n_parameters(language)),
-    ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", NOTES.format(weights=n_parameters(language))])
 
 
 def _rows(claims: Sequence[Claim], evidence: Evidence) -> list[str]:
-    verdicts: list[Verdict] = [claim.check(evidence) for claim in claims]
-    rows = [[c.text, c.source, v.word, v.numbers] for c, v in zip(claims, verdicts, strict=True)]
+    rows = [[claim.text, claim.source, *claim.check(evidence)] for claim in claims]
     return markdown_table(["claim", "where", "verdict", "ours"], rows)

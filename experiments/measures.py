@@ -39,6 +39,12 @@ def largest_norm(run: Result, iteration: float = math.inf) -> float:
     return math.inf if ended_by in ("gradient", "loss") else max(norms, default=math.inf)
 
 
+def largest_radius(run: Result) -> float:
+    """Largest spectral radius seen in any layer; 0 where no look has one."""
+    looks = run["curves"]["iterations"]["spectral_radius"]
+    return max((r for layers in looks for r in layers if r is not None), default=0.0)
+
+
 def gradient_mean(run: Result, quantity: str) -> float:
     """Mean over a run's iterations of the gradient's ``norm``, ``mean_abs`` or ``rms``.
 
@@ -49,10 +55,3 @@ def gradient_mean(run: Result, quantity: str) -> float:
         return gradient_mean(run, "norm") / math.sqrt(n_parameters(run["conditions"]))
     mean = run["gradient_mean"][quantity]
     return math.inf if mean is None else mean
-
-
-def mean_norm(runs: list[Result]) -> float:
-    """Mean norm of the gradient over all iterations of some runs; NaN where there is none."""
-    n = sum(run["iterations"] for run in runs)
-    sums = [gradient_mean(run, "norm") * run["iterations"] for run in runs if run["iterations"]]
-    return sum(sums) / n if n else math.nan

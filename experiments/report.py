@@ -89,10 +89,7 @@ PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
-TITLE = """\
-# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced
-
-"""
+TITLE = "# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced\n\n"
 INTRODUCTION = """\
 This page holds every table and figure that the committed results allow, beside the numbers that the
 supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. Conditions that the paper
@@ -245,5 +242,6 @@ def _html(text: str) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Without a break at the hyphen of names such as adam_1e-2."""
-    return re.sub(r"[\w.]+-\d[\w./]*", r'<span class="name">\g<0></span>', text)
+    """Without a break at the hyphen of names such as adam_1e-2, or within an interval."""
+    unbroken = r"[\w.]+-\d[\w./]*|\[[^][<>]+, [^][<>]+\]"
+    return re.sub(unbroken, r'<span class="name">\g<0></span>', text)

@@ -44,20 +44,14 @@ def learned(result: dict[str, Any]) -> bool:
     )
 
 
-def stayed_finite(result: dict[str, Any]) -> bool:
-    """The laxest rule of success: finite to the end."""
-    return result["status"] == "completed"
-
-
-def ended_well(result: dict[str, Any]) -> bool:
-    """The strictest: a success that is below a unigram predictor at its end, too."""
-    return bool(succeeded(result)) and (
-        _finite_losses(result)[-1] < result["unigram_validation_loss"]
-    )
-
-
-#: Rules of success by the title of their column.
-RULES = {"success": succeeded, "finite": stayed_finite, "ends well": ended_well}
+#: Rules of success by the title of their column: ours, a laxer and a stricter one.
+RULES = {
+    "success": succeeded,
+    "finite": lambda run: run["status"] == "completed",
+    "ends well": lambda run: (
+        bool(succeeded(run)) and _finite_losses(run)[-1] < run["unigram_validation_loss"]
+    ),
+}
 
 
 def exploded(result: dict[str, Any]) -> bool:

@@ -3,11 +3,11 @@
 import statistics
 from pathlib import Path
 
+from experiments.claim_evidence import Evidence
 from experiments.claims import TABLE_3
 from experiments.claims_text import headline
-from experiments.config import Cell, config_names, load_config
-from experiments.measures import Result, lowest_value
-from experiments.results import FINISHED, find_results
+from experiments.config import config_names, load_config
+from experiments.measures import lowest_value
 from experiments.success import EXPLOSION, exploded, succeeded
 
 #: A value is called near that differs from the published one by no more than this.
@@ -16,37 +16,22 @@ NEAR = 0.1
 
 def summary(out: Path) -> str:
     """How many claims hold, how many values are near, and how many gradients exploded."""
-    return " ".join([headline(out), _values(out), _explosions(out)])
-
-
-def _finished(out: Path, cell: Cell) -> list[Result]:
-    return [run for run in find_results(out, cell) if run["status"] in FINISHED]
-
-
-def _values(out: Path) -> str:
+    evidence = Evidence(out)
+    ratios, explosions = [], {"clipping": [], "projection": []}
     cells = [cell for name in config_names() for cell in load_config(name).cells.values()]
     printed = [cell for cell in cells if cell.published and cell.published.value is not None]
-    ratios = []
     for cell in printed:
-        values = [lowest_value(run) for run in _finished(out, cell) if succeeded(run)]
-        if values:
-            ratios.append(statistics.fmean(values) / cell.published.value)
+        finished = evidence.finished((cell.config, cell.name))
+        values = [lowest_value(run) for run in finished if succeeded(run)]
+        ratios += [statistics.fmean(values) / cell.published.value] if values else []
+        if cell.config == TABLE_3:
+            explosions[cell.conditions.method] += map(exploded, finished)
     near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
+    clipping, projection = (f"{sum(runs)} of {len(runs)}" for runs in explosions.values())
     return (
-        f"Of the {len(printed)} validation values that the supplement prints, {len(ratios)} have "
-        f"finished runs here, and {near} of these came out within {100 * NEAR:g} % of the print."
-    )
-
-
-def _explosions(out: Path) -> str:
-    """Of the runs of Table 3, by method."""
-    runs: dict[str, list[Result]] = {"clipping": [], "projection": []}
-    for cell in load_config(TABLE_3).cells.values():
-        runs[cell.conditions.method] += _finished(out, cell)
-    clipping, projection = (
-        f"{sum(map(exploded, found))} of {len(found)}" for found in runs.values()
-    )
-    return (
-        f"In Table 3 (music), the gradient's norm passed {EXPLOSION['music']:g}, before clipping, "
-        f"in {clipping} runs of clipping and in {projection} runs of P_δ."
+        f"{headline(evidence)} Of the {len(printed)} validation values that the supplement prints, "
+        f"{len(ratios)} have finished runs here, and {near} of these came out within "
+        f"{100 * NEAR:g} % of the print. In Table 3 (music), the gradient's norm passed "
+        f"{EXPLOSION['music']:g}, before clipping, in {clipping} runs of clipping and in "
+        f"{projection} runs of P_δ."
     )

@@ -11,7 +11,7 @@ from experiments.config_form import ConfigError
 from experiments.files import write_file
 from experiments.intervals import mean_and_interval
 from experiments.markdown import markdown_table
-from experiments.measures import Result, lowest_value, mean_norm, value
+from experiments.measures import Result, gradient_mean, lowest_value, value
 from experiments.paths import shown
 from experiments.results import FINISHED, find_results, override_suffix
 from experiments.success import RULES, exploded, succeeded
@@ -149,10 +149,10 @@ def _share(results: list[Result], rule: Callable[[Result], bool | None]) -> str:
 
 
 def _gradient_norm(results: list[Result]) -> str:
-    norm = mean_norm(results)
-    if math.isnan(norm):
+    norms = [gradient_mean(r, "norm") for r in results if r["iterations"]]
+    if not norms:
         return ""
-    return f"{norm:.3g}" if math.isfinite(norm) else "not finite"
+    return f"{statistics.fmean(norms):.3g}" if math.inf not in norms else "not finite"
 
 
 def _failures(results: list[Result]) -> str:

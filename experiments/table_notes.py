@@ -54,7 +54,7 @@ def score_notes(results: list[Result]) -> list[str]:
         "over the successful runs, in brackets its 95 % t-interval (mean ± t s/√n, n − 1 degrees "
         "of freedom). n: all runs that ended by their own rule or diverged; shares are of them.",
         *NOTES,
-        "Gradient norm: of all weights together, before clipping, mean over the iterations.",
+        "Gradient norm: of all weights together, before clipping, mean over a run's iterations.",
     ]
     if any(result["status"] == "interrupted" for result in results):
         notes.append(

@@ -15,12 +15,6 @@ from experiments.measures import Result, lowest_value
 from experiments.results import FINISHED
 from experiments.success import succeeded
 
-METHODS = {
-    "projection": r"ours, $P_\delta$",
-    "clipping": "ours, clipping",
-    "elementwise_clipping": "ours, elementwise clipping",
-    "none": "ours, no protection",
-}
 PUBLISHED = {"marker": "D", "markerfacecolor": "white", "markeredgecolor": "#222222"}
 
 
@@ -61,9 +55,8 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
     axis.set_title(config.title, fontsize=9, pad=26)
     keys = [Line2D([], [], ls="", label="published", **PUBLISHED)]
     for method in dict.fromkeys(reversed(methods)):
-        keys.append(
-            Line2D([], [], marker="o", color=COLORS[method][0], ls="", label=METHODS[method])
-        )
+        ours = {"color": COLORS[method][0], "label": f"ours, {method.replace('_', ' ')}"}
+        keys.append(Line2D([], [], marker="o", ls="", **ours))
     keys.append(Line2D([], [], marker="x", ls="", color="#555555", label="ours, no success"))
     axis.legend(handles=keys, loc="lower right", bbox_to_anchor=(1, 1), ncols=4, fontsize=8)
     figure.tight_layout()
