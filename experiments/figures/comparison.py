@@ -32,12 +32,13 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
             rows[name] = published.value, ended
     if not rows:
         return None
-    figure, axis = plt.subplots(figsize=(6.4, 1.4 + 0.42 * len(rows)))
+    height = max(0.42, *(0.1 * len(runs) for _, runs in rows.values()))
+    figure, axis = plt.subplots(figsize=(6.4, 1.4 + height * len(rows)))
     methods = []
     for y, (name, (theirs, runs)) in enumerate(reversed(rows.items())):
         method = config.cells[name].conditions.method
         methods.append(method)
-        axis.plot(theirs, y + 0.24, markersize=6, **PUBLISHED)
+        axis.plot(theirs, y + 0.32, markersize=6, **PUBLISHED)
         _draw_ours(axis, y, runs, COLORS[method][0])
     axis.set_xscale("log")
     low, high = axis.dataLim.intervalx
