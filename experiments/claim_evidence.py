@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.cell_pairs import Measure, compare, log_norms, lowest_values
+from experiments.cell_pairs import Measure, compare, lowest_values
 from experiments.config import load_config
 from experiments.intervals import mean_and_interval, t_interval
 from experiments.measures import Result, gradient_mean, value
@@ -181,10 +181,6 @@ class Evidence:
     def is_lowest(self, place: Place, among: Sequence[Place], rank: int = 1) -> Verdict:
         """Just ``rank - 1`` of the other cells have a lower value."""
         return self.lower({b[1]: (place, b) for b in among if b != place}, rank=rank)
-
-    def largest_norm_lower(self, pairs: Pairs) -> Verdict:
-        """In each pair the gradient's largest norm is lower in the first cell."""
-        return self.lower(pairs, log_norms, what="log10 of the norm ")
 
     def gradient_near(self, place: Place, quantity: str, stated: float, also: str = "") -> Verdict:
         """The mean of a :func:`gradient_mean` over the runs is within a factor of two.

@@ -77,19 +77,6 @@ def _score_rows(
     language = cells[0].conditions.task == "language"
     overridden = bool(all_overrides(cells))
     unit = "perplexity" if language else "loss (nats per step)"
-    header = [
-        "cell",
-        f"ours, validation {unit}",
-        "published, validation",
-        "difference",
-        "n",
-        *RULES,
-        "published, success",
-        "exploded",
-        "gradient norm",
-        "ours, test",
-        "published, test",
-    ]
     rows = []
     for cell in cells:
         finished = [r for r in results[cell.name] if r["status"] in FINISHED]
@@ -113,35 +100,25 @@ def _score_rows(
         seen = finished or results[cell.name]
         so_far = "" if finished or not seen else " so far"
         rows.append(
-            [
-                cell.name,
-                ours,
-                printed,
-                difference,
-                str(len(finished)),
-                *(_share(finished, rule) for rule in RULES.values()),
-                "" if share is None else f"{share:g} %",
-                _share(seen, exploded) + so_far,
-                _gradient_norm(seen),
-                test,
-                printed_test or "",
-            ]
+            {
+                "cell": cell.name,
+                f"ours, validation {unit}": ours,
+                "published, validation": printed,
+                "difference": difference,
+                "n": str(len(finished)),
+                **{title: _share(finished, rule) for title, rule in RULES.items()},
+                "published, success": "" if share is None else f"{share:g} %",
+                "exploded": _share(seen, exploded) + so_far,
+                "gradient norm": _gradient_norm(seen),
+                "ours, test": test,
+                "published, test": printed_test or "",
+            }
         )
-    return _without_empty_columns(header, rows)
-
-
-def _without_empty_columns(
-    header: list[str], rows: list[list[str]]
-) -> tuple[list[str], list[list[str]]]:
-    """Leave out the columns of published numbers where the supplement has none."""
-    kept = [
-        i
-        for i, title in enumerate(header)
-        if not title.startswith("published") or any(row[i] for row in rows)
-    ]
-    if not any(header[i].startswith("published") for i in kept):
-        kept.remove(header.index("difference"))
-    return [header[i] for i in kept], [[row[i] for i in kept] for row in rows]
+    # Columns of published numbers are left out where the supplement has none.
+    header = [t for t in rows[0] if not t.startswith("published") or any(r[t] for r in rows)]
+    if "published, validation" not in header:
+        header.remove("difference")
+    return header, [[row[title] for title in header] for row in rows]
 
 
 def _share(results: list[Result], rule: Callable[[Result], bool | None]) -> str:

@@ -5,6 +5,7 @@ import math
 
 import pytest
 
+from experiments.cell_pairs import log_norms
 from experiments.claim_evidence import (
     NOT_ENOUGH,
     NOT_REPRODUCED,
@@ -295,15 +296,15 @@ def with_curve(store):
 )
 def test_the_largest_norm_is_compared(evidence, with_curve, ours, theirs, word):
     with_curve(OURS, "gradient_norm_max", ours)
-    assert evidence.largest_norm_lower(PAIR).word == NOT_ENOUGH
+    assert evidence.lower(PAIR, log_norms).word == NOT_ENOUGH
     with_curve(THEIRS, "gradient_norm_max", theirs)
-    assert Evidence(evidence.out).largest_norm_lower(PAIR).word == word
+    assert Evidence(evidence.out).lower(PAIR, log_norms).word == word
 
 
 def test_a_gradient_that_ended_a_run_is_the_largest(evidence, put):
     put(OURS, [4.0, 4.0], status="diverged", divergence={"quantity": "gradient"})
     put(THEIRS, [4.0, 4.0])
-    assert evidence.largest_norm_lower(PAIR).word == NOT_REPRODUCED
+    assert evidence.lower(PAIR, log_norms).word == NOT_REPRODUCED
 
 
 @pytest.mark.parametrize(("radius", "word"), [(0.95, REPRODUCED), (1.0, NOT_REPRODUCED)])
