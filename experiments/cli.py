@@ -1,4 +1,4 @@
-"""Command line: list, run, sweep, time, bench, table, claims, report, figures."""
+"""Command line: list, run, sweep, time, bench, explosion, table, claims, report, figures."""
 
 import argparse
 import errno
@@ -22,6 +22,7 @@ from experiments.arguments import (
 )
 from experiments.files import StorageError
 from experiments.lock import LOCKED, LockedError
+from experiments.paths import given
 from grustab.errors import GrustabError
 from grustab.text import printable
 
@@ -196,6 +197,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_out(sub, "folder the measurement goes to")
     sub.add_argument("--force", action="store_true", help="measure again where that was done")
+
+    sub = command(
+        "explosion",
+        commands.explosion_command,
+        "Why SGD with P_delta explodes: the gradient of committed snapshots, taken apart.",
+    )
+    sub.add_argument(
+        "snapshots",
+        nargs="*",
+        type=given,
+        metavar="SNAPSHOT",
+        help="file of one update; default: results/explosion/*.npz",
+    )
+    sub.add_argument(
+        "--train",
+        type=positive,
+        metavar="N",
+        help="train the first snapshot's cell for N updates, too, and watch (12000: half an hour)",
+    )
+    add_out(sub, "folder of the results; the measurement goes to its folder explosion/")
 
     sub = command(
         "table",

@@ -188,6 +188,13 @@ def bench_command(options: argparse.Namespace) -> None:
     run_bench(options.device, options.rounds, options.scaling, _out(options), options.force)
 
 
+def explosion_command(options: argparse.Namespace) -> None:
+    """The explosion, taken apart."""
+    from experiments.explosion.driver import run_explosion
+
+    run_explosion(options.snapshots, options.train, _out(options))
+
+
 def table_command(options: argparse.Namespace) -> None:
     """Ours beside the published numbers."""
     from experiments.table import write_table

@@ -21,7 +21,7 @@ from experiments.yaml_text import NOT_YAML, load_yaml
 from grustab.text import is_printable
 
 #: Folders of results that are no config's.
-RESERVED = ("bench", "faults", "figures", ".", "..")
+RESERVED = ("bench", "explosion", "faults", "figures", ".", "..")
 
 
 class Cell(NamedTuple):

@@ -1,8 +1,15 @@
 """Trainer extensions: the projection P_delta, monitors, evaluation, plateau schedule."""
 
+from grustab.extensions.lyapunov_monitor import LyapunovMonitor
 from grustab.extensions.plateau_decay import PlateauDecay
 from grustab.extensions.sequence_evaluator import SequenceEvaluator
 from grustab.extensions.spectral_projection import SpectralProjection
 from grustab.extensions.spectrum_monitor import SpectrumMonitor
 
-__all__ = ["PlateauDecay", "SequenceEvaluator", "SpectralProjection", "SpectrumMonitor"]
+__all__ = [
+    "LyapunovMonitor",
+    "PlateauDecay",
+    "SequenceEvaluator",
+    "SpectralProjection",
+    "SpectrumMonitor",
+]
