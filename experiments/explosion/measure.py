@@ -53,7 +53,7 @@ class CutGRU(chainer.Link):
 
     def forward(self, xs: Any) -> chainer.Variable:
         """Inputs (T, B, m) to states (T, B, n)."""
-        xs, h = chainer.as_variable(xs), chainer.Variable(self.h)
+        xs, h = chainer.as_variable(xs), chainer.as_variable(self.h)
         self.seen = xs.array, h.array
         w_z, w_r, w_c = F.split_axis(self.W_h, 3, axis=0)
         states = []
@@ -89,7 +89,7 @@ def gradient_norm(
         getattr(model.gru[scaled[0]], scaled[1])[...] *= FACTOR
     for i, gru in enumerate(model.gru):
         model.gru[i] = CutGRU(gru, (cuts or {}).get(i, ()))
-    xs, ts = (snapshot.arrays[f"batch/{key}"].astype(np.float64) for key in ("xs", "ts"))
+    xs, ts = snapshot.batch
     model.cleargrads()
     (model(xs, ts) / xs.shape[1]).backward()
     square = sum(float((p.grad**2).sum()) for p in model.params() if p.grad is not None)
@@ -106,7 +106,7 @@ def measure(snapshot: Snapshot) -> dict[str, Any]:
     norm, layers = gradient_norm(snapshot)
     return {
         "update": snapshot.update,
-        "recorded": {key: snapshot.meta[key] for key in ("gradient_norm", "loss", "commit")},
+        "recorded": snapshot.recorded,
         "gradient_norm": finite(norm),
         "layers": [_describe_layer(snapshot, i, *layer.seen) for i, layer in enumerate(layers)],
         "scaled": [

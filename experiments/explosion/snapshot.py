@@ -2,12 +2,13 @@
 
 import json
 import math
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import chainer
 import numpy as np
+from chainer.utils.type_check import InvalidType
 
 from experiments.config import Cell, load_config
 from experiments.data import RunData
@@ -19,8 +20,8 @@ from experiments.run import make_model
 from grustab.generators import Generators
 from grustab.text import printable
 
-#: What reading a damaged file, or loading one of another model, ends with.
-DAMAGED = (KeyError, TypeError, ValueError, AttributeError, EOFError, zipfile.BadZipFile)
+#: What reading a damaged file, or running one of another model, ends with.
+DAMAGED = (LookupError, TypeError, ValueError, AttributeError, EOFError, BadZipFile, InvalidType)
 
 
 class Snapshot(NamedTuple):
@@ -32,14 +33,21 @@ class Snapshot(NamedTuple):
         update: Its number.
         arrays: ``params/...``, ``h/0`` ... (B, n) by layer, ``batch/xs`` and ``batch/ts``
             (T, B, notes).
-        meta: All that the file says of itself.
+        recorded: ``gradient_norm``, ``loss`` (nats per step) and ``commit`` of the run.
+        dropout: State of the generator of dropout masks before the forward pass.
     """
 
     cell: Cell
     seed: int
     update: int
     arrays: dict[str, np.ndarray]
-    meta: dict[str, Any]
+    recorded: dict[str, Any]
+    dropout: dict[str, Any]
+
+    @property
+    def batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and targets, (T, B, notes), float64."""
+        return tuple(self.arrays[f"batch/{key}"].astype(np.float64) for key in ("xs", "ts"))
 
     @fixed_settings()
     def model(self) -> SequenceModel:
@@ -49,13 +57,13 @@ class Snapshot(NamedTuple):
         """
         generators = Generators(self.seed)
         notes = self.arrays["batch/xs"].shape[2]
-        data = RunData(None, None, None, notes, math.nan)  # a model asks for the notes only
+        data = RunData(None, None, None, notes, math.nan)  # a model asks for no more than that
         model = make_model(self.cell.conditions, data, generators)
         chainer.serializers.NpzDeserializer(self.arrays, path="params/").load(model)
         for parameter in model.params():
             parameter.array = parameter.array.astype(np.float64)
         model.gru.set_state([self.arrays[f"h/{i}"] for i in range(len(model.gru))])
-        generators.dropout.bit_generator.state = self.meta["dropout_generator"]
+        generators.dropout.bit_generator.state = self.dropout
         return model
 
 
@@ -72,11 +80,13 @@ def read_snapshot(path: Path) -> Snapshot:
         meta = json.loads(str(arrays.pop("meta")))
         config, name = meta["cell"].split()
         cell = load_config(config).cell(name).override(meta["settings"].split())
-        snapshot = Snapshot(cell, meta["seed"], meta["update"], arrays, meta)
-        snapshot.model()
+        recorded = {key: meta[key] for key in ("gradient_norm", "loss", "commit")}
+        dropout = meta["dropout_generator"]
+        snapshot = Snapshot(cell, meta["seed"], meta["update"], arrays, recorded, dropout)
+        snapshot.model()(*snapshot.batch)
     except OSError as error:
         raise ResultError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
     except DAMAGED as error:
-        reason = printable(str(error), 200)
+        reason = printable(" ".join(str(error).split()), 200)
         raise ResultError(f"{shown(path)}: not the snapshot of an update ({reason})") from None
     return snapshot

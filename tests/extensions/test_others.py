@@ -11,7 +11,7 @@ from chainer import optimizers
 from chainer.optimizer_hooks import GradientClipping, GradientHardClipping
 
 from grustab.errors import DivergenceError
-from grustab.extensions import SpectralProjection, SpectrumMonitor
+from grustab.extensions import LyapunovMonitor, SpectralProjection, SpectrumMonitor
 from grustab.generators import Generators
 from grustab.links import GRU
 from grustab.optimizer_hooks import GradientMonitor
@@ -76,7 +76,8 @@ def test_spectrum_monitor_leaves_a_gap_where_nothing_converges(monkeypatch, fail
 
 
 @pytest.mark.parametrize(
-    "extension", [SpectrumMonitor, lambda model: SpectralProjection(model, 0.2)]
+    "extension",
+    [LyapunovMonitor, SpectrumMonitor, lambda model: SpectralProjection(model, 0.2)],
 )
 def test_a_model_without_a_gru_is_refused(extension):
     with pytest.raises(ValueError, match=r"holds no grustab\.links\.GRU"):

@@ -1,0 +1,136 @@
+"""The command explosion, on snapshots of a tiny model."""
+
+import json
+
+import chainer
+import numpy as np
+import pytest
+
+from experiments.explosion.measure import CUTS, CutGRU, gradient_norm
+from experiments.explosion.snapshot import read_snapshot
+from grustab.generators import Generators
+from grustab.links import GRU
+from grustab.stability import jacobian_at
+
+STEPS, UNITS, NOTES = 4, 5, 3
+
+
+@pytest.fixture
+def snapshot(tiny_music, small_data, tmp_path):
+    """Write a snapshot, with some of its arrays replaced, and give its path."""
+    config = tiny_music(batching="stream", layers=2, dropout=0.5, dropout_after=["input", "gru"])
+
+    def write(name="made.npz", **changes):
+        rng = np.random.default_rng(0)
+        meta = {
+            "cell": f"{config} sgd/none",
+            "settings": f"units={UNITS} bptt_steps={STEPS}",
+            "seed": 0,
+            "update": 7,
+            "gradient_norm": 1.0,
+            "loss": 2.0,
+            "commit": "0" * 7,
+            "dropout_generator": Generators(0).dropout.bit_generator.state,
+        }
+        shapes = {"input/W": (UNITS, NOTES), "output/W": (NOTES, UNITS), "output/b": (NOTES,)}
+        for i in range(2):
+            shapes |= {f"gru/{i}/W_x": (3 * UNITS, UNITS), f"gru/{i}/W_h": (3 * UNITS, UNITS)}
+        arrays = {f"params/{key}": rng.normal(size=shape) for key, shape in shapes.items()}
+        arrays |= {f"h/{i}": rng.normal(size=(2, UNITS)) for i in range(2)}
+        arrays |= {f"batch/{key}": rng.integers(2, size=(STEPS, 2, NOTES)) for key in ("xs", "ts")}
+        arrays = {key: value.astype(np.float32) for key, value in arrays.items()}
+        arrays |= {"meta": json.dumps(meta)} | changes
+        np.savez(tmp_path / name, **{k: v for k, v in arrays.items() if v is not None})
+        return tmp_path / name
+
+    return write
+
+
+def loss_and_gradient(model, snapshot):
+    loss = model(*snapshot.batch) / 2
+    model.cleargrads()
+    loss.backward()
+    return float(loss.array), {name: p.grad for name, p in model.namedparams()}
+
+
+def test_without_a_cut_it_is_the_gradient_of_training(snapshot):
+    made = read_snapshot(snapshot())
+    loss, gradient = loss_and_gradient(made.model(), made)
+    model = made.model()
+    for i, gru in enumerate(model.gru):
+        model.gru[i] = CutGRU(gru)
+    cut_loss, cut_gradient = loss_and_gradient(model, made)
+    assert cut_loss == pytest.approx(loss, rel=1e-12)
+    assert set(cut_gradient) == set(gradient)
+    for name, grad in gradient.items():
+        np.testing.assert_allclose(cut_gradient[name], grad, rtol=0, atol=1e-12)
+    square = sum((grad**2).sum() for grad in gradient.values())
+    assert gradient_norm(made)[0] == pytest.approx(square**0.5)
+
+
+@pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
+def test_a_gradient_goes_back_by_what_is_left_of_the_jacobian(cut):
+    rng = np.random.default_rng(0)
+    layer = CutGRU(GRU(NOTES, UNITS, 1.0, rng, np.float64), cut)
+    x, h, back = (rng.normal(size=(2, n)) for n in (NOTES, UNITS, UNITS))
+    layer.h = chainer.Variable(h)
+    states = layer(x[None])
+    states.grad = back[None]
+    states.backward()
+    jacobian = jacobian_at(x, h, layer.W_x.array, layer.W_h.array, cut)
+    expected = np.einsum("bij,bi->bj", jacobian, back)
+    np.testing.assert_allclose(layer.h.grad, expected, rtol=0, atol=1e-14)
+
+
+def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_path):
+    out = tmp_path / "results"
+    words = ("explosion", snapshot("a.npz"), snapshot("b.npz"), "--out", out, "--train", 3)
+    code, said, err = call(*words)
+    assert (code, err) == (0, ""), err
+    assert "update 7: gradient norm" in said
+    first, second = json.loads((out / "explosion" / "explosion.json").read_text())["snapshots"]
+    assert first == second
+    whole = first["layers"][1]["cuts"]["none"]
+    assert whole["gradient_norm"] == first["gradient_norm"]
+    assert whole["growth"][-1] == pytest.approx(max(whole["products"]), rel=1e-5)
+    exponent = first["layers"][1]["largest_exponent"]
+    assert max(whole["products"]) == pytest.approx(np.exp(STEPS * exponent), rel=1e-5)
+    assert first["layers"][1]["cuts"]["all"]["products"] != whole["products"]
+    trained = json.loads((out / "explosion" / "training.json").read_text())
+    assert trained["updates"] == 3
+    (point,) = trained["worst_updates"]
+    assert point["gradient_norm"] >= point["mean_gradient_norm"] > 0
+    assert 1 <= point["update"] <= 3
+    assert [set(layer["sigma_1"]) for layer in point["layers"]] == [
+        {"W_xz", "W_xr", "W_xh", "W_hz", "W_hr", "W_hh"}
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"meta": None}, "of an update ("),
+        ({"meta": "{"}, "of an update ("),
+        ({"h/1": None}, "of an update ('h/1'"),
+        ({"params/gru/0/W_h": None}, "W_h"),
+        ({"params/output/b": np.zeros(7)}, "of an update ("),
+        ({"batch/xs": np.zeros(3)}, "of an update ("),
+        ({"batch/ts": np.zeros((1, 2, 3))}, "of an update ("),
+        ({"h/0": np.zeros((9, UNITS))}, "of an update ("),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_file_that_is_no_snapshot_is_one_sentence(refused, snapshot, changes, reason):
+    path = snapshot(**changes)
+    sentence = refused("explosion", path)
+    assert path.name in sentence
+    assert reason in sentence
+
+
+def test_a_missing_or_torn_file_is_one_sentence_too(refused, snapshot, tmp_path, monkeypatch):
+    assert "cannot be read: No such file" in refused("explosion", tmp_path / "none.npz")
+    path = snapshot()
+    path.write_bytes(path.read_bytes()[:1000])
+    assert "torn.npz" in refused("explosion", path.rename(tmp_path / "torn.npz"))
+    monkeypatch.setattr("experiments.explosion.driver.RESULTS", tmp_path)
+    assert "no snapshot there" in refused("explosion")
