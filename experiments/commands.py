@@ -231,9 +231,10 @@ def figures_command(options: argparse.Namespace) -> None:
     """All figures."""
     from experiments.bench.report import write_report
     from experiments.config import config_names
-    from experiments.figures.driver import draw_bench, draw_figures
+    from experiments.figures.driver import draw_bench, draw_explosion, draw_figures
 
     draw_figures([options.config] if options.config else config_names(), _out(options))
     if not options.config:
         draw_bench(_out(options))
+        draw_explosion(_out(options))
         write_report(_out(options))

@@ -9,6 +9,7 @@ from experiments.environment import describe_environment
 from experiments.explosion.measure import measure
 from experiments.explosion.snapshot import read_snapshot
 from experiments.explosion.trajectory import train
+from experiments.figures.driver import draw_explosion
 from experiments.files import check_writable
 from experiments.messages import say
 from experiments.paths import RESULTS, shown
@@ -19,7 +20,7 @@ SCHEMA = 1
 
 
 def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None:
-    """Take the gradients of snapshots apart, and write ``explosion/explosion.json``.
+    """Take the gradients of snapshots apart, write ``explosion/explosion.json``, draw the figure.
 
     Args:
         paths: Snapshots; none: those of ``results/explosion``.
@@ -50,9 +51,10 @@ def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None
         say(f"update {snapshot.update}: gradient norm {measured[-1]['gradient_norm']:.4g}")
     write_result(folder / "explosion.json", head | {"snapshots": measured})
     say(f"written: {shown(folder / 'explosion.json')}")
-    if updates:
-        trained = train(snapshots[0].cell, snapshots[0].seed, updates)
+    trained = updates and train(snapshots[0].cell, snapshots[0].seed, updates)
+    if trained:
         write_result(folder / "training.json", head | trained)
         say(f"written: {shown(folder / 'training.json')}")
-        if trained["stopped_by"] == BY_INTERRUPTION:  # what there is, is written
-            raise KeyboardInterrupt
+    draw_explosion(out)
+    if trained and trained["stopped_by"] == BY_INTERRUPTION:  # what there is, is written
+        raise KeyboardInterrupt

@@ -7,6 +7,7 @@ import chainer
 
 from experiments.config import Cell
 from experiments.messages import say
+from experiments.progress import TrainingBar
 from experiments.results import finite
 from experiments.run import Run
 from grustab.extensions import LyapunovMonitor, SpectrumMonitor
@@ -90,6 +91,7 @@ def train(cell: Cell, seed: int, updates: int, interval: int = 100) -> dict[str,
     run = Run(cell, seed, chainer.get_device("@numpy"), updates)
     worst = WorstUpdates(run.model, interval)
     run.optimizer.add_hook(worst)
+    run.trainer.extend(TrainingBar(cell.conditions.epochs, updates))
     say(f"training {cell.config} {cell.name}, seed {seed}, for {updates} updates")
     run.train()
     if run.failure:

@@ -17,6 +17,8 @@ from PIL import Image
 
 from experiments.bench.report import draw_scaling, read_bench
 from experiments.config import load_config
+from experiments.explosion.figure import explosion_figure
+from experiments.explosion.results import read_explosion
 from experiments.figures.comparison import draw_comparison
 from experiments.figures.dynamics import draw_dynamics
 from experiments.figures.learning_curves import draw_learning_curves
@@ -103,6 +105,18 @@ def draw_bench(out: Path) -> None:
             figure = draw_scaling(read_bench(path))
             if figure:
                 print(_save(figure, out, f"bench_scaling_{path.stem}"))
+
+
+def draw_explosion(out: Path) -> None:
+    """Draw the explosion, where ``explosion`` has measured it.
+
+    Raises:
+        ResultError: If a measurement is damaged, or the figure cannot be written.
+    """
+    measured = read_explosion(out)
+    if measured:
+        with style.context(STYLE, after_reset=True):
+            print(_save(explosion_figure(*measured), out, "explosion"))
 
 
 def _save(figure: Figure, out: Path, name: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from experiments.explosion.measure import CUTS, CutGRU, gradient_norm
 from experiments.explosion.snapshot import read_snapshot
+from experiments.figures.style import STYLE
 from grustab.generators import Generators
 from grustab.links import GRU
 from grustab.stability import jacobian_at
@@ -82,20 +83,20 @@ def test_a_gradient_goes_back_by_what_is_left_of_the_jacobian(cut):
     np.testing.assert_allclose(layer.h.grad, expected, rtol=0, atol=1e-14)
 
 
-def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_path):
+def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_path, monkeypatch):
+    monkeypatch.setitem(STYLE, "figure.dpi", 40)  # quickly
     out = tmp_path / "results"
-    words = ("explosion", snapshot("a.npz"), snapshot("b.npz"), "--out", out, "--train", 3)
-    code, said, err = call(*words)
-    assert (code, err) == (0, ""), err
+    code, said, err = call("explosion", snapshot(), "--out", out, "--train", 3)
+    assert code == 0, err
     assert "update 7: gradient norm" in said
-    first, second = json.loads((out / "explosion" / "explosion.json").read_text())["snapshots"]
-    assert first == second
-    whole = first["layers"][1]["cuts"]["none"]
-    assert whole["gradient_norm"] == first["gradient_norm"]
+    (measured,) = json.loads((out / "explosion" / "explosion.json").read_text())["snapshots"]
+    layer = measured["layers"][1]
+    whole = layer["cuts"]["none"]
+    assert whole["gradient_norm"] == measured["gradient_norm"]
     assert whole["growth"][-1] == pytest.approx(max(whole["products"]), rel=1e-5)
-    exponent = first["layers"][1]["largest_exponent"]
-    assert max(whole["products"]) == pytest.approx(np.exp(STEPS * exponent), rel=1e-5)
-    assert first["layers"][1]["cuts"]["all"]["products"] != whole["products"]
+    norm = np.exp(STEPS * layer["largest_exponent"])
+    assert max(whole["products"]) == pytest.approx(norm, rel=1e-5)
+    assert layer["cuts"]["all"]["products"] != whole["products"]
     trained = json.loads((out / "explosion" / "training.json").read_text())
     assert trained["updates"] == 3
     (point,) = trained["worst_updates"]
@@ -104,6 +105,15 @@ def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_pa
     assert [set(layer["sigma_1"]) for layer in point["layers"]] == [
         {"W_xz", "W_xr", "W_xh", "W_hz", "W_hr", "W_hh"}
     ] * 2
+    picture = out / "figures" / "explosion.png"
+    drawn = picture.read_bytes()
+    (out / "explosion" / "training.json").unlink()
+    assert call("figures", "--out", out)[0] == 0
+    assert picture.read_bytes() != drawn
+    (out / "explosion" / "explosion.json").write_text('{"schema": 1}')
+    code, _, err = call("figures", "--out", out)
+    assert code == 2
+    assert "explosion.json: not a measurement" in err
 
 
 @pytest.mark.parametrize(
