@@ -38,7 +38,7 @@ def explosion_figure(measured: Explosion, training: Training | None) -> Figure:
         rows = [figure.add_subplot(grid[top : top + 2, 0]) for top in (0, 2, 4)]
         _draw_training(rows, training, where)
     _draw_growth(figure.add_subplot(grid[:3, -1]), worst, where)
-    _draw_bars(figure.add_subplot(grid[3:, -1]), worst, where)
+    _draw_bars(figure.add_subplot(grid[3:, -1]), worst)
     figure.tight_layout()
     return figure
 
@@ -82,7 +82,7 @@ def _draw_growth(axis: Axes, snapshot: MeasuredSnapshot, where: str) -> None:
     axis.legend(fontsize=8)
 
 
-def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot, where: str) -> None:
+def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot) -> None:
     cuts = snapshot.layers[-1].cuts
     rows = [(label, cuts[name].gradient_norm, color) for name, (label, color) in CUTS.items()]
     rows += [
@@ -90,12 +90,14 @@ def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot, where: str) -> None:
         for s in snapshot.scaled
         if s.layer == len(snapshot.layers)
     ]
+    others = _numbers(snapshot.other_masks)
+    rows.append((f"{len(others)} other dropout\nmasks: largest", np.max(others), "#9a9a9a"))
     labels, norms, colors = zip(*reversed(rows), strict=True)
     bars = axis.barh(labels, _numbers(norms), color=colors, height=0.7)
     axis.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
     axis.grid(visible=False)
     axis.set_xlabel("norm of the whole gradient")
-    axis.set_title(f"The same batch, paths or matrices {where} changed")
+    axis.set_title("The same batch with one thing changed")
 
 
 def _logarithmic(axis: Axes) -> None:

@@ -28,6 +28,8 @@ CUTS = {
 FACTOR = 0.9
 #: Singular values kept of each matrix.
 LARGEST = 10
+#: Other dropout masks tried with the same batch.
+MASKS = 19
 
 
 class CutGRU(chainer.Link):
@@ -100,14 +102,19 @@ def measure(snapshot: Snapshot) -> dict[str, Any]:
     """All numbers of a snapshot.
 
     Returns:
-        ``gradient_norm``; ``layers``, see :func:`_describe_layer`; ``scaled``: the gradient's norm
-        with one recurrent matrix of a layer times 0.9; ``recorded``: what the run had noted.
+        ``recorded``: what the run had noted; ``gradient_norm``; ``other_masks``: the same with
+        other dropout; ``layers``, see :func:`_describe_layer`; ``scaled``: the gradient's norm with
+        one recurrent matrix of a layer times 0.9.
     """
     norm, layers = gradient_norm(snapshot)
     return {
         "update": snapshot.update,
         "recorded": snapshot.recorded,
         "gradient_norm": finite(norm),
+        "other_masks": [
+            finite(gradient_norm(snapshot._replace(dropout=state))[0])
+            for state in (np.random.default_rng(i).bit_generator.state for i in range(MASKS))
+        ],
         "layers": [_describe_layer(snapshot, i, *layer.seen) for i, layer in enumerate(layers)],
         "scaled": [
             {

@@ -39,6 +39,7 @@ class MeasuredSnapshot(_Strict):
 
     update: int
     gradient_norm: float | None
+    other_masks: list[float | None]
     layers: list[MeasuredLayer] = Field(min_length=1)
     scaled: list[Scaled]
 
