@@ -19,6 +19,8 @@ CUTS = {
     "z and r": ("both gates cut", BOTH),
     "W_hh": (r"$W_{hh}$ cut", CANDIDATE),
 }
+#: How far the panels of training reach above the median: an explosion would flatten all before it.
+HEADROOM = 8.0
 MATRICES = {"W_hz": GATE_Z, "W_hr": GATE_R, "W_hh": CANDIDATE}
 
 
@@ -47,7 +49,7 @@ def _draw_training(rows: list[Axes], training: Training, where: str) -> None:
     norm, sigma, exponent = rows
     points = training.worst_updates
     layers = [p.layers[-1] for p in points]
-    x = [p.update for p in points]
+    x = np.array([p.update for p in points])
 
     def draw(axis: Axes, values: Iterable[float | None], label: str, color: str) -> None:
         axis.plot(x, _numbers(values), color=color, linewidth=1.2, label=label)
@@ -55,7 +57,7 @@ def _draw_training(rows: list[Axes], training: Training, where: str) -> None:
     draw(norm, (p.gradient_norm for p in points), "largest of 100 updates", ALL)
     draw(norm, (p.mean_gradient_norm for p in points), "mean of 100 updates", "#9a9a9a")
     _logarithmic(norm)
-    norm.set_title("Norm of the whole gradient: it spikes")
+    norm.set_title("Norm of the whole gradient (triangles: above the panel)")
     for name, color in MATRICES.items():
         draw(sigma, (layer.sigma_1[name] for layer in layers), _matrix(name), color)
     _logarithmic(sigma)
@@ -65,9 +67,10 @@ def _draw_training(rows: list[Axes], training: Training, where: str) -> None:
     draw(exponent, (y.median_exponent for y in layers), "median sequence", GATE_R)
     draw(exponent, radii, "at h = 0: log of the spectral radius", CANDIDATE)
     exponent.axhline(0, color="#888888", linewidth=1, linestyle=":")
-    exponent.set_title(f"Lyapunov exponent {where}: above 0, gradients grow")
-    exponent.set_xlabel("update")
+    exponent.set_title(f"Lyapunov exponent {where}: gradients grow above 0")
+    exponent.set_xlabel("update; the worst one of each 100")
     for axis in rows:
+        axis.title.set_fontsize(10)
         axis.legend(fontsize=7, frameon=True, framealpha=0.7, edgecolor="none")
 
 
@@ -97,11 +100,22 @@ def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot) -> None:
     axis.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
     axis.grid(visible=False)
     axis.set_xlabel("norm of the whole gradient")
-    axis.set_title("The same batch with one thing changed")
+    axis.set_title("The same batch with one thing changed in this layer")
 
 
 def _logarithmic(axis: Axes) -> None:
+    """A logarithmic axis up to some times what is usual, where what is above ends as triangles."""
+    lines = list(axis.lines)
+    usual = max(np.nanmedian(line.get_ydata()) for line in lines)
+    low, top = axis.dataLim.minposy / 1.2, min(HEADROOM * usual, axis.dataLim.y1)
     axis.set_yscale("log")
+    axis.set_ylim(low, top)
+    for line in lines:
+        x, y = line.get_data()
+        above = ~(y <= top)  # not finite, too
+        if above.any():  # an empty line would upset the layout
+            edge = np.full(above.sum(), top)
+            axis.plot(x[above], edge, "^", color=line.get_color(), markersize=3, clip_on=False)
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
     axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.yaxis.set_minor_locator(NullLocator())

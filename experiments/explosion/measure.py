@@ -103,8 +103,8 @@ def measure(snapshot: Snapshot) -> dict[str, Any]:
 
     Returns:
         ``recorded``: what the run had noted; ``gradient_norm``; ``other_masks``: the same with
-        other dropout; ``layers``, see :func:`_describe_layer`; ``scaled``: the gradient's norm with
-        one recurrent matrix of a layer times 0.9.
+        other dropout; ``layers``, see :func:`_describe_layer`; ``cuts_in_all_layers``: the
+        gradient's norm by cut; ``scaled``: that with one recurrent matrix of a layer times 0.9.
     """
     norm, layers = gradient_norm(snapshot)
     return {
@@ -116,6 +116,10 @@ def measure(snapshot: Snapshot) -> dict[str, Any]:
             for state in (np.random.default_rng(i).bit_generator.state for i in range(MASKS))
         ],
         "layers": [_describe_layer(snapshot, i, *layer.seen) for i, layer in enumerate(layers)],
+        "cuts_in_all_layers": {
+            name: finite(gradient_norm(snapshot, dict.fromkeys(range(len(layers)), cut))[0])
+            for name, cut in CUTS.items()
+        },
         "scaled": [
             {
                 "layer": i + 1,

@@ -93,6 +93,7 @@ def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_pa
     layer = measured["layers"][1]
     whole = layer["cuts"]["none"]
     assert whole["gradient_norm"] == measured["gradient_norm"]
+    assert measured["cuts_in_all_layers"]["none"] == measured["gradient_norm"]
     assert whole["growth"][-1] == pytest.approx(max(whole["products"]), rel=1e-5)
     assert measured["gradient_norm"] not in measured["other_masks"]
     norm = np.exp(STEPS * layer["largest_exponent"])
