@@ -214,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
         "--train",
         type=positive,
         metavar="N",
-        help="train the first snapshot's cell for N updates, too, and watch (12000: half an hour)",
+        help="train the first snapshot's cell for N updates, too (12000: ten minutes of one core)",
     )
     add_out(sub, "folder of the results; the measurement goes to its folder explosion/")
 

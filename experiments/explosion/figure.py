@@ -100,7 +100,7 @@ def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot) -> None:
     axis.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
     axis.grid(visible=False)
     axis.set_xlabel("norm of the whole gradient")
-    axis.set_title("The same batch with one thing changed in this layer")
+    axis.set_title("The same batch with one thing changed")
 
 
 def _logarithmic(axis: Axes) -> None:
