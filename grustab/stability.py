@@ -147,8 +147,8 @@ def largest_lyapunov_exponent(
     ``log ||J_T ... J_1|| / T`` with the exact Jacobian ``J_t`` of each step: above 0 a change
     grows, and so does a gradient on its way back. Over T steps this is the finite-time exponent;
     its limit for long sequences is the largest Lyapunov exponent (Vogt et al. 2022; Engelken 2023),
-    which at ``x = h = 0`` is the logarithm of the spectral radius of :func:`jacobian`. In a stack,
-    whose Jacobian is block triangular, the largest of the layers is that of the stack.
+    which at ``x = h = 0`` is the logarithm of the spectral radius of :func:`jacobian`. The limit of
+    a stack, whose Jacobian is block triangular (Lemma 4), is the largest of its layers' limits.
 
     The exact product takes ``6 T B n^3`` operations; k directions take ``6 T B n^2 k``.
 

@@ -52,7 +52,7 @@ def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None
     write_result(folder / "explosion.json", head | {"snapshots": measured})
     say(f"written: {shown(folder / 'explosion.json')}")
     trained = updates and train(snapshots[0].cell, snapshots[0].seed, updates)
-    if trained:
+    if trained and trained["worst_updates"]:
         write_result(folder / "training.json", head | trained)
         say(f"written: {shown(folder / 'training.json')}")
     draw_explosion(out)

@@ -78,6 +78,8 @@ def read_snapshot(path: Path) -> Snapshot:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         meta = json.loads(str(arrays.pop("meta")))
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise ValueError("NaN or Inf in it")
         config, name = meta["cell"].split()
         cell = load_config(config).cell(name).override(meta["settings"].split())
         recorded = {key: meta[key] for key in ("gradient_norm", "loss", "commit")}

@@ -129,6 +129,7 @@ def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_pa
         ({"batch/xs": np.zeros(3)}, "of an update ("),
         ({"batch/ts": np.zeros((1, 2, 3))}, "of an update ("),
         ({"h/0": np.zeros((9, UNITS))}, "of an update ("),
+        ({"h/0": np.full((2, UNITS), np.nan)}, "NaN or Inf"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
