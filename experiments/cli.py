@@ -158,8 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     add_sweep(sub)
     sub.add_argument("--dry-run", action="store_true", help="only list the runs, with their cost")
     sub.add_argument("--figures", action="store_true", help="draw the figures, too")
-    # The folder of whoever calls the script, and how to tell what that person has given.
-    sub.add_argument("--from", dest="caller", default=".", help=argparse.SUPPRESS)
+    # The default is how to tell what a person has given.
     sub.set_defaults(emit_slurm=False, default=sub.get_default)
 
     sub = command(

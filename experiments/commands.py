@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +124,6 @@ def reproduce_command(options: argparse.Namespace) -> int:
     from experiments.config import load_config
     from experiments.config_form import ConfigError
 
-    os.chdir(options.caller)
     code, config = 0, load_config(options.config)
     if config.report == "seconds_per_iteration":
         _time(options)

@@ -1,50 +1,21 @@
 #!/usr/bin/env bash
-# Lints and tests; sets the environment up first where it is not there yet.
+# Usage: scripts/test.sh [--all-pythons | --all-kernels | --faults] [PYTEST-ARGUMENT...]
+#
+# Sets up .venv (see scripts/setup.sh), then runs ruff, and pytest on all cores.
+#
+#   --all-pythons   only pytest, with each Python from 3.11 to 3.14 that is on the PATH or that
+#                   pyenv installed, in folders .venv-3.X
+#   --all-kernels   only pytest, with each of OpenBLAS's kernels that this processor can execute:
+#                   older processors round differently; with OPENBLAS_NUM_THREADS=2, on two threads
+#   --faults        only the fault suite (tests/faults, some ten minutes on two cores): kills, full
+#                   disks, lost workers, hostile files; writes its figures to results/faults/
+#
+# Exit status: 0 all passed, 1 something failed, 2 the set-up failed.
 set -euo pipefail
-
-usage() {
-    cat <<'EOF'
-Usage: scripts/test.sh [--all-pythons | --all-kernels | --faults] [PYTEST-ARGUMENT...]
-
-Runs ruff and then pytest in .venv (see scripts/setup.sh), on all cores, e.g. scripts/test.sh -k gru.
-
-  --all-pythons   on each Python from 3.11 on that is found (on the PATH and with pyenv), each in
-                  its own .venv-3.X, with a summary at the end
-  --all-kernels   with each of OpenBLAS's kernels that this machine can execute: a processor with
-                  AVX-512 computes as older ones do; OPENBLAS_NUM_THREADS=2 before it takes two
-                  threads
-  --faults        instead of all that, the fault suite (tests/faults, some ten minutes on two cores):
-                  kills, full disks, lost workers, hostile files; writes its figures to
-                  results/faults/
-  -h, --help      show this
-
-Exit status: 0 all passed, 1 something failed, 2 the set-up failed.
-EOF
-}
-
-all='' kernels='' faults=''
-case ${1:-} in
-    -h | --help)
-        usage
-        exit 0
-        ;;
-    --all-pythons)
-        all=yes
-        shift
-        ;;
-    --all-kernels)
-        kernels=yes
-        shift
-        ;;
-    --faults)
-        faults=yes
-        shift
-        ;;
-esac
-
-root=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-. "$root/scripts/paths.sh"
-venv=$(absolute "${GRUSTAB_VENV:-$root/.venv}")
+. "$(dirname -- "$0")/environment.sh"
+help_if_asked "$@"
+mode=${1:-}
+case $mode in --all-pythons | --all-kernels | --faults) shift ;; *) mode='' ;; esac
 cd -- "$root"
 
 # The matrices of the tests are small: more threads cost more than they bring.
@@ -52,70 +23,48 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_
 export MKL_NUM_THREADS="${MKL_NUM_THREADS:-1}" VECLIB_MAXIMUM_THREADS="${VECLIB_MAXIMUM_THREADS:-1}"
 export MPLBACKEND=Agg
 
-pytest=("$venv/bin/python" -m pytest -q -n auto --dist loadgroup)
+tests() { "$python" -m pytest -q -n auto --dist loadgroup "$@"; }
+on_kernel() { OPENBLAS_CORETYPE=$1 NPY_DISABLE_CPU_FEATURES=${2#-} tests "${@:3}"; }
+on_python() {
+    export GRUSTAB_VENV=$GRUSTAB_VENV-$1
+    python=$GRUSTAB_VENV/bin/python
+    bash scripts/setup.sh --python "$2" && tests "${@:3}"
+}
 
-if [ -n "$faults" ]; then
-    GRUSTAB_VENV=$venv bash scripts/setup.sh
-    status=0
-    "$venv/bin/python" -m pytest -q tests/faults "$@" || status=1
-    exit $status
-fi
+output=$(mktemp) summary='' status=0
+trap 'rm -f "$output"' EXIT
+try() { # a label, then a command: its last line goes to the summary
+    printf '\n== %s\n' "$1"
+    local result=passed
+    "${@:2}" 2>&1 | tee "$output" || result=FAILED status=1
+    summary="$summary$1 $result: $(tail -n 1 "$output")"$'\n'
+}
 
-last_line=$(mktemp)
-trap 'rm -f "$last_line"' EXIT
-summary='' status=0
-
-if [ -n "$kernels" ]; then
-    GRUSTAB_VENV=$venv bash scripts/setup.sh
-    while read -r kernel kept_back <&3; do
-        printf '\n== kernel %s\n' "$kernel"
-        if OPENBLAS_CORETYPE=$kernel NPY_DISABLE_CPU_FEATURES=${kept_back#-} \
-            "${pytest[@]}" "$@" | tee "$last_line"; then result=passed; else
-            result=FAILED status=1
-        fi
-        summary="$summary$(printf '%-12s %s: %s' "$kernel" $result "$(tail -n 1 "$last_line")")
-"
-    done 3< <("$venv/bin/python" -m tests.kernels)
-    if [ -z "$summary" ]; then
-        echo "test: OpenBLAS's kernels could not be tried." >&2
-        exit 2
-    fi
-    printf '\n%-12s result, %s BLAS threads\n%s' kernel "$OPENBLAS_NUM_THREADS" "$summary"
-    exit $status
-fi
-
-if [ -z "$all" ]; then
-    GRUSTAB_VENV=$venv bash scripts/setup.sh
-    status=0
-    "$venv/bin/python" -m ruff check . || status=1
-    "${pytest[@]}" "$@" || status=1
-    exit $status
-fi
-
-seen=' '
-for python in python3.11 python3.12 python3.13 python3.14 \
-    "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.*/bin/python3; do
-    # pyenv puts a python3.X on the PATH that only says that it is not active.
-    minor=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || continue
-    case $minor in 3.[0-9] | 3.10) continue ;; esac
-    case $seen in *" $minor "*) continue ;; esac
-    seen="$seen$minor "
-
-    printf '\n== Python %s\n' "$minor"
-    if GRUSTAB_VENV=$venv-$minor bash scripts/setup.sh --python "$python"; then
-        numpy=$("$venv-$minor/bin/python" -c 'import numpy; print(numpy.__version__)')
-        if GRUSTAB_VENV=$venv-$minor bash scripts/test.sh "$@" 2>&1 | tee "$last_line"; then result=passed; else result=FAILED; fi
-        result="$result: $(tail -n 1 "$last_line")"
-    else
-        numpy=- result='FAILED: set-up'
-    fi
-    case $result in FAILED*) status=1 ;; esac
-    summary="$summary$(printf '%-8s %-8s %s' "$minor" "$numpy" "$result")
-"
-done
-if [ -z "$summary" ]; then
-    echo "test: found no Python from 3.11 on." >&2
-    exit 2
-fi
-printf '\n%-8s %-8s %s\n%s' Python NumPy result "$summary"
+[ "$mode" = --all-pythons ] || bash scripts/setup.sh
+case $mode in
+    --all-pythons)
+        for minor in 3.11 3.12 3.13 3.14; do
+            for name in "python$minor" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$minor".*/bin/python; do
+                # pyenv puts a python3.X on the PATH that only says that it is not active.
+                if "$name" -c '' 2>/dev/null; then
+                    try "Python $minor" on_python "$minor" "$name" "$@"
+                    break
+                fi
+            done
+        done
+        ;;
+    --all-kernels)
+        while read -r kernel features <&3; do
+            try "$kernel" on_kernel "$kernel" "$features" "$@"
+        done 3< <("$python" -m tests.kernels)
+        ;;
+    --faults) "$python" -m pytest -q tests/faults "$@" || status=1 ;;
+    *)
+        "$python" -m ruff check . || status=1
+        tests "$@" || status=1
+        ;;
+esac
+case $mode in --all-*)
+    printf '\n%s' "${summary:?nothing could be tried}"
+esac
 exit $status

@@ -1,80 +1,10 @@
-"""``reproduce``, and the script that hands its words on to it."""
-
-import argparse
-import os
-import re
-import shutil
-import subprocess
+"""``reproduce``, which ``scripts/reproduce.sh`` calls."""
 
 import pytest
 
 from experiments import commands, timing
-from experiments.arguments import add_sweep
 from experiments.cli import main
-from experiments.paths import CONFIGS, ROOT
 from experiments.sweep import driver
-
-
-@pytest.fixture
-def script(tmp_path):
-    """Call a copy of a script, with stand-ins for set-up and Python, from a folder of its own."""
-    root, folder = tmp_path / "the project", tmp_path / "a folder"
-    (root / ".venv" / "bin").mkdir(parents=True)
-    shutil.copytree(ROOT / "scripts", root / "scripts")
-    folder.mkdir()
-    for name, text in (
-        ("scripts/setup.sh", ""),
-        (".venv/bin/python", 'printf "[%s]" "$PWD" "$GRUSTAB_DATA" "$@"\nkill -TERM $$'),
-    ):
-        (root / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
-        (root / name).chmod(0o755)
-
-    def run(name, *words, data=""):
-        environment = {**os.environ, "GRUSTAB_DATA": data}
-        environment.pop("GRUSTAB_VENV", None)
-        command = ["bash", str(root / "scripts" / name), *words]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-        return done, root, folder
-
-    return run
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("demo",),
-        ("demo", "--set", "epochs=1", "units=8", "--dry-run"),
-        ("--out=a b", "--seeds", "0-1", "it's.yaml"),
-        ("-x.yaml", "--what"),
-    ],
-    ids=str,
-)
-def test_the_script_hands_all_words_on_in_its_own_place(script, words):
-    done, root, folder = script("reproduce.sh", *words, data="my data")
-    said = "".join(f"[{word}]" for word in ("--from", folder, *words))
-    assert done.stdout == f"[{root}][{folder}/my data][-m][experiments][reproduce]{said}"
-    assert done.returncode == -15  # a signal is the command's, no shell stands between
-
-
-def test_the_demo_takes_the_options_of_the_script(script):
-    done, root, _ = script("demo.sh", "--out=x", "--dry-run")
-    first = f"[demo][--out][{root}/runs/demo][--jobs][2][--figures]"
-    assert done.stdout.endswith(f"{first}[--out=x][--dry-run]")
-
-
-@pytest.mark.parametrize(
-    ("name", "words", "code"),
-    [
-        ("reproduce.sh", (), 2),
-        ("reproduce.sh", ("demo", "--help"), 0),
-        ("demo.sh", ("--out", "x", "-h"), 0),
-    ],
-    ids=str,
-)
-def test_the_scripts_help_needs_no_python(script, name, words, code):
-    done, *_ = script(name, *words)
-    assert done.returncode == code
-    assert (done.stderr if code else done.stdout).startswith(f"Usage: scripts/{name}")
 
 
 @pytest.fixture
@@ -87,8 +17,8 @@ def jobs(monkeypatch):
 
 def test_relative_paths_are_the_callers(call, tiny, jobs, tmp_path, monkeypatch):
     tiny()
-    monkeypatch.chdir(ROOT)
-    code, out, _ = call("reproduce", "--from", tmp_path, "tiny.yaml", "--out=mine", "--cells=sgd/*")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = call("reproduce", "tiny.yaml", "--out=mine", "--cells=sgd/*")
     assert code == 0
     assert "written: mine/tiny/table.md" in out
     assert (tmp_path / "mine" / "tiny" / "table.md").exists()
@@ -170,13 +100,3 @@ def test_where_the_config_has_to_stand_is_told(capsys, command):
         main([command, "--cell=sgd/none", "--set", "epochs=2", "demo"])
     assert stop.value.code == 2
     assert "CONFIG (before --set, which takes all words" in capsys.readouterr().err
-
-
-def test_the_scripts_help_names_every_config_and_option():
-    text = (ROOT / "scripts" / "reproduce.sh").read_text()
-    parser = argparse.ArgumentParser(add_help=False)
-    add_sweep(parser)
-    for action in parser._actions:
-        assert all(f"  {option} " in text for option in action.option_strings)
-    words = re.findall(r"[\w.]+", text)
-    assert {path.stem for path in CONFIGS.glob("*.yaml")} <= set(words)

@@ -3,44 +3,45 @@
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from experiments.paths import ROOT
 
-PRINT = """printf '%s' "${GRUSTAB_DATA:+data=$GRUSTAB_DATA }" >> "$LOG"; echo "$@" >> "$LOG" """
+PRINT = """#!/usr/bin/env bash
+printf '[%s]' "$PWD" "$PYTHONPATH" "$GRUSTAB_DATA" "$@" | tee -a "$LOG"
+echo >> "$LOG"
+eval "$END"
+"""
 
 
 @pytest.fixture
 def script(tmp_path, monkeypatch):
-    """Run a script, with stand-ins for set-up and Python; gives the words that Python got."""
+    """Run a script, with stand-ins for set-up and Python; gives the words that these got."""
     root, home = tmp_path / "größe, a b" / "project", tmp_path / "home"
     (root / "scripts").mkdir(parents=True)
     for path in (ROOT / "scripts").glob("*.sh"):
         shutil.copyfile(path, root / "scripts" / path.name)
-    (root / "scripts" / "setup.sh").write_text('echo "venv=$GRUSTAB_VENV" >> "$LOG"\n')
+    (root / "scripts" / "setup.sh").write_text('echo "venv=$GRUSTAB_VENV" >> "$LOG"; exit $SETUP\n')
     for folder in (root / ".venv", home / "venv"):
         (folder / "bin").mkdir(parents=True)
-        (folder / "bin" / "python").write_text(f"#!/usr/bin/env bash\n{PRINT}\n")
+        (folder / "bin" / "python").write_text(PRINT)
         (folder / "bin" / "python").chmod(0o755)
     for key in ("GRUSTAB_VENV", "GRUSTAB_DATA"):
         monkeypatch.delenv(key, raising=False)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("LOG", str(tmp_path / "log"))
     (tmp_path / "here").mkdir()
 
-    def run(name, *words, at=root, **variables):
+    def run(name, *words, at=root, code=0, **variables):
+        log = {"LOG": str(tmp_path / "log"), "HOME": str(home), "SETUP": "0", "END": ""}
         done = subprocess.run(
             ["bash", at / "scripts" / name, *words],
             cwd=tmp_path / "here",
             capture_output=True,
             text=True,
-            env={**os.environ, **variables},
+            env={**os.environ, **log, **variables},
         )
-        assert done.returncode == 0, done.stderr
-        text = (tmp_path / "log").read_text()
-        (tmp_path / "log").unlink()
+        assert done.returncode == code, done.stderr
+        text = (tmp_path / "log").read_text() if (tmp_path / "log").exists() else done.stdout
         return text.replace(str(root), "ROOT").replace(str(tmp_path), "TMP")
 
     run.root = root
@@ -51,24 +52,50 @@ NAMES = ["demo.sh", "figures.sh", "reproduce.sh", "fetch_data.sh", "test.sh"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_runs_where_nothing_may_be_executed(script, name):
-    words = ["demo"] if name == "reproduce.sh" else []
-    assert script(name, *words).startswith("venv=ROOT/.venv\n")
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("venv", ["~/venv", "../home/venv"])
-def test_the_environment_named_is_the_callers(script, name, venv):
-    words = ["demo"] if name == "reproduce.sh" else []
-    text = script(name, *words, GRUSTAB_VENV=venv)
-    assert text.startswith(f"venv=TMP/{'home' if '~' in venv else 'here/../home'}/venv\n")
+@pytest.mark.parametrize(
+    ("venv", "data", "seen"),
+    [
+        ("", "", ("ROOT/.venv", "")),
+        ("~/venv", "~/data", ("TMP/home/venv", "TMP/home/data")),
+        ("../home/venv", "data", ("TMP/here/../home/venv", "TMP/here/data")),
+    ],
+    ids=["default", "home", "relative"],
+)
+def test_it_sets_up_and_takes_paths_from_where_the_caller_is(script, name, venv, data, seen):
+    text = script(name, GRUSTAB_VENV=venv, GRUSTAB_DATA=data)
+    here = "ROOT" if name == "test.sh" else "TMP/here"
+    assert text.startswith(f"venv={seen[0]}\n[{here}][ROOT][{seen[1]}][-")
 
 
 @pytest.mark.parametrize(
-    ("given", "passed"), [("~/data", "~/data"), ("data", "TMP/here/data"), ("/x", "/x")]
+    ("name", "module", "words"),
+    [
+        ("reproduce.sh", "experiments][reproduce", ["--out=a b", "--set", "epochs=1", "it's.yaml"]),
+        ("reproduce.sh", "experiments][reproduce", ["-x.yaml", "--help"]),
+        ("fetch_data.sh", "grustab.datasets.fetch", ["--dir", "a b", "ptb"]),
+        ("fetch_data.sh", "grustab.datasets.fetch", []),
+    ],
+    ids=str,
 )
-def test_the_data_are_the_callers(script, given, passed):
-    assert f"data={passed} -m experiments " in script("reproduce.sh", "demo", GRUSTAB_DATA=given)
+def test_it_hands_all_words_on(script, name, module, words):
+    # A signal is the command's: no shell stands between.
+    text = script(name, *words, END="kill -TERM $$", code=-15)
+    assert text.endswith(f"[-P][-m][{module}]{''.join(f'[{word}]' for word in words)}\n")
+
+
+def test_the_demo_takes_the_options_of_reproduce(script):
+    first = "[demo][--out][ROOT/runs/demo][--jobs][2][--figures]"
+    assert script("demo.sh", "--out=x", "--dry-run").endswith(f"{first}[--out=x][--dry-run]\n")
+
+
+@pytest.mark.parametrize("name", ["figures.sh", "fetch_data.sh", "test.sh"])
+def test_help_needs_no_set_up(script, name):
+    assert script(name, "--help").startswith(f"Usage: scripts/{name}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_nothing_is_begun_after_a_set_up_that_failed(script, name):
+    assert script(name, SETUP="2", code=2) == "venv=ROOT/.venv\n"
 
 
 def test_a_link_to_a_checkout_is_the_checkout(script, tmp_path):
@@ -78,47 +105,3 @@ def test_a_link_to_a_checkout_is_the_checkout(script, tmp_path):
 
 def test_no_home_is_needed(script):
     assert script("demo.sh", HOME="").startswith("venv=ROOT/.venv\n")
-
-
-@pytest.fixture
-def set_up(tmp_path):
-    """Start a set-up that finds a lock, and behind it a folder that is no environment."""
-    shutil.copytree(ROOT / "scripts", tmp_path / "scripts", copy_function=shutil.copyfile)
-    (tmp_path / ".venv" / "photos").mkdir(parents=True)
-    environment = {key: value for key, value in os.environ.items() if key != "GRUSTAB_VENV"}
-    started = []
-
-    def start(owner):
-        (tmp_path / ".venv.lock").symlink_to(owner)
-        started.append(
-            subprocess.Popen(
-                ["bash", tmp_path / "scripts" / "setup.sh", "--python", sys.executable],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=environment,
-            )
-        )
-        return started[0]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.communicate()
-
-
-def test_the_set_up_of_another_host_is_waited_for_and_named(tmp_path, set_up):
-    assert set_up("4242@node-b").stdout.readline() == (
-        "setup: waiting for the set-up that process 4242@node-b is running; "
-        f"if that is gone, remove {tmp_path / '.venv.lock'}.\n"
-    )
-
-
-DEAD = 2**22 + 1  # above the highest number that Linux gives
-
-
-@pytest.mark.parametrize("owner", [f"{DEAD}@{os.uname().nodename}", str(DEAD)])
-def test_a_set_up_of_this_host_that_died_is_passed_over(tmp_path, set_up, owner):
-    _, err = set_up(owner).communicate(timeout=30)
-    assert "is not a virtual environment" in err
-    assert not (tmp_path / ".venv.lock").is_symlink()
