@@ -13,7 +13,6 @@ set -euo pipefail
 . "$(dirname -- "$0")/environment.sh"
 help_if_asked "$@"
 die() { echo "setup: $*" >&2; exit 2; }
-
 asked='' gpu='' old_python='' old_gpu='' elsewhere='set GRUSTAB_VENV to another folder.'
 while [ $# -gt 0 ]; do
     case $1 in --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" ;; esac
@@ -40,8 +39,7 @@ wanted=$(printf '%s\n' "$base" "$gpu" "$venv" && cat requirements*.txt)
 there='from importlib.util import find_spec; find_spec("grustab") or exit(1)'
 ready() { [ "$(cat "$stamp")" = "$wanted" ] && "$python" -I -c "$there"; } 2>/dev/null
 if ready; then echo "setup: $venv is up to date." && exit; fi
-[ -f "$stamp" ] || [ -z "$(ls -A "$venv")" ] ||
-    die "this script did not make $venv: delete that, or $elsewhere"
+[ -f "$stamp" ] || [ -z "$(ls -A "$venv")" ] || die "delete $venv (not made here), or $elsewhere"
 
 echo "setup: making $venv with $base; the first time takes half a minute."
 printf '%s\n' "$base" "$gpu" 2>/dev/null >"$stamp" || die "cannot write into $venv: $elsewhere"
@@ -55,6 +53,7 @@ export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-${mirror:-https://pypi.org/simple}}
 [ -n "${UV_CACHE_DIR:-}" ] || [ -w "${HOME:-}" ] || export UV_NO_CACHE=1
 run "$venv/bin/uv" pip install --python "$python" -b requirements-build.txt \
     -r requirements.txt -r requirements-dev.txt ${gpu:+"cupy-$gpu[ctk]>=14,<15"}
-for site in "$venv"/lib/python3*/site-packages; do echo "$root" >"$site/grustab.pth"; done
-echo "$wanted" >"$stamp"
-echo "setup: ready in $SECONDS s."
+# In ASCII, as Python reads it by the locale: the path of this checkout.
+path=$("$python" -I -c 'import sys; print(f"import sys; sys.path.append({sys.argv[1]!a})")' "$root")
+for site in "$venv"/lib/python3*/site-packages; do echo "$path" >"$site/grustab.pth"; done
+echo "$wanted" >"$stamp" && echo "setup: ready in $SECONDS s."

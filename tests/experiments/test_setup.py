@@ -17,6 +17,7 @@ case "$*" in
         cp "$0" "$4/bin/python"
         cp "$0" "$4/bin/uv"
         ;;
+    *"sys.path.append"*) echo "import $4" ;;
     "pip install "*) echo "${*: -1}" >"${0%/bin/uv}/installed" ;;
 esac
 """
@@ -78,7 +79,7 @@ def change(name, text):
 def test_it_is_made_once_and_anew_after(event, checkout, set_up):
     assert set_up(checkout, "--python=./py", "--gpu", "cuda12x")[0] == 0
     path = checkout / ".venv" / "lib" / "python3.11" / "site-packages" / "grustab.pth"
-    assert path.read_text(encoding="utf-8") == f"{checkout}\n"
+    assert path.read_text(encoding="utf-8") == f"import {checkout}\n"
     (checkout / ".venv" / "left over").touch()
     assert "up to date" in set_up(checkout)[1]
     assert (checkout / ".venv" / "left over").exists()
@@ -108,7 +109,7 @@ def test_another_python_is_taken_and_kept(checkout, set_up, tmp_path):
         (["--what"], {}, "cannot use '--what', see --help"),
         (["--python=./py"], {"FAILS": "pip install"}, "installing failed: no route to host (more"),
         (["--python=./py"], {"GRUSTAB_VENV": "/dev/null/x"}, "cannot make /dev/null/x: set GRU"),
-        (["--python=./py"], {"GRUSTAB_VENV": "photos"}, "this script did not make "),
+        (["--python=./py"], {"GRUSTAB_VENV": "photos"}, "delete "),
     ],
     ids=str,
 )
