@@ -29,7 +29,7 @@ venv=$(cd -- "$GRUSTAB_VENV" && pwd -P) stamp=$GRUSTAB_VENV/grustab-setup log=$s
 # The stamp: the Python and the GPU option; then, when all is done, the folder and the pins.
 { read -r old_python && read -r old_gpu; } 2>/dev/null <"$stamp" || true
 gpu=${gpu:-$old_gpu}
-if [ -n "$asked" ]; then set -- "$asked"; else set -- "$old_python" python3{,.13,.12,.11,.14}; fi
+[ -n "$asked" ] && set -- "$asked" || set -- ${old_python:+"$old_python"} python3{,.13,.12,.11,.14}
 fits='import sys, venv, ensurepip; (3, 11) <= sys.version_info < (3, 15) or exit(1)'
 for name; do base=$("$name" -I -c "$fits; print(sys._base_executable)" 2>/dev/null) && break; done
 [ -n "$base" ] || die "found no Python 3.11 to 3.14 with its venv module (tried: $*):" \
@@ -44,12 +44,13 @@ if ready; then echo "setup: $venv is up to date." && exit; fi
 echo "setup: making $venv with $base; the first time takes half a minute."
 printf '%s\n' "$base" "$gpu" 2>/dev/null >"$stamp" || die "cannot write into $venv: $elsewhere"
 find "$venv" -mindepth 1 -maxdepth 1 ! -name grustab-setup -exec rm -rf {} +
-run() { "$@" >>"$log" 2>&1 || die "installing failed: $(tail -n 1 "$log") (more in $log)"; }
+last() { grep -ao '[^ ].*' "$log" | tail -n 1; }
+run() { "$@" >>"$log" 2>&1 || die "failed (no network or no space?): $(last) (more in $log)"; }
 run "$base" -I -m venv "$venv"
-run "$python" -I -m pip install --no-user -c requirements-build.txt uv
+run "$python" -I -m pip install --no-user -r requirements-build.txt
 # What uv does not see by itself: a mirror that pip is told to use; a home that is not writable.
-mirror=$("$python" -I -m pip config list | sed -n "s/^[^ ]*\.index-url='\(.*\)'/\1/p" | head -n 1)
-export UV_DEFAULT_INDEX=${UV_DEFAULT_INDEX:-${mirror:-https://pypi.org/simple}}
+mirror=${PIP_INDEX_URL:-$("$python" -I -m pip config get global.index-url 2>/dev/null || true)}
+[ -z "$mirror" ] || export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$mirror}"
 [ -n "${UV_CACHE_DIR:-}" ] || [ -w "${HOME:-}" ] || export UV_NO_CACHE=1
 run "$venv/bin/uv" pip install --python "$python" -b requirements-build.txt \
     -r requirements.txt -r requirements-dev.txt ${gpu:+"cupy-$gpu[ctk]>=14,<15"}
