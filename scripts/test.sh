@@ -28,7 +28,7 @@ on_kernel() { OPENBLAS_CORETYPE=$1 NPY_DISABLE_CPU_FEATURES=${2#-} tests "${@:3}
 on_python() {
     export GRUSTAB_VENV=$GRUSTAB_VENV-$1
     python=$GRUSTAB_VENV/bin/python
-    bash scripts/setup.sh --python "$2" && tests "${@:3}"
+    bash scripts/setup.sh --python "python$1" && tests "${@:2}"
 }
 
 output=$(mktemp) summary='' status=0
@@ -43,14 +43,10 @@ try() { # a label, then a command: its last line goes to the summary
 [ "$mode" = --all-pythons ] || bash scripts/setup.sh
 case $mode in
     --all-pythons)
+        # Before pyenv's own commands, which may only say that a version is not active.
+        PATH=$(printf '%s:' "${PYENV_ROOT:-${HOME:-}/.pyenv}"/versions/3.1[1-4].*/bin)$PATH
         for minor in 3.11 3.12 3.13 3.14; do
-            for name in "python$minor" "${PYENV_ROOT:-${HOME:-}/.pyenv}/versions/$minor".*/bin/python; do
-                # pyenv puts a python3.X on the PATH that only says that it is not active.
-                if "$name" -c '' 2>/dev/null; then
-                    try "Python $minor" on_python "$minor" "$name" "$@"
-                    break
-                fi
-            done
+            if "python$minor" -c '' 2>/dev/null; then try "Python $minor" on_python "$minor" "$@"; fi
         done
         ;;
     --all-kernels)
@@ -64,7 +60,5 @@ case $mode in
         tests "$@" || status=1
         ;;
 esac
-case $mode in --all-*)
-    printf '\n%s' "${summary:?nothing could be tried}"
-esac
+case $mode in --all-*) printf '\n%s' "${summary:?could not be made: nothing was found to try}" ;; esac
 exit $status
