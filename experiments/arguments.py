@@ -4,7 +4,7 @@ import argparse
 import math
 from pathlib import Path
 
-from experiments.paths import given
+from experiments.system.paths import given
 from grustab.text import printable
 
 #: Of the command time: iterations a cell, and where in training the third point is.

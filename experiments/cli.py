@@ -20,9 +20,9 @@ from experiments.arguments import (
     natural,
     positive,
 )
-from experiments.files import StorageError
-from experiments.lock import LOCKED, LockedError
-from experiments.paths import given
+from experiments.system.lock import LOCKED, LockedError
+from experiments.system.paths import given
+from experiments.system.storage import StorageError
 from grustab.errors import GrustabError
 from grustab.text import printable
 

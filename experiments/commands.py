@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from experiments.config import Config
+    from experiments.config.load import Config
 
 
 def _out(options: argparse.Namespace) -> Path:
-    from experiments.config_form import ConfigError
-    from experiments.paths import RESULTS, RUNS
+    from experiments.config.schema import ConfigError
+    from experiments.system.paths import RESULTS, RUNS
 
     if options.out is not None and options.out.resolve() == RUNS.resolve():
         raise ConfigError(
@@ -24,8 +24,8 @@ def _out(options: argparse.Namespace) -> Path:
 
 def _chosen(options: argparse.Namespace) -> "list[Config]":
     """The config asked for, or each that has such a cell."""
-    from experiments.config import config_names, load_config
-    from experiments.config_form import ConfigError
+    from experiments.config.load import config_names, load_config
+    from experiments.config.schema import ConfigError
 
     if options.config:
         return [load_config(options.config)]
@@ -37,7 +37,7 @@ def _chosen(options: argparse.Namespace) -> "list[Config]":
 
 def list_command(options: argparse.Namespace) -> None:
     """Cells, what is done, what the rest would cost."""
-    from experiments.listing import list_config
+    from experiments.reports.listing import list_config
 
     for config in _chosen(options):
         cells = [cell.override(options.set) for cell in config.select(options.cells)]
@@ -47,8 +47,8 @@ def list_command(options: argparse.Namespace) -> None:
 
 def run_command(options: argparse.Namespace) -> None:
     """One run."""
-    from experiments.config import load_config
-    from experiments.run_cell import run_cell
+    from experiments.config.load import load_config
+    from experiments.training.run_cell import run_cell
 
     cell = load_config(options.config).cell(options.cell).override(options.set)
     if options.planned is not None:
@@ -67,8 +67,8 @@ def run_command(options: argparse.Namespace) -> None:
 
 def sweep_command(options: argparse.Namespace) -> int:
     """Many runs."""
-    from experiments.files import check_writable
     from experiments.sweep.plan import describe_done, describe_plan, make_plan
+    from experiments.system.storage import check_writable
 
     out = _out(options)
     runs = make_plan(
@@ -98,14 +98,14 @@ def sweep_command(options: argparse.Namespace) -> int:
         print(slurm_script(missing, devices[0], options.snapshot_interval), end="")
         return 0
     if devices != ["cpu"]:
-        from experiments.device import DeviceError, find_device
+        from experiments.system.device import DeviceError, find_device
 
         if options.scheduler is not None and len(devices) > 1:
             raise DeviceError("--device: expected one device with --scheduler")
         for device in [] if options.scheduler is not None else devices:
             find_device(device)
-    from experiments.data import load_dataset
-    from experiments.sweep.driver import run_sweep
+    from experiments.sweep.pool import run_sweep
+    from experiments.training.data import load_dataset
 
     for run in missing:
         check_writable(run.folder / "log.txt")
@@ -121,8 +121,8 @@ def sweep_command(options: argparse.Namespace) -> int:
 
 def reproduce_command(options: argparse.Namespace) -> int:
     """What a table needs, then the table."""
-    from experiments.config import load_config
-    from experiments.config_form import ConfigError
+    from experiments.config.load import load_config
+    from experiments.config.schema import ConfigError
 
     code, config = 0, load_config(options.config)
     if config.report == "seconds_per_iteration":
@@ -145,7 +145,7 @@ def reproduce_command(options: argparse.Namespace) -> int:
 def _time(options: argparse.Namespace) -> None:
     """Section D by the words of ``reproduce``."""
     from experiments.arguments import LATER, ROUNDS
-    from experiments.config_form import ConfigError
+    from experiments.config.schema import ConfigError
 
     for key in ("cells", "seeds", "jobs", "jobs_per_device", "scheduler", "max_iterations",
                 "snapshot_interval"):  # fmt: skip
@@ -165,8 +165,8 @@ def _time(options: argparse.Namespace) -> None:
 
 def time_command(options: argparse.Namespace) -> None:
     """Section D."""
-    from experiments.config import load_config
-    from experiments.timing import time_config
+    from experiments.config.load import load_config
+    from experiments.timing.measure import time_config
 
     time_config(
         load_config(options.config),
@@ -181,21 +181,23 @@ def time_command(options: argparse.Namespace) -> None:
 
 def bench_command(options: argparse.Namespace) -> None:
     """The benchmark."""
-    from experiments.bench.driver import run_bench
+    from experiments.bench.measure import run_bench
 
     run_bench(options.device, options.rounds, options.scaling, _out(options), options.force)
 
 
 def explosion_command(options: argparse.Namespace) -> None:
     """The explosion, taken apart."""
-    from experiments.explosion.driver import run_explosion
+    from experiments.explosion.study import run_explosion
+    from experiments.figures.draw import draw_explosion
 
     run_explosion(options.snapshots, options.train, _out(options))
+    draw_explosion(_out(options))
 
 
 def table_command(options: argparse.Namespace) -> None:
     """Ours beside the published numbers."""
-    from experiments.table import write_table
+    from experiments.reports.table import write_table
 
     for config in _chosen(options):
         write_table(config, options.cells, options.set, _out(options))
@@ -203,22 +205,22 @@ def table_command(options: argparse.Namespace) -> None:
 
 def claims_command(options: argparse.Namespace) -> None:
     """The paper's claims."""
-    from experiments.claims_text import write_claims
+    from experiments.reports.claims_text import write_claims
 
     write_claims(_out(options))
 
 
 def identify_command(options: argparse.Namespace) -> None:
     """The readings of the music conditions."""
-    from experiments.identification import write_identification
+    from experiments.reports.identification import write_identification
 
     write_identification(_out(options))
 
 
 def report_command(options: argparse.Namespace) -> None:
     """The page with everything, and README's tables."""
-    from experiments.readme import write_readme
-    from experiments.report import write_report
+    from experiments.reports.page import write_report
+    from experiments.reports.readme import write_readme
 
     write_report(_out(options))
     if options.out is None:
@@ -228,8 +230,8 @@ def report_command(options: argparse.Namespace) -> None:
 def figures_command(options: argparse.Namespace) -> None:
     """All figures."""
     from experiments.bench.report import write_report
-    from experiments.config import config_names
-    from experiments.figures.driver import draw_bench, draw_explosion, draw_figures
+    from experiments.config.load import config_names
+    from experiments.figures.draw import draw_bench, draw_explosion, draw_figures
 
     draw_figures([options.config] if options.config else config_names(), _out(options))
     if not options.config:

@@ -6,7 +6,7 @@ import chainer
 import numpy as np
 from chainer import backend
 
-from grustab.decompositions import svd
+from grustab.projection.decompositions import svd
 
 
 class GRUInitializer(chainer.Initializer):

@@ -10,7 +10,7 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
-from grustab.decompositions import svd
+from grustab.projection.decompositions import svd
 
 
 def fixed_point(out_size: int, dtype: Any = np.float32) -> np.ndarray:

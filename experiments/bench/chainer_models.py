@@ -10,7 +10,7 @@ import numpy as np
 from chainer import optimizer_hooks, optimizers
 
 from experiments.bench.workload import DROPOUT, INPUT_SCALE, LEARNING_RATE, THRESHOLD, Workload
-from experiments.models import LanguageModel, MusicModel
+from experiments.training.models import LanguageModel, MusicModel
 from grustab.generators import Generators
 from grustab.optimizer_hooks import GradientClipping
 

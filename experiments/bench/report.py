@@ -8,10 +8,10 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
-from experiments.files import write_file
-from experiments.markdown import markdown_table
-from experiments.measurement import Machine, read_measurement
-from experiments.paths import shown
+from experiments.reports.markdown import markdown_table
+from experiments.results.measurement import Machine, read_measurement
+from experiments.system.paths import shown
+from experiments.system.storage import write_file
 
 SCHEMA = 1
 NAMES = {

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from experiments.bench.workload import Workload
-from experiments.paths import ROOT
+from experiments.system.paths import ROOT
 from grustab.errors import GrustabError
 
 IMPLEMENTATIONS = ("ours", "chainer", "pytorch", "sgemm")
@@ -82,7 +82,7 @@ def _make(implementation: str, workload: Workload, device_name: str) -> Any:
         wait = torch.cuda.synchronize if device_name != "cpu" else lambda: None
         return pytorch(workload, device_name), wait
     from experiments.bench import chainer_models
-    from experiments.device import find_device
+    from experiments.system.device import find_device
 
     device = find_device(device_name)
     device.use()
@@ -100,7 +100,7 @@ def _make(implementation: str, workload: Workload, device_name: str) -> Any:
 def _settings(implementation: str) -> AbstractContextManager[None]:
     if implementation == "pytorch":  # Chainer's memory would count as its own
         return nullcontext()
-    from experiments.fixed_settings import fixed_settings
+    from experiments.system.fixed_settings import fixed_settings
 
     return fixed_settings()
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from experiments.explosion.snapshot import Snapshot
 from experiments.explosion.trajectory import MATRICES, describe_layer
-from experiments.results import finite
+from experiments.results.store import finite
 from grustab.links import GRU
 from grustab.stability import largest_lyapunov_exponent
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from experiments.measurement import read_measurement
+from experiments.results.measurement import read_measurement
 
 
 class _Strict(BaseModel):

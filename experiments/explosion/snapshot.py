@@ -10,13 +10,13 @@ import chainer
 import numpy as np
 from chainer.utils.type_check import InvalidType
 
-from experiments.config import Cell, load_config
-from experiments.data import RunData
-from experiments.fixed_settings import fixed_settings
-from experiments.models import SequenceModel
-from experiments.paths import shown
-from experiments.results import ResultError
-from experiments.run import make_model
+from experiments.config.load import Cell, load_config
+from experiments.results.store import ResultError
+from experiments.system.fixed_settings import fixed_settings
+from experiments.system.paths import shown
+from experiments.training.data import RunData
+from experiments.training.models import SequenceModel
+from experiments.training.run import make_model
 from grustab.generators import Generators
 from grustab.text import printable
 

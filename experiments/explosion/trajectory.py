@@ -5,11 +5,11 @@ from typing import Any
 
 import chainer
 
-from experiments.config import Cell
-from experiments.messages import say
-from experiments.progress import TrainingBar
-from experiments.results import finite
-from experiments.run import Run
+from experiments.config.load import Cell
+from experiments.results.store import finite
+from experiments.system.console import print_safely
+from experiments.training.progress import TrainingBar
+from experiments.training.run import Run
 from grustab.extensions import LyapunovMonitor, SpectrumMonitor
 from grustab.extensions.lyapunov_monitor import exponents
 from grustab.links import GRU
@@ -92,7 +92,7 @@ def train(cell: Cell, seed: int, updates: int, interval: int = 100) -> dict[str,
     worst = WorstUpdates(run.model, interval)
     run.optimizer.add_hook(worst)
     run.trainer.extend(TrainingBar(cell.conditions.epochs, updates))
-    say(f"training {cell.config} {cell.name}, seed {seed}, for {updates} updates")
+    print_safely(f"training {cell.config} {cell.name}, seed {seed}, for {updates} updates")
     run.train()
     if run.failure:
         raise run.failure

@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
-from experiments.config import Config
+from experiments.config.load import Config
 from experiments.figures.style import COLORS, value_name
-from experiments.intervals import t_interval
-from experiments.measures import Result, lowest_value
-from experiments.results import FINISHED
-from experiments.success import succeeded
+from experiments.results.intervals import t_interval
+from experiments.results.measures import Result, lowest_value
+from experiments.results.store import FINISHED
+from experiments.results.success import succeeded
 
 PUBLISHED = {"marker": "D", "markerfacecolor": "white", "markeredgecolor": "#222222"}
 

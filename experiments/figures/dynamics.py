@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from experiments.config import Config
+from experiments.config.load import Config
 from experiments.figures.style import (
     COLORS,
     fit_scale,
@@ -14,7 +14,7 @@ from experiments.figures.style import (
     method_label,
     optimizer_label,
 )
-from experiments.measures import Result
+from experiments.results.measures import Result
 
 
 def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str, Figure]:

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
 
-from experiments.config import Config
+from experiments.config.load import Config
 from experiments.figures.style import (
     cell_colors,
     group_cells,
@@ -15,7 +15,7 @@ from experiments.figures.style import (
     optimizer_label,
     value_name,
 )
-from experiments.measures import Result, value
+from experiments.results.measures import Result, value
 
 # How far above a unigram predictor the panels reach. What is worse has learned nothing, and on one
 # axis with it the differences that matter could not be seen.

@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from experiments.config import Config
-from experiments.measures import Result
+from experiments.config.load import Config
+from experiments.results.measures import Result
 
 COLORS = {
     "projection": ["#1b6ca8", "#3a96c9", "#5bb5c9", "#77c9b8", "#98d8a8"],

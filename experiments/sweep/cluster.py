@@ -7,17 +7,26 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-import cloudpickle
-from distributed import Client
-
 from experiments.sweep import job as job_module
-from experiments.sweep.driver import ClusterError
 from experiments.sweep.job import Job, run_job
+from grustab.errors import GrustabError
+
+try:
+    import cloudpickle
+    from distributed import Client
+except ModuleNotFoundError as error:
+    MISSING = error.name
+else:
+    MISSING = None
 
 #: Seconds in which a scheduler has to answer.
 TIMEOUT = 10.0
 #: Protocol, host (a name, or an address, in brackets where it has colons), port.
 ADDRESS = re.compile(r"(tcp|tls|ucx|ws|wss)://([\w.-]+|\[[\da-fA-F:.]+\]):\d+", re.ASCII)
+
+
+class ClusterError(GrustabError):
+    """A cluster cannot be used."""
 
 
 @contextmanager
@@ -33,8 +42,13 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
         device: ``cpu``, or the number of a GPU as each worker counts them.
 
     Raises:
-        ClusterError: If that is no address, or no scheduler answers.
+        ClusterError: If Dask is not installed, that is no address, or no scheduler answers.
     """
+    if MISSING:
+        raise ClusterError(
+            f"--scheduler needs the package {MISSING}, which is not installed: "
+            "pip install -r requirements-cluster.txt"
+        )
     wanted = "expected the address of a running Dask scheduler such as tcp://HOST:8786"
     if not ADDRESS.fullmatch(address):
         raise ClusterError(f"--scheduler {address}: not an address, {wanted}")

@@ -8,11 +8,11 @@ from contextlib import suppress
 
 from tqdm import tqdm
 
-from experiments.cost import human_time
-from experiments.lock import PROGRESS
-from experiments.paths import shown
+from experiments.estimates import human_time
 from experiments.sweep.job import LOG
 from experiments.sweep.plan import PlannedRun
+from experiments.system.lock import PROGRESS
+from experiments.system.paths import shown
 from grustab.text import printable, printable_lines
 
 #: Seconds between two reports where nothing can be overwritten, such as in a log file.

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.config import Cell, load_config
-from experiments.config_form import ConfigError
-from experiments.cost import at_most
-from experiments.past_runs import estimate
-from experiments.paths import RESULTS, ROOT
-from experiments.results import run_is_done, work_folder
+from experiments.config.load import Cell, load_config
+from experiments.config.schema import ConfigError
+from experiments.estimates import at_most, estimate
+from experiments.results.store import run_is_done, work_folder
 from experiments.sweep.job import Job
+from experiments.system.paths import RESULTS, ROOT
 from grustab.text import printable
 
 

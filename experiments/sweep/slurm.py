@@ -5,8 +5,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from experiments.paths import ROOT
 from experiments.sweep.plan import PlannedRun
+from experiments.system.paths import ROOT
 
 #: Tasks that an array may have by default.
 ARRAY = 1001

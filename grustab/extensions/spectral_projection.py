@@ -7,11 +7,11 @@ import chainer
 import numpy as np
 from chainer import training
 
-from grustab.auto_projection import AutoProjection
 from grustab.links.gru import GRU, require_gru_layers
+from grustab.projection.auto import AutoProjection
+from grustab.projection.cap import require_finite
+from grustab.projection.project import METHODS, project
 from grustab.serialization import serialize_array, serialize_generator
-from grustab.spectral import METHODS, project
-from grustab.spectral_cap import require_finite
 from grustab.stability import singular_value_bounds
 
 
@@ -34,15 +34,15 @@ class SpectralProjection(training.Extension):
     Args:
         target: Model with one or more :class:`grustab.links.GRU`, at any depth.
         delta: Safety margin in (0, 2).
-        method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.spectral.project`, or
-            ``"auto"``, :class:`grustab.auto_projection.AutoProjection`.
+        method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.projection.project.project`, or
+            ``"auto"``, :class:`grustab.projection.auto.AutoProjection`.
         rng: Generator for randomized methods, whose state is the caller's to save; ``None`` makes
             one seeded with 0, which is saved with the extension.
 
     Attributes:
         seconds: Time spent in all calls so far; on a GPU that includes the wait for what the
             optimizer has queued.
-        automatic: With ``"auto"``, the :class:`~grustab.auto_projection.AutoProjection` of each
+        automatic: With ``"auto"``, the :class:`~grustab.projection.auto.AutoProjection` of each
             GRU by path, which counts what was done.
 
     Raises:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 import time
 
-from experiments.paths import ROOT
-from experiments.results import finite
+from experiments.results.store import finite
+from experiments.system.paths import ROOT
 
 # What only a reader of the source could make sense of.
 INTERNAL = ("_ConfigText", "_CellText", "instance of", "[key]", "pydantic", "NoneType", "dict[")

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import grustab.datasets
-from experiments.config import load_config
+from experiments.config.load import load_config
 from grustab.datasets import synthetic_corpus, synthetic_tunes
 from grustab.initializers import GRUInitializer
 from grustab.updaters import BPTTUpdater
-from tests.experiments.made_result import make_result
+from tests.experiments.reports.made_result import make_result
 
 TINY = {
     "task": "language",
@@ -104,10 +104,10 @@ def tiny_music(tiny):
 @pytest.fixture(autouse=True)
 def keep_out_of_the_checkout(tmp_path, monkeypatch):
     """Neither results/ nor runs/ of the checkout is read or written; signals stay as they were."""
-    monkeypatch.setattr("experiments.paths.RESULTS", tmp_path / "results")
-    for module in ("results", "run_cell", "past_runs"):
+    monkeypatch.setattr("experiments.system.paths.RESULTS", tmp_path / "results")
+    for module in ("results.store", "training.run_cell", "estimates"):
         monkeypatch.setattr(f"experiments.{module}.RESULTS", tmp_path / "results")
-    for module in ("results", "paths"):
+    for module in ("results.store", "system.paths"):
         monkeypatch.setattr(f"experiments.{module}.RUNS", tmp_path / "runs")
     handler = signal.getsignal(signal.SIGTERM)
     yield
@@ -173,7 +173,7 @@ def refused(call):
 @pytest.fixture
 def store(tmp_path):
     """Make a result of a cell, write it where it belongs, and give its path."""
-    from experiments.results import result_file, write_result
+    from experiments.results.store import result_file, write_result
 
     def put(cell, seed=0, **changes):
         path = result_file(tmp_path / "results", cell, seed)
@@ -214,7 +214,7 @@ def never_run(monkeypatch):
     def refuse(*_):
         raise AssertionError("a run was started")
 
-    monkeypatch.setattr("experiments.run_cell.Run", refuse)
+    monkeypatch.setattr("experiments.training.run_cell.Run", refuse)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import time
 import pytest
 
 from experiments.cli import main
-from experiments.config import config_names, load_config
-from experiments.paths import ROOT
+from experiments.config.load import config_names, load_config
+from experiments.system.paths import ROOT
 
 COMMANDS = ["list", "run", "sweep", "time", "bench", "table", "figures"]
 

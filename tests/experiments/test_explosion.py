@@ -145,5 +145,5 @@ def test_a_missing_or_torn_file_is_one_sentence_too(refused, snapshot, tmp_path,
     path = snapshot()
     path.write_bytes(path.read_bytes()[:1000])
     assert "torn.npz" in refused("explosion", path.rename(tmp_path / "torn.npz"))
-    monkeypatch.setattr("experiments.explosion.driver.RESULTS", tmp_path)
+    monkeypatch.setattr("experiments.explosion.study.RESULTS", tmp_path)
     assert "no snapshot there" in refused("explosion")

@@ -7,7 +7,7 @@ import shlex
 import pytest
 
 from experiments.cli import main
-from experiments.sweep import driver
+from experiments.sweep import pool as driver
 from grustab.text import printable, printable_lines
 
 ODD = ["\x1b[2J", "two\nlines", "a\rb", "a\u202eb", "caf\udce9", "a\u2028b", "\x9b"]

@@ -8,10 +8,10 @@ from contextlib import suppress
 import pytest
 
 from experiments.cli import main
-from experiments.files import StorageError
-from experiments.messages import say
-from experiments.snapshots import SnapshotExtension
 from experiments.sweep.display import Display
+from experiments.system.console import print_safely
+from experiments.system.storage import StorageError
+from experiments.training.snapshots import SnapshotExtension
 from tests.experiments.checks import find_files, start_command
 
 WORDS = "run demo --cell sgd/clipping_5 --max-iterations 3 --set units=8".split()
@@ -85,5 +85,5 @@ def test_a_snapshot_that_cannot_be_written_or_told_of_does_not_end_a_run(monkeyp
             raise StorageError("no room")
 
     monkeypatch.setattr(sys, "stdout", Full())
-    say("words")
+    print_safely("words")
     SnapshotExtension(Snapshots(), Run(), 0.0)()

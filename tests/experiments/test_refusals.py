@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import grustab.datasets
-from experiments.paths import ROOT
+from experiments.system.paths import ROOT
 from tests.experiments.checks import EXPLODES, check_complete
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -123,7 +123,7 @@ def test_too_little_memory_is_one_sentence_that_names_the_sizes(
     def allocate(*_):
         raise MemoryError(text)
 
-    monkeypatch.setattr("experiments.run.make_model", allocate)
+    monkeypatch.setattr("experiments.training.run.make_model", allocate)
     sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
     assert sentence.startswith("there is not enough memory")
     assert text in sentence
@@ -176,6 +176,9 @@ def test_the_end_of_a_run_is_not_told_twice(tiny, run, interrupt_at, options, aw
 
 def test_the_package_of_experiments_can_be_imported_on_its_own():
     done = subprocess.run(
-        [sys.executable, "-c", "import experiments.run"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", "import experiments.training.run"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr.splitlines()[-1]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from experiments import commands, timing
+from experiments import commands
 from experiments.cli import main
-from experiments.sweep import driver
+from experiments.sweep import pool as driver
+from experiments.timing import measure as timing
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from experiments.paths import ROOT
+from experiments.system.paths import ROOT
 
 PRINT = """#!/usr/bin/env bash
 printf '[%s]' "$PWD" "$PYTHONPATH" "$GRUSTAB_DATA" "$@" | tee -a "$LOG"

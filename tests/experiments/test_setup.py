@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from experiments.paths import ROOT
+from experiments.system.paths import ROOT
 
 #: What set-up asks Python and uv for. FAILS names a step that does not work.
 PYTHON = """#!/usr/bin/env bash

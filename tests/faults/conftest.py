@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import grustab.datasets
-from experiments.environment import describe_environment
+from experiments.system.environment import describe_environment
 from grustab.datasets import synthetic_corpus
 from tests.faults import runs
 from tests.faults.tally import WHERE, Tally

@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.paths import ROOT
-from experiments.results import read_result
+from experiments.results.store import read_result
 from experiments.sweep.job import THREADS
+from experiments.system.paths import ROOT
 
 LANGUAGE = {
     "task": "language",

@@ -4,9 +4,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from experiments.files import write_file
-from experiments.markdown import markdown_table
-from experiments.paths import ROOT
+from experiments.reports.markdown import markdown_table
+from experiments.system.paths import ROOT
+from experiments.system.storage import write_file
 from tests.experiments.checks import timeless
 
 WHERE = ROOT / "results" / "faults"

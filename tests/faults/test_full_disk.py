@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments.paths import ROOT, RUNS
-from experiments.results import read_result
+from experiments.results.store import read_result
+from experiments.system.paths import ROOT, RUNS
 from tests.faults import runs
 
 STOP = 25  # iterations done before the disk is full

@@ -10,9 +10,9 @@ import chainer
 import numpy as np
 import pytest
 
-from experiments.config import load_config
-from experiments.results import work_folder
-from experiments.snapshots import Snapshots
+from experiments.config.load import load_config
+from experiments.results.store import work_folder
+from experiments.training.snapshots import Snapshots
 from tests.faults import runs
 from tests.faults.hostile import hostile_pickles
 

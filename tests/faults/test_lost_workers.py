@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from experiments.paths import ROOT
+from experiments.system.paths import ROOT
 from tests.faults import runs
 from tests.faults.sweeps import OPTIONS, check_results, wait_for_a_saved_job, whole_results
 

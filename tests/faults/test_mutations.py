@@ -4,10 +4,10 @@ import random
 
 import pytest
 
-from experiments.conditions import Conditions
-from experiments.config import load_config
-from experiments.paths import CONFIGS
-from experiments.results import read_result, result_file
+from experiments.config.conditions import Conditions
+from experiments.config.load import load_config
+from experiments.results.store import read_result, result_file
+from experiments.system.paths import CONFIGS
 from tests.faults import runs
 from tests.faults.mutations import PLAIN, WORDS, mutated_data, mutated_text
 

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from experiments.sweep import driver
+from experiments.sweep import pool as driver
 from tests.experiments.checks import (
     alive,
     start_command,

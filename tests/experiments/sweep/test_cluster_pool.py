@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments.sweep.driver import ClusterError
+from experiments.sweep import cluster
+from experiments.sweep.cluster import ClusterError
 from experiments.sweep.job import Job
 
-cluster = pytest.importorskip("experiments.sweep.cluster", reason="Dask is not installed")
+pytest.importorskip("distributed", reason="Dask is not installed")
 JOB = Job("sgd/none seed 0", ["python", "-m", "experiments"], "/", "/nowhere", None)
 
 

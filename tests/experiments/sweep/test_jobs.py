@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from experiments.config import load_config
-from experiments.sweep import driver
+from experiments.config.load import load_config
+from experiments.sweep import pool as driver
 from experiments.sweep.display import Display
 from experiments.sweep.plan import PlannedRun, make_plan
 from tests.experiments.checks import (
@@ -94,7 +94,7 @@ def test_each_gpu_gets_its_share_of_the_jobs(tiny, tmp_path, fake_jobs, b, monke
 
 
 def test_the_command_that_repeats_a_run_has_its_device(tiny, sweep, fake_jobs, monkeypatch):
-    monkeypatch.setattr("experiments.device.find_device", lambda name: None)
+    monkeypatch.setattr("experiments.system.device.find_device", lambda name: None)
     _, ends = fake_jobs
     ends["sgd/none seed 0"] = 1
     text = sweep(tiny(), "--cells", "sgd/none", "--seeds", "0", "--device", "1", code=1)

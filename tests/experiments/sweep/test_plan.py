@@ -7,7 +7,7 @@ import pytest
 
 import grustab.datasets
 from experiments.cli import main
-from experiments.config import load_config
+from experiments.config.load import load_config
 from grustab.errors import DataError
 from tests.experiments.sweep.common import DEMO, planned
 

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from experiments.config import load_config
+from experiments.config.load import load_config
 from tests.experiments.sweep.common import FAST, read
 
 SRUN = """#!/bin/bash

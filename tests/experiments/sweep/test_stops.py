@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config import load_config
-from experiments.interruption import interruptible
-from experiments.paths import ROOT
-from experiments.sweep import driver
+from experiments.config.load import load_config
+from experiments.sweep import pool as driver
 from experiments.sweep.plan import PlannedRun
+from experiments.system.interruption import interruptible
+from experiments.system.paths import ROOT
 from tests.experiments.checks import (
     alive,
     check_complete,

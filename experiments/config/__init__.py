@@ -1,0 +1,1 @@
+"""What configs/*.yaml say."""

@@ -1,0 +1,236 @@
+"""Read configs/*.yaml strictly: what it says, where each setting comes from, what was published."""
+
+import json
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.config.conditions import Conditions
+from experiments.config.schema import (
+    ASSUMPTION,
+    COMMAND_LINE,
+    ConfigError,
+    ConfigText,
+    Published,
+    hint,
+    validated,
+)
+from experiments.config.yaml_text import NOT_YAML, load_yaml
+from experiments.system.paths import CONFIGS, given, shown
+from grustab.text import is_printable
+
+#: Folders of results that are no config's.
+RESERVED = ("bench", "explosion", "faults", "figures", ".", "..")
+
+
+class Cell(NamedTuple):
+    """One entry of a table: what to run and what to compare with.
+
+    Attributes:
+        config: Name of the config, the file's name without ``.yaml``.
+        name: Name of the cell, ``optimizer/method``.
+        conditions: All settings, resolved.
+        sources: Where each setting comes from.
+        published: The supplement's number, or ``None`` where there is none.
+        overrides: Settings given on the command line, with their values.
+        file: What a command line calls the config: its name, or the path of its file.
+    """
+
+    config: str
+    name: str
+    conditions: Conditions
+    sources: dict[str, str]
+    published: Published | None
+    overrides: dict[str, Any]
+    file: str
+
+    def override(self, settings: Sequence[str]) -> "Cell":
+        """The cell with settings of the command line, ``key=value`` each, the value in YAML.
+
+        Raises:
+            ConfigError: If a key or a value is not valid, or the settings do not fit together.
+        """
+        if not settings:
+            return self
+        now = self.conditions.model_dump()
+        given = dict(_parse_override(item) for item in settings)
+        if all(_same(now[key], value) for key, value in given.items()):
+            return self
+        where = f"--set {' '.join(settings)}: cell {self.name!r} of {self.config}"
+        conditions = validated(where, Conditions, {**now, **given})
+        sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
+        return self._replace(conditions=conditions, sources=sources, overrides=given)
+
+    def check_planned(self, digest: str) -> None:
+        """Compare with the hash of the conditions that a sweep has planned.
+
+        Raises:
+            ConfigError: If the config has been edited since.
+        """
+        if self.conditions.digest() != digest:
+            raise ConfigError(
+                f"config {self.file}: the conditions of cell {self.name!r} have changed since this "
+                "run was planned, undo the change, or start the sweep again to run the new ones"
+            )
+
+    def set_words(self) -> list[str]:
+        """The overrides as words of a command line that gives them again."""
+        return set_words(self.overrides)
+
+
+def file_word(file: str) -> str:
+    """A config on the command line of somebody who has its file, in whatever folder."""
+    name = Path(file).name
+    return f"./{name}" if name.startswith("-") else name
+
+
+def set_words(overrides: dict[str, Any]) -> list[str]:
+    """Overrides as words of a command line that gives them again."""
+    pairs = (f"{key}={json.dumps(value)}" for key, value in overrides.items())
+    return [word for pair in pairs for word in ("--set", pair)]
+
+
+def all_overrides(cells: Sequence[Cell]) -> dict[str, Any]:
+    """Settings of the command line of any of the cells."""
+    return {key: value for cell in cells for key, value in cell.overrides.items()}
+
+
+class Config(NamedTuple):
+    """A config file, validated.
+
+    Attributes:
+        name: The file's name without ``.yaml``.
+        title: One line on what it reproduces.
+        notes: Remarks to print with its table.
+        report: What its table reports.
+        runs: Seeds per cell of the full experiment.
+        cells: All cells by name, in the file's order.
+        file: What a command line calls it: its name, or the path of its file.
+    """
+
+    name: str
+    title: str
+    notes: list[str]
+    report: str
+    runs: int
+    cells: dict[str, Cell]
+    file: str
+
+    def cell(self, name: str) -> Cell:
+        """The cell of that name.
+
+        Raises:
+            ConfigError: If there is none.
+        """
+        if name not in self.cells:
+            raise ConfigError(f"config {self.name} has no cell {name!r}{hint(name, self.cells)}")
+        return self.cells[name]
+
+    def matching(self, pattern: str) -> list[Cell]:
+        """Cells whose name matches a shell pattern such as ``sgd/*``, maybe none."""
+        return [cell for name, cell in self.cells.items() if fnmatchcase(name, pattern)]
+
+    def select(self, pattern: str) -> list[Cell]:
+        """Cells whose name matches a shell pattern such as ``sgd/*``, at least one.
+
+        Raises:
+            ConfigError: If none does.
+        """
+        cells = self.matching(pattern)
+        if not cells:
+            meant = hint(pattern, self.cells)
+            raise ConfigError(f"config {self.name} has no cell {pattern!r}{meant}")
+        return cells
+
+
+def config_names() -> list[str]:
+    """Names of all configs of the package."""
+    return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
+
+
+def load_config(name: str) -> Config:
+    """Read and validate a config.
+
+    Args:
+        name: Name of a config of the package (``table3_music``) or path of a ``.yaml`` file.
+
+    Raises:
+        ConfigError: With one sentence that names the file, the key and what was expected.
+    """
+    named = not name.endswith((".yaml", ".yml"))
+    path = CONFIGS / f"{name}.yaml" if named else given(name)
+    if not path.is_file():
+        raise ConfigError(f"there is no config {name!r}{hint(name, config_names())}")
+    if not all(map(is_printable, path.stem)):
+        raise ConfigError(f"{shown(path)}: expected a file name without control characters")
+    if path.resolve().parent != CONFIGS and path.stem in {*config_names(), *RESERVED}:
+        raise ConfigError(
+            f"{shown(path)}: its results would go to the folder {path.stem}, which has others, "
+            "expected another file name"
+        )
+    text = validated(shown(path), ConfigText, _parse(path))
+    base, base_sources = _merge_sources(path, text.conditions)
+    file = name if named else str(path.resolve())
+    cells = {}
+    for cell_name, cell in text.cells.items():
+        where = f"{shown(path)}: cell {cell_name!r}"
+        conditions = validated(where, Conditions, {**base, **cell.set})
+        silent = dict.fromkeys(conditions.later_unset(), ASSUMPTION)
+        sources = {**silent, **base_sources, **dict.fromkeys(cell.set, cell.source)}
+        cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {}, file)
+    return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
+
+
+def _parse(path: Path) -> Any:
+    try:
+        return load_yaml(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{shown(path)}: not valid YAML: byte {error.start} is no UTF-8, expected text in UTF-8"
+        ) from None
+    except NOT_YAML as error:
+        problem = getattr(error, "problem", None) or str(error)
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(
+            f"{shown(path)}{line}: not valid YAML: {' '.join(problem.split())}"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{shown(path)}: cannot be read: {error.strerror}") from None
+
+
+def _merge_sources(
+    path: Path, conditions: dict[str, dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Settings of all sources together, and the source of each."""
+    settings: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    for source, group in conditions.items():
+        for key, value in group.items():
+            if key in sources:
+                raise ConfigError(
+                    f"{shown(path)}: key '{key}' stands under both '{sources[key]}' and "
+                    f"'{source}', expected it under one"
+                )
+            settings[key], sources[key] = value, source
+    return settings, sources
+
+
+def _parse_override(item: str) -> tuple[str, Any]:
+    key, equals, value = item.partition("=")
+    given = f"--set {item}"
+    if not equals or not key:
+        raise ConfigError(
+            f"{given}: expected key=value such as epochs=2 (CONFIG goes before --set)"
+        )
+    if key not in Conditions.model_fields:
+        raise ConfigError(f"{given}: unknown key{hint(key, Conditions.model_fields)}")
+    try:
+        return key, load_yaml(value)
+    except NOT_YAML:
+        raise ConfigError(f"{given}: the value is not valid YAML") from None
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a == b and isinstance(a, bool) == isinstance(b, bool)  # True == 1

@@ -1,0 +1,23 @@
+"""Sizes of data and models, where they are needed without either."""
+
+from typing import Any
+
+
+def n_symbols(task: str, dataset: str) -> int:
+    """Words of the vocabulary, or notes of the keyboard.
+
+    Args:
+        task: ``language`` or ``music``.
+        dataset: Name of the data in a config.
+    """
+    if task == "music":
+        return 88
+    return {"ptb": 10_000, "synthetic": 50}[dataset]
+
+
+def n_parameters(conditions: dict[str, Any]) -> int:
+    """Number of a model's weights, from its conditions: see :mod:`experiments.training.models`."""
+    symbols = n_symbols(conditions["task"], conditions["dataset"])
+    units = conditions["units"]
+    output = symbols * units + (symbols if conditions["output_bias"] else 0)
+    return symbols * units + 6 * conditions["layers"] * units**2 + output

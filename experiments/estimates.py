@@ -1,0 +1,157 @@
+"""What a run will cost, before it starts: from its matrix products, and from runs like it."""
+
+import math
+import time
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from experiments.config.conditions import Conditions
+from experiments.config.load import Cell
+from experiments.config.model_size import n_symbols
+from experiments.results.store import FINISHED, ResultError, find_results
+from experiments.system.paths import RESULTS
+
+#: Iterations of an epoch, so that no data has to be read for an estimate.
+#: Nottingham as whole tunes depends on the order: the mean over shuffled epochs.
+EPOCH = {
+    ("ptb", "stream"): 46_479 // 35,
+    ("synthetic", "stream"): 85,
+    ("synthetic", "tunes"): 6,
+    ("synthetic", "tunes_by_length"): 7,
+    ("nottingham", "stream"): 8_828 // 35,
+    ("nottingham", "tunes"): 650,
+    ("nottingham", "tunes_by_length"): 312,
+}
+#: Tunes of the training data.
+TUNES = {"nottingham": 694, "synthetic": 40}
+#: Seen on two cores, 2026-11: share of the machine's rate that an iteration reaches, ...
+EFFICIENCY = {"language": 0.75, "music": 0.32}
+#: ... evaluation's time beside training's, ...
+EVALUATION = {"language": 0.06, "music": 0.3}
+#: ... and products of n^3 that take as long as a projection: a full SVD, and what ``auto`` does
+#: (several times that where dozens of values come near the cap).
+PROJECTION = {"naive": 80, "truncated": 80, "auto": 6}
+
+
+YEAR = 365 * 24 * 3600
+
+
+def iterations_an_epoch(c: Conditions) -> int | None:
+    """Iterations of one epoch, or ``None`` where it is not known without the data."""
+    steps = _steps_an_epoch(c)
+    if steps is None:
+        return None
+    if c.bptt_steps is None:
+        return math.ceil(TUNES[_data(c)] / c.batch_size)
+    return max(steps // (c.batch_size * c.bptt_steps), 1)
+
+
+def _data(c: Conditions) -> str:
+    return c.dataset.removesuffix("_pickle")
+
+
+def _steps_an_epoch(c: Conditions) -> int | None:
+    """Steps of all sequences together, as the paper's batches of 20 x 35 are filled."""
+    known = EPOCH.get((_data(c), c.batching))
+    return None if known is None else known * 700
+
+
+def estimate_seconds(
+    c: Conditions, rate: float, max_iterations: int | None = None, epochs: int | None = None
+) -> float | None:
+    """Seconds of a run on a CPU; may well be off by a factor of two.
+
+    Args:
+        c: Conditions of the run.
+        rate: The machine's :func:`product_rate`.
+        max_iterations: Where it stops, or ``None``.
+        epochs: How many it takes; ``None``: as many as it may.
+    """
+    steps, iterations = _steps_an_epoch(c), iterations_an_epoch(c)
+    if steps is None or iterations is None:
+        return None
+    symbols = n_symbols(c.task, c.dataset)
+    n, rows = c.units, steps / iterations
+    # Forward, and twice as much backward; the input layer of a language model is a look-up.
+    inputs = 0 if c.task == "language" else symbols * n
+    flops = 6 * rows * (inputs + 6 * c.layers * n * n + n * symbols)
+    seconds = flops / rate / EFFICIENCY[c.task]
+    evaluation = EVALUATION[c.task] * iterations * seconds
+    if c.method == "projection":
+        seconds += PROJECTION[c.projection] * c.layers * n**3 / rate
+    count = min(max_iterations or math.inf, (epochs or c.epochs) * iterations)
+    return count * seconds + math.ceil(count / iterations) * evaluation
+
+
+@cache
+def product_rate() -> float:
+    """Floating point operations a second of this machine's float32 matrix product."""
+    a = np.ones((1000, 1000), dtype=np.float32)
+    best = float("inf")
+    for _ in range(10):
+        start = time.perf_counter()
+        a @ a
+        best = min(best, time.perf_counter() - start)
+    return 2 * len(a) ** 3 / best
+
+
+def at_most(seconds: float | None, as_ours: float | None) -> str:
+    """Such as ``at most about 12 h, about 3.1 h if as long as ours``."""
+    if seconds is not None and seconds < 1:
+        return "at most a second"
+    text = f"at most about {human_time(seconds)}"
+    if as_ours == seconds:
+        return text
+    return f"{text}, about {human_time(as_ours)} if as long as ours"
+
+
+def human_time(seconds: float | None) -> str:
+    """Such as ``45 s``, ``12 min``, ``7.5 h``, or ``unknown``."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 1:
+        return "under a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    if seconds < YEAR:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / YEAR:.3g} years"
+
+
+class Estimate(NamedTuple):
+    """Seconds of a run on this CPU, ``None`` where they cannot be told.
+
+    Attributes:
+        at_most: If it takes all its epochs.
+        as_ours: If it takes as many as the run in ``results/``; without one the same.
+        epochs: Those of the run in ``results/``, or ``None``.
+    """
+
+    at_most: float | None
+    as_ours: float | None
+    epochs: int | None
+
+
+def estimate(cell: Cell, max_iterations: int | None = None) -> Estimate:
+    """What a run of a cell, stopped after ``max_iterations`` if given, will cost."""
+    epochs = epochs_taken(cell)
+    at_most, as_ours = (
+        estimate_seconds(cell.conditions, product_rate(), max_iterations, count)
+        for count in (None, epochs)
+    )
+    return Estimate(at_most, as_ours, epochs)
+
+
+def epochs_taken(cell: Cell) -> int | None:
+    """Epochs after which the longest of them ended; ``None`` where none ended before its limit."""
+    try:
+        results = find_results(RESULTS, cell)
+    except ResultError:  # said where that file is needed
+        return None
+    taken = [math.ceil(r["epochs"]) for r in results if r["status"] in FINISHED]
+    longest = max(taken, default=cell.conditions.epochs)
+    return longest if longest < cell.conditions.epochs else None

@@ -1,0 +1,58 @@
+"""Measure the snapshots, train anew where that is asked for, draw."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import chainer
+
+from experiments.explosion.measure import measure
+from experiments.explosion.snapshot import read_snapshot
+from experiments.explosion.trajectory import train
+from experiments.results.store import ResultError, write_result
+from experiments.system.console import print_safely
+from experiments.system.environment import describe_environment
+from experiments.system.paths import RESULTS, shown
+from experiments.system.storage import check_writable
+from experiments.training.run import BY_INTERRUPTION
+
+SCHEMA = 1
+
+
+def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None:
+    """Take the gradients of snapshots apart, write ``explosion/explosion.json``.
+
+    Args:
+        paths: Snapshots; none: those of ``results/explosion``.
+        updates: Train the first snapshot's cell for so many updates, too, and write
+            ``explosion/training.json``.
+        out: Folder of the results.
+
+    Raises:
+        KeyboardInterrupt: After an interruption.
+        GrustabError: If a snapshot, the data or the results folder is not usable.
+    """
+    paths = paths or sorted((RESULTS / "explosion").glob("*.npz"))
+    if not paths:
+        raise ResultError(f"{shown(RESULTS / 'explosion')}: no snapshot there, expected *.npz")
+    snapshots = [read_snapshot(path) for path in paths]
+    folder = out / "explosion"
+    check_writable(folder / "explosion.json")
+    head = {
+        "schema": SCHEMA,
+        "environment": describe_environment(chainer.get_device("@numpy")),
+        "cell": f"{snapshots[0].cell.config} {snapshots[0].cell.name}",
+        "overrides": snapshots[0].cell.overrides,
+        "seed": snapshots[0].seed,
+    }
+    measured = []
+    for snapshot in snapshots:
+        measured.append(measure(snapshot))
+        print_safely(f"update {snapshot.update}: gradient norm {measured[-1]['gradient_norm']:.4g}")
+    write_result(folder / "explosion.json", head | {"snapshots": measured})
+    print_safely(f"written: {shown(folder / 'explosion.json')}")
+    trained = updates and train(snapshots[0].cell, snapshots[0].seed, updates)
+    if trained and trained["worst_updates"]:
+        write_result(folder / "training.json", head | trained)
+        print_safely(f"written: {shown(folder / 'training.json')}")
+    if trained and trained["stopped_by"] == BY_INTERRUPTION:  # what there is, is written
+        raise KeyboardInterrupt

@@ -1,0 +1,205 @@
+"""What the paper claims, and how each claim is checked."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from experiments.reports.evidence import Evidence, Pairs, Place, Verdict
+from experiments.reports.pairs import log_norms
+from experiments.results.measures import largest_radius
+from experiments.results.success import diverged, learned
+
+TABLE_1, TABLE_2, TABLE_3 = "table1_language", "table2_language_lr0.1", "table3_music"
+TABLE_4, TIMING = "table4_elementwise", "timing"
+MAIN = "main_language"  # whose settings Table 4 has, but for the clipping
+SMALL = "table1_language_small"
+CLIPPING = {TABLE_1: "clipping_5", SMALL: "clipping_5", TABLE_3: "clipping_15"}
+ADAPTIVE = [f"{name}_{rate}" for name in ("adam", "rmsprop") for rate in ("1e-2", "1e-3", "1e-4")]
+SGD = ["sgd_1.2", "sgd_1.1", "sgd_1.05"]
+METHODS = {TABLE_1: [*ADAPTIVE, *SGD], SMALL: [*ADAPTIVE, *SGD], TABLE_3: [*ADAPTIVE, "sgd"]}
+DELTAS = [(TABLE_2, f"sgd_0.1/projection_{d}") for d in ("0.2", "0.5", "0.8", "1.1", "1.4")]
+THRESHOLDS = [(TABLE_2, f"sgd_0.1/clipping_{t}") for t in ("5", "10", "15", "20")]
+ELEMENTWISE = [
+    (TABLE_4, f"sgd_1.1/elementwise_{t}") for t in ("0.0015", "0.003", "0.0045", "0.006")
+]
+NORM = (MAIN, "sgd_1.1/clipping_5")
+
+
+class Claim(NamedTuple):
+    """A claim and how to check it.
+
+    Attributes:
+        source: Where it stands in the paper.
+        text: The claim.
+        check: Its verdict over the results.
+    """
+
+    source: str
+    text: str
+    check: Callable[[Evidence], Verdict]
+
+
+def _ours(table: str, method: str) -> Place:
+    return table, f"{method}/projection_0.2"
+
+
+def _theirs(table: str, method: str) -> Place:
+    return table, f"{method}/{CLIPPING[table]}"
+
+
+def _all(table: str, side: Callable[[str, str], Place]) -> list[Place]:
+    return [side(table, method) for method in METHODS[table]]
+
+
+def _pairs(table: str, methods: Sequence[str]) -> Pairs:
+    return {method: (_ours(table, method), _theirs(table, method)) for method in methods}
+
+
+def _against(first: Sequence[Place], second: Sequence[Place]) -> Pairs:
+    """Every one of the first against every one of the second."""
+    both = [(a, b) for a in first for b in second]
+    return {f"{a[1].partition('/')[2]} against {b[1].partition('/')[2]}": (a, b) for a, b in both}
+
+
+def _of_table_1(table: str, where: str) -> list[Claim]:
+    """What Table 1 shows, over its own cells or over their like at a small scale."""
+    return [
+        Claim(
+            where,
+            "Clipping diverges (N/A) with Adam and RMSprop at 1e-2.",
+            lambda e: e.every(
+                [_theirs(table, "adam_1e-2"), _theirs(table, "rmsprop_1e-2")], diverged, "diverged"
+            ),
+        ),
+        Claim(
+            where,
+            "P_δ with δ = 0.2 diverges nowhere.",
+            lambda e: e.every(_all(table, _ours), lambda r: not diverged(r), "not diverged"),
+        ),
+        Claim(
+            f"B.2, {where}",
+            "SGD divided by 1.1 has the lowest perplexity of P_δ.",
+            lambda e: e.is_lowest(_ours(table, "sgd_1.1"), _all(table, _ours)),
+        ),
+        Claim(
+            f"B.2, {where}",
+            "SGD divided by 1.1 has the lowest perplexity of clipping.",
+            lambda e: e.is_lowest(_theirs(table, "sgd_1.1"), _all(table, _theirs)),
+        ),
+        Claim(
+            where,
+            "With each schedule of SGD, P_δ has a lower perplexity than clipping.",
+            lambda e: e.lower(_pairs(table, SGD)),
+        ),
+    ]
+
+
+#: Claims that runs can refute; the headline counts them.
+CLAIMS = [
+    *_of_table_1(TABLE_1, "Table 1"),
+    Claim(
+        "B.2, Tables 1 and 2",
+        "SGD divided by 1.1 has a lower perplexity than SGD at 0.1, with P_δ and with clipping.",
+        lambda e: e.lower(
+            _against([_ours(TABLE_1, "sgd_1.1")], DELTAS)
+            | _against([_theirs(TABLE_1, "sgd_1.1")], THRESHOLDS)
+        ),
+    ),
+    Claim(
+        "B, Table 2",
+        "At SGD's rate of 0.1 a small threshold degrades performance: 5 is worse than 10, and 10 "
+        "than 15.",
+        lambda e: e.lower(
+            _against(THRESHOLDS[1:2], THRESHOLDS[:1]) | _against(THRESHOLDS[2:3], THRESHOLDS[1:2])
+        ),
+    ),
+    Claim(
+        "Table 2",
+        "Every run of P_δ succeeds, whatever δ is.",
+        lambda e: e.every(DELTAS, learned, "success"),
+    ),
+    Claim(
+        "Table 2",
+        "Some runs of clipping at 5 and at 20 fail.",
+        lambda e: e.some_fail([THRESHOLDS[0], THRESHOLDS[-1]]),
+    ),
+    Claim(
+        "Table 2",
+        "P_δ has a lower perplexity with every δ than clipping with any threshold.",
+        lambda e: e.lower(_against(DELTAS, THRESHOLDS)),
+    ),
+    Claim(
+        "B.2, Table 3",
+        "Adam at 1e-3 has the lowest loss of P_δ.",
+        lambda e: e.is_lowest(_ours(TABLE_3, "adam_1e-3"), _all(TABLE_3, _ours)),
+    ),
+    Claim(
+        "B.2, Table 3",
+        "SGD has the second lowest loss of P_δ (RMSprop at 1e-3 is printed as equal).",
+        lambda e: e.is_lowest(_ours(TABLE_3, "sgd"), _all(TABLE_3, _ours), rank=2),
+    ),
+    Claim(
+        "B.2, Table 3",
+        "SGD has the lowest loss of clipping.",
+        lambda e: e.is_lowest(_theirs(TABLE_3, "sgd"), _all(TABLE_3, _theirs)),
+    ),
+    Claim(
+        "Table 3",
+        "With each optimizer, P_δ has a lower loss than clipping.",
+        lambda e: e.lower(_pairs(TABLE_3, METHODS[TABLE_3])),
+    ),
+    Claim(
+        "C, Table 4",
+        "Fewer runs succeed with elementwise clipping than with clipping of the norm at 5.",
+        lambda e: e.fewer_succeed(ELEMENTWISE, NORM),
+    ),
+    Claim(
+        "C, Table 4",
+        "Elementwise clipping has a higher perplexity than clipping of the norm at 5 "
+        "(so Tables 1 and 4; section C's text says lower).",
+        lambda e: e.lower(_against([NORM], ELEMENTWISE)),
+    ),
+    Claim(
+        "B",
+        "The average norm of the gradient is about 10 in language modelling "
+        "(here: SGD with clipping, within a factor of 2).",
+        lambda e: e.gradient_near(_theirs(TABLE_1, "sgd_1.1"), "norm", 10),
+    ),
+    Claim(
+        "C",
+        "The average value of the gradient's elements is about 0.003 in language modelling (here: "
+        "their root mean square, SGD with clipping, within a factor of 2).",
+        lambda e: e.gradient_near(_theirs(TABLE_1, "sgd_1.1"), "rms", 0.003, also="mean_abs"),
+    ),
+]
+#: Claims of the supplement that runs here could hardly refute.
+CLAIMS_APART = [
+    Claim(
+        "B; batches and the loss's normalisation were chosen by it (README)",
+        "The average norm of the gradient is about 30 in music modelling "
+        "(here: SGD with clipping, within a factor of 2).",
+        lambda e: e.gradient_near(_theirs(TABLE_3, "sgd"), "norm", 30),
+    ),
+    Claim(
+        "Lemmas 3 and 4; follows from σ₁(W_hh) ≤ 2 − δ, so it checks the code",
+        "With P_δ the fixed point at 0 stays stable: the Jacobian's spectral radius is below 1 in "
+        "all runs of Table 3.",
+        lambda e: e.every(
+            _all(TABLE_3, _ours), lambda r: largest_radius(r) < 1, "radius below 1 in all looks"
+        ),
+    ),
+]
+#: What the main paper is remembered to claim; nobody could check it against its text.
+UNVERIFIED_CLAIMS = [
+    Claim(
+        "main paper (unverified), seen in the runs of Table 3",
+        "With each optimizer, the gradient's largest norm is lower with P_δ than with clipping.",
+        lambda e: e.lower(_pairs(TABLE_3, METHODS[TABLE_3]), log_norms, what="log10 of the norm "),
+    ),
+    Claim(
+        "main paper (unverified), as section D measured it",
+        "P_δ with truncated SVD takes no more time than clipping.",
+        lambda e: e.no_slower(TIMING, "sgd_1.1/projection_truncated", "sgd_1.1/clipping_5"),
+    ),
+]
+#: No claims of the paper: whether Table 1's ordering shows at a scale that is ours.
+CLAIMS_AT_SMALL_SCALE = _of_table_1(SMALL, "as Table 1")

@@ -1,0 +1,98 @@
+"""``claims``: the paper's claims with our verdicts, as Markdown."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.config.load import load_config
+from experiments.config.model_size import n_parameters
+from experiments.reports.claims import (
+    CLAIMS,
+    CLAIMS_APART,
+    CLAIMS_AT_SMALL_SCALE,
+    TABLE_1,
+    UNVERIFIED_CLAIMS,
+    Claim,
+)
+from experiments.reports.evidence import WORDS, Evidence
+from experiments.reports.markdown import markdown_table
+from experiments.system.paths import shown
+from experiments.system.storage import write_file
+
+#: Claims that are not counted: title, what to know, claims.
+APART = [
+    ("Not counted", "The supplement states them, but runs could hardly refute them.", CLAIMS_APART),
+    ("Of the main paper, as remembered (unverified)", "", UNVERIFIED_CLAIMS),
+    (
+        "Table 1's claims at a small scale",
+        "64 units and 6 epochs, `table1_language_small`: ours, and no verdict on the paper.",
+        CLAIMS_AT_SMALL_SCALE,
+    ),
+]
+NOTES = """\
+- Comparisons are of lowest validation values (perplexity, or nats per step) over the seeds that \
+both cells have: the mean of the differences, first cell minus second; in brackets its 95 % \
+t-interval (mean ± t s/√n, n − 1 degrees of freedom); and n. Clear: the interval leaves out 0, \
+which takes two seeds. A run that failed is worse than any value and does not enter the mean; \
+where fewer than two seeds remain, clear means that all seeds, two at least, say the same.
+- *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \
+is enough for the second. *undecided*: the runs are there, but an interval covers 0, or there is \
+one seed only.
+- *so far*: finished runs are missing, and those that are there, partial ones too, lean that way. \
+A partial run is compared at its last evaluation with what the other run had by then. *not enough \
+runs*: not even that.
+- Finished runs that a claim needs: ten per cell of Tables 2 and 4, whose success rates fit ten; \
+else one, as the supplement does not say how many it had.
+- Claims on how many runs fail or diverge are counts, without an interval.
+- Diverges (our assumption, the paper states no rule): a value that is not finite, or a last \
+validation value worse than a uniform predictor's.
+- The average of the gradient's elements is judged as their root mean square: the norm over the \
+root of the number of weights ({weights:,}), mean over the iterations. So a norm of 10 is an \
+element of 0.0025, and the two claims rest on one measurement. Beside it `mean_abs`, the mean \
+absolute value.
+- Section C compares with a clipping of the norm whose settings and success rate the supplement \
+does not print; taken here: the main experiment's, `main_language`.
+- Repeat: `python -m experiments claims`.
+"""
+
+
+def write_claims(out: Path) -> None:
+    """Print the verdicts, and write them to ``claims.md``.
+
+    Args:
+        out: Folder of the results.
+
+    Raises:
+        grustab.errors.GrustabError: If a result file is not valid, or the file cannot be written.
+    """
+    text = format_claims(out)
+    print(text)
+    path = out / "claims.md"
+    write_file(path, text.encode())
+    print(f"written: {shown(path)}")
+
+
+def headline(evidence: Evidence) -> str:
+    """How the claims stand, in one sentence."""
+    count = Counter(claim.check(evidence).word for claim in CLAIMS)
+    good, bad, undecided, leaning, against, none = (count[word] for word in WORDS)
+    return (
+        f"Of {len(CLAIMS)} claims of the supplement that runs can refute, {good} are reproduced, "
+        f"{bad} are not, {undecided} are undecided, {leaning + against} rest on first runs only "
+        f"({leaning} so far as claimed, {against} otherwise), and {none} have not enough runs."
+    )
+
+
+def format_claims(out: Path) -> str:
+    """The claims with their verdicts, as Markdown."""
+    evidence = Evidence(out)
+    lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
+    for title, text, claims in APART:
+        lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
+    language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
+    return "\n".join([*lines, "", NOTES.format(weights=n_parameters(language))])
+
+
+def _rows(claims: Sequence[Claim], evidence: Evidence) -> list[str]:
+    rows = [[claim.text, claim.source, *claim.check(evidence)] for claim in claims]
+    return markdown_table(["claim", "where", "verdict", "ours"], rows)

@@ -1,0 +1,223 @@
+"""What the results say to a claim: the forms that claims have, and the words of a verdict."""
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.config.load import load_config
+from experiments.reports.pairs import Measure, compare, lowest_values
+from experiments.results.intervals import mean_and_interval, t_interval
+from experiments.results.measures import Result, gradient_mean, value
+from experiments.results.store import FINISHED, find_results
+from experiments.results.success import learned
+from experiments.timing.store import ratio, read_timing, timing_file
+
+REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
+#: The runs are there, but the interval of a difference covers 0, or there is no second seed.
+UNDECIDED = "undecided"
+#: Runs are missing or partial, and the ones that are there lean one way.
+SO_FAR_YES, SO_FAR_NO = "so far as claimed", "so far otherwise"
+NOT_ENOUGH = "not enough runs"
+WORDS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, SO_FAR_YES, SO_FAR_NO, NOT_ENOUGH)
+
+#: A config and the name of one of its cells.
+Place = tuple[str, str]
+#: Pairs of cells by what they are called.
+Pairs = dict[str, tuple[Place, Place]]
+
+
+class Verdict(NamedTuple):
+    """A verdict and the numbers behind it.
+
+    Attributes:
+        word: One of :data:`WORDS`.
+        numbers: Ours, or what is missing, in a few words.
+    """
+
+    word: str
+    numbers: str
+
+
+class Evidence:
+    """The results in a folder, and the forms that claims have.
+
+    Args:
+        out: Folder of the results.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self._config = cache(load_config)
+        self._found = cache(self._find)
+
+    def _find(self, place: Place) -> list[Result]:
+        return find_results(self.out, self._config(place[0]).cell(place[1]))
+
+    def finished(self, place: Place) -> list[Result]:
+        """Finished runs of a cell under the config's own conditions."""
+        return [r for r in self._found(place) if r["status"] in FINISHED]
+
+    def runs(self, place: Place) -> list[Result]:
+        """The same; where some are missing, partial ones, too, from their first evaluation on."""
+        if not self._missing([place]):
+            return self.finished(place)
+        return [r for r in self._found(place) if r["status"] in FINISHED or r["best"]]
+
+    def _missing(self, places: Iterable[Place]) -> str:
+        """Which cells have fewer finished runs than their config asks for; empty where none."""
+        short = []
+        for place in dict.fromkeys(places):
+            n, runs = len(self.finished(place)), self._config(place[0]).runs
+            if n < runs:
+                short.append(f"{place[1]} has {n} of {runs}")
+        more = f" and {len(short) - 2} more cells" if len(short) > 2 else ""
+        return ", ".join(short[:2]) + more
+
+    def _verdict(
+        self, holds: bool | None, numbers: str, places: Iterable[Place], decided: bool = False
+    ) -> Verdict:
+        """The word for what the runs say.
+
+        Args:
+            holds: Whether the claim holds over the runs that are there; ``None``: open.
+            numbers: Theirs; empty where there is no run.
+            places: The cells that the claim is about.
+            decided: Whether the runs that are missing could not change it.
+        """
+        missing = self._missing(places)
+        if decided or not missing:
+            word = UNDECIDED if holds is None else REPRODUCED if holds else NOT_REPRODUCED
+            return Verdict(word, numbers)
+        if not numbers or holds is None:
+            return Verdict(NOT_ENOUGH, missing)
+        return Verdict(SO_FAR_YES if holds else SO_FAR_NO, f"{numbers}; finished runs: {missing}")
+
+    def _shares(
+        self, places: Sequence[Place], rule: Callable[[Result], bool], finished: bool = False
+    ) -> dict[Place, float]:
+        """Share of the runs that obey a rule, of each cell that has any."""
+        runs = {p: self.finished(p) if finished else self.runs(p) for p in places}
+        return {p: statistics.fmean(map(rule, found)) for p, found in runs.items() if found}
+
+    def _listed(self, what: str, shares: dict[Place, float]) -> str:
+        """Shares, and how far the partial runs behind them are."""
+        if len(shares) > 2 and len(set(shares.values())) == 1:
+            text = f"{100 * next(iter(shares.values())):.0f} % in each of {len(shares)} cells"
+        else:
+            text = ", ".join(f"{p[1]} {100 * share:.0f} %" for p, share in shares.items())
+        return f"{what}: {text}{self._partial(shares)}" if shares else ""
+
+    def _partial(self, places: Iterable[Place]) -> str:
+        runs = [r for place in places for r in self.runs(place) if r["status"] == "interrupted"]
+        far = []
+        for run in runs:
+            epochs = run["curves"]["epochs"]
+            last = value(run, epochs["validation_loss"][-1])
+            far.append(f"{run['cell']} (validation {last:.4g} at epoch {epochs['epoch'][-1]:g})")
+        return f"; partial: {', '.join(far)}" if far else ""
+
+    def every(self, places: Sequence[Place], rule: Callable[[Result], bool], what: str) -> Verdict:
+        """Every run of every cell obeys a rule; one finished run that does not is enough."""
+        shares = self._shares(places, rule, finished=True)
+        refuted = any(share < 1 for share in shares.values())
+        if not refuted:
+            shares = self._shares(places, rule)
+        holds = all(share == 1 for share in shares.values())
+        return self._verdict(holds, self._listed(what, shares), places, decided=refuted)
+
+    def some_fail(self, places: Sequence[Place]) -> Verdict:
+        """In each cell, at least one run fails."""
+        rates = self._shares(places, learned, finished=True)
+        shown = len(rates) == len(places) and all(rate < 1 for rate in rates.values())
+        if not shown:
+            rates = self._shares(places, learned)
+        holds = all(rate < 1 for rate in rates.values())
+        return self._verdict(holds, self._listed("success", rates), places, decided=shown)
+
+    def fewer_succeed(self, these: Sequence[Place], than: Place) -> Verdict:
+        """The success rate of each of these cells lies below that of the other one."""
+        places = [*these, than]
+        rates = self._shares(places, learned)
+        known = [rates[p] for p in these if p in rates]
+        if than not in rates or not known:
+            return self._verdict(None, "", places)
+        fewer = sum(rate < rates[than] for rate in known)
+        numbers = f"fewer in {fewer} of {len(known)} cells; {self._listed('success', rates)}"
+        return self._verdict(fewer == len(known), numbers, places)
+
+    def lower(
+        self, pairs: Pairs, measure: Measure = lowest_values, rank: int = 0, what: str = ""
+    ) -> Verdict:
+        """The first cell of each pair has the lower value, judged by the interval of a difference.
+
+        Args:
+            pairs: Pairs of cells by what they are called.
+            measure: What is compared.
+            rank: If given, just ``rank - 1`` of the second cells have to be lower, and equal is
+                not lower; else none may be lower or equal.
+            what: Words before the numbers.
+        """
+        found = {name: compare(*map(self.runs, pair), measure) for name, pair in pairs.items()}
+        known = {name: d for name, d in found.items() if d}
+        full = {name for name in known if not self._missing(pairs[name])}
+        others = max(rank - 1, 0)
+        wrong = {n for n, d in known.items() if d.low > 0 or (not rank and d.low == d.high == 0)}
+        right = {n for n, d in known.items() if d.high < 0 or (rank and d.low == d.high == 0)}
+        lower = {n for n, d in known.items() if d.mean < 0}
+        everything = [place for pair in pairs.values() for place in pair]
+        refuted = len(wrong & full) > others or len(pairs) - len(right & full) < others
+        if refuted or self._missing(everything):
+            holds = not refuted and len(known) - len(lower) <= others
+        else:
+            holds = True if len(wrong) == len(pairs) - len(right) == others else None
+        listed = "; ".join(f"{name} {d}" for name, d in known.items())
+        clear = f" ({len(right)} clearly)" if right else ""
+        numbers = f"{what}lower in {len(lower)} of {len(known)} pairs{clear}: {listed}"
+        return self._verdict(holds, numbers if known else "", everything, decided=refuted)
+
+    def is_lowest(self, place: Place, among: Sequence[Place], rank: int = 1) -> Verdict:
+        """Just ``rank - 1`` of the other cells have a lower value."""
+        return self.lower({b[1]: (place, b) for b in among if b != place}, rank=rank)
+
+    def gradient_near(self, place: Place, quantity: str, stated: float, also: str = "") -> Verdict:
+        """The mean of a :func:`gradient_mean` over the runs is within a factor of two.
+
+        It is where the whole interval is, and is not where all of the interval is outside.
+        """
+        runs = [r for r in self.runs(place) if r["iterations"]]
+        if not runs:
+            return self._verdict(None, "", [place])
+        means = [gradient_mean(run, quantity) for run in runs]
+        numbers = f"{place[1]} {quantity} {_mean(means)}"
+        if also:
+            numbers += f"; {also} {_mean([gradient_mean(run, also) for run in runs])}"
+        low, high = t_interval(means)
+        if self._missing([place]):
+            holds = stated / 2 <= statistics.fmean(means) <= stated * 2
+        elif len(means) > 1 and math.inf in means:
+            holds = False
+        else:
+            inside = stated / 2 <= low and high <= stated * 2
+            holds = inside or (False if low > stated * 2 or high < stated / 2 else None)
+        return self._verdict(holds, numbers + self._partial([place]), [place])
+
+    def no_slower(self, table: str, cell: str, reference: str) -> Verdict:
+        """At every point of training measured, an iteration takes no longer."""
+        config = self._config(table)
+        measured = read_timing(timing_file(self.out, config, {}))
+        if measured is None:
+            return Verdict(NOT_ENOUGH, "not measured")
+        for name in (cell, reference):
+            if not measured.holds(config.cell(name)):
+                return Verdict(NOT_ENOUGH, f"{name} not measured")
+        ratios = {p.name: ratio(p.cells[cell], p.cells[reference]) for p in measured.points}
+        numbers = ", ".join(f"{name}: {value:.2f} times" for name, value in ratios.items())
+        good = all(value <= 1 for value in ratios.values())
+        return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
+
+
+def _mean(values: Sequence[float]) -> str:
+    return mean_and_interval(values) if all(map(math.isfinite, values)) else "not finite"

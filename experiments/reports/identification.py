@@ -1,0 +1,184 @@
+"""``identify``: which reading of the music conditions shows the signs of Table 3.
+
+The rules below were committed before the first run that they judge.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.config.load import Config, load_config
+from experiments.reports.markdown import markdown_table
+from experiments.results.measures import largest_norm
+from experiments.results.store import FINISHED, find_results
+from experiments.results.success import EXPLOSION, exploded
+from experiments.system.paths import shown
+from experiments.system.storage import write_file
+
+HOLDS, FAILS, OPEN = "holds", "fails", "open"
+STUDY, PRESENT = "identify_music", "table3_music"
+#: What the supplement prints is worse than this for the cells of signs (b) and (c).
+UNIGRAM = 10.0
+
+RULES = f"""\
+- (a) SGD with P_δ neither explodes nor falls behind: it ends by its own rule, its gradient's norm
+  is never above {EXPLOSION["music"]:g}, and its lowest validation loss is not above clipping's.
+- (b) Adam at 1e-4 ends above {UNIGRAM:g}: the lowest validation losses of both methods are above it
+  when the stopping rule ends them.
+- (c) Adam and RMSprop at 1e-2 with clipping end above {UNIGRAM:g}, likewise.
+- (d) RMSprop at 1e-4 comes near the print: with P_δ within 0.15 of 3.58.
+- (e) The mean norm of SGD with clipping is near 30: between 20 and 45 over a whole run; after
+  ten epochs already it must lie between 10 and 90.
+- A sign fails as soon as a partial run shows it; it holds when its runs have ended.
+- The choice: the reading under which most signs hold, if (a) is one of them and more hold than
+  under Table 3's present conditions. Of two with equally many, the one whose lowest losses
+  lie nearer to the print (mean of |ln(ours / published)| over the seven cells)."""
+
+
+class Seen(NamedTuple):
+    """What is seen of a sign: ``holds``, ``fails`` or ``open``, and the numbers."""
+
+    word: str
+    numbers: str
+
+
+def write_identification(out: Path) -> None:
+    """Print the signs of every reading, and write them to ``identify_music/signs.md``.
+
+    Args:
+        out: Folder of the results.
+
+    Raises:
+        grustab.errors.GrustabError: If a result file is not valid, or the file cannot be written.
+    """
+    text = format_identification(out)
+    print(text)
+    path = out / STUDY / "signs.md"
+    write_file(path, text.encode())
+    print(f"written: {shown(path)}")
+
+
+def format_identification(out: Path) -> str:
+    """The table of readings and signs, as Markdown."""
+    study = load_config(STUDY)
+    rows = [["Table 3's present conditions", *_row(_runs(load_config(PRESENT), "", out))]]
+    for reading in dict.fromkeys(name.split("/")[0] for name in study.cells):
+        rows.append([reading, *_row(_runs(study, f"{reading}/", out))])
+    header = ["reading", *(f"({letter})" for letter in SIGNS), "hold"]
+    return "\n".join(
+        [
+            "## Which reading of the music conditions shows the signs of Table 3",
+            "",
+            *markdown_table(header, rows),
+            "",
+            RULES,
+            "- One run per cell, seed 0. A value after `>` or `<` may still change.",
+            "- Repeat: `python -m experiments sweep identify_music`, then "
+            "`python -m experiments identify`.",
+            "",
+        ]
+    )
+
+
+def _runs(config: Config, prefix: str, out: Path) -> dict[str, dict[str, Any]]:
+    """The run of seed 0 of each cell, finished or partial, by the cell's name in Table 3."""
+    found = {}
+    for name, cell in config.cells.items():
+        if name.startswith(prefix):
+            runs = [r for r in find_results(out, cell) if r["seed"] == 0]
+            found.update({name.removeprefix(prefix): r for r in runs})
+    return found
+
+
+def _row(runs: dict[str, dict[str, Any]]) -> list[str]:
+    seen = [sign(runs) for sign in SIGNS.values()]
+    count = Counter(one.word for one in seen)
+    return [
+        *(f"{one.word}: {one.numbers}" if one.numbers else one.word for one in seen),
+        f"{count[HOLDS]} of {len(SIGNS)}",
+    ]
+
+
+def _ended(run: dict[str, Any]) -> bool:
+    return run["status"] in FINISHED
+
+
+def _lowest(run: dict[str, Any]) -> float:
+    return run["best"]["validation_loss"] if run["best"] else math.inf
+
+
+def _all(seen: list[tuple[bool | None, str]]) -> Seen:
+    """All of several conditions: true, false, or ``None`` where not yet known."""
+    words = [word for word, _ in seen]
+    verdict = FAILS if False in words else OPEN if None in words else HOLDS
+    return Seen(verdict, ", ".join(numbers for _, numbers in seen if numbers))
+
+
+def _sgd_is_stable(runs: dict[str, dict[str, Any]]) -> Seen:
+    ours, theirs = runs.get("sgd/projection_0.2"), runs.get("sgd/clipping_15")
+    if ours is None:
+        return Seen(OPEN, "")
+    calm = False if exploded(ours) else True if _ended(ours) else None
+    seen = [(calm, f"norm {largest_norm(ours):.3g}")]
+    if theirs and _ended(ours) and _ended(theirs):
+        better = _lowest(ours) <= _lowest(theirs)
+        seen.append((better, f"{_lowest(ours):.3f} against {_lowest(theirs):.3f}"))
+    else:
+        seen.append((None, _value(ours)))
+    return _all(seen)
+
+
+def _stays_high(*cells: str) -> Callable[[dict[str, dict[str, Any]]], Seen]:
+    def sign(runs: dict[str, dict[str, Any]]) -> Seen:
+        seen: list[tuple[bool | None, str]] = []
+        for run in map(runs.get, cells):
+            if run is None:
+                seen.append((None, ""))
+            elif _lowest(run) <= UNIGRAM:
+                seen.append((False, _value(run)))
+            else:
+                seen.append((True if _ended(run) else None, _value(run)))
+        return _all(seen)
+
+    return sign
+
+
+def _comes_near(cell: str, published: float, within: float) -> Callable[[Any], Seen]:
+    def sign(runs: dict[str, dict[str, Any]]) -> Seen:
+        if (run := runs.get(cell)) is None:
+            return Seen(OPEN, "")
+        away = _lowest(run) - published
+        if _ended(run) or away < -within:
+            return _all([(abs(away) <= within, _value(run))])
+        return Seen(OPEN, _value(run))
+
+    return sign
+
+
+def _norm_is_near_30(runs: dict[str, dict[str, Any]]) -> Seen:
+    if (run := runs.get("sgd/clipping_15")) is None:
+        return Seen(OPEN, "")
+    norm = run["gradient_mean"]["norm"]
+    norm = math.inf if norm is None else norm
+    if _ended(run):
+        word = HOLDS if 20 <= norm <= 45 else FAILS
+    else:
+        word = FAILS if run["epochs"] >= 10 and not 10 <= norm <= 90 else OPEN
+    return Seen(word, f"{norm:.3g}")
+
+
+def _value(run: dict[str, Any]) -> str:
+    """The lowest validation loss, with the epochs of a run that has not ended."""
+    lowest = f"{_lowest(run):.4g}"
+    return lowest if _ended(run) else f"< {lowest} after {run['epochs']:.0f} epochs"
+
+
+SIGNS: dict[str, Callable[[dict[str, dict[str, Any]]], Seen]] = {
+    "a": _sgd_is_stable,
+    "b": _stays_high("adam_1e-4/projection_0.2", "adam_1e-4/clipping_15"),
+    "c": _stays_high("adam_1e-2/clipping_15", "rmsprop_1e-2/clipping_15"),
+    "d": _comes_near("rmsprop_1e-4/projection_0.2", 3.58, 0.15),
+    "e": _norm_is_near_30,
+}

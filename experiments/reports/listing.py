@@ -1,0 +1,51 @@
+"""``list``: what there is to run, what is done, and what the rest would cost."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from experiments.config.load import Cell, Config, all_overrides
+from experiments.estimates import at_most, estimate, human_time
+from experiments.results.store import FINISHED, find_results
+from experiments.system.paths import shown
+from experiments.timing.store import timing_file
+
+
+def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Path) -> str:
+    """A config's cells as text, and what the runs that are missing would cost.
+
+    Of a config that reports times: whether they were measured.
+
+    Args:
+        config: The config.
+        cells: Which of its cells to list.
+        seeds: Which seeds to count.
+        out: Folder of the results.
+    """
+    head = f"{config.name}: {config.title}"
+    if config.report == "seconds_per_iteration":
+        path = timing_file(out, config, all_overrides(cells))
+        state = f"measured: {shown(path)}" if path.exists() else "not measured"
+        return "\n  ".join([head, *(cell.name for cell in cells), state]) + "\n"
+    rows = [("cell", "published", "done", "one run on this CPU, at most", "as long as ours")]
+    missing, seconds, as_ours = 0, 0.0, 0.0
+    for cell in cells:
+        results = find_results(out, cell)
+        ended = [result["seed"] in seeds for result in results if result["status"] in FINISHED]
+        finished, others = sum(ended), len(ended) - sum(ended)
+        partial = sum(result["seed"] in seeds for result in results) - finished
+        done = f"{finished} of {len(seeds)}"
+        done += f", {partial} partial" if partial else ""
+        done += f", {others} of other seeds" if others else ""
+        printed = cell.published.printed if cell.published else "none"
+        cost = estimate(cell)
+        ours = f"{human_time(cost.as_ours)}, {cost.epochs} epochs" if cost.epochs else ""
+        rows.append((cell.name, printed, done, human_time(cost.at_most), ours))
+        missing += len(seeds) - finished
+        seconds += (len(seeds) - finished) * (cost.at_most or 0)
+        as_ours += (len(seeds) - finished) * (cost.as_ours or 0)
+    if not any(row[-1] for row in rows[1:]):
+        rows = [row[:-1] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    total = f"to run: {missing}, {at_most(seconds, as_ours)}" if missing else "all done"
+    return "\n  ".join([head, *lines, total]) + "\n"

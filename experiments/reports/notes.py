@@ -1,0 +1,92 @@
+"""What has to be known to read a table: below it, as a list."""
+
+import json
+import shlex
+from typing import Any
+
+from experiments.config.load import Cell, Config, all_overrides, file_word
+from experiments.config.schema import COMMAND_LINE, STATED
+from experiments.results.measures import Result
+from experiments.results.success import NOTES
+
+
+def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
+    """The notes of a table.
+
+    Args:
+        config: The config.
+        cells: The cells of the table.
+        ours: Notes on our numbers.
+    """
+    notes = list(config.notes)
+    tables = {cell.published.table for cell in cells if cell.published}
+    if tables:
+        numbers = ", ".join(map(str, sorted(tables)))
+        notes.append(f"Published: the supplement's Table {numbers}, as printed.")
+    else:
+        notes.append("The supplement prints no number to compare with.")
+    remarks: dict[str, None] = {}
+    for cell in cells:
+        if cell.published and cell.published.note:
+            remarks[f"Published {cell.published.printed}: {cell.published.note}."] = None
+    notes += remarks
+    notes += ours
+    overrides = all_overrides(cells)
+    if overrides:
+        given = ", ".join(f"{key}={value}" for key, value in overrides.items())
+        notes.insert(0, f"**Not the config's conditions: {given}.** No difference is given.")
+    for source in sorted(set(cells[0].sources.values()) - {STATED, COMMAND_LINE}):
+        settings = cells[0].conditions.model_dump()
+        keys = [key for key, origin in cells[0].sources.items() if origin == source]
+        keys = [k for k in keys if k not in cells[0].conditions.later_unset()]
+        keys = [k for k in keys if all(c.sources.get(k) == source for c in cells)]
+        keys = [k for k in keys if len({str(getattr(c.conditions, k)) for c in cells}) == 1]
+        listed = ", ".join(f"{key} {_plain(settings[key])}" for key in keys)
+        if listed:
+            notes.append(f"Conditions that are {source}: {listed}.")
+    return notes
+
+
+def score_notes(results: list[Result]) -> list[str]:
+    """Notes on our losses, from all results in the table."""
+    notes = [
+        "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
+        "over the successful runs, in brackets its 95 % t-interval (mean ± t s/√n, n − 1 degrees "
+        "of freedom). n: all runs that ended by their own rule or diverged; shares are of them.",
+        *NOTES,
+        "Gradient norm: of all weights together, before clipping, mean over a run's iterations.",
+    ]
+    if any(result["status"] == "interrupted" for result in results):
+        notes.append(
+            "Partial: stopped before its own rule ended it (`--max-iterations`, or interrupted); "
+            "not compared."
+        )
+    dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in results)
+    if dirty:
+        notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
+    unknown = sum(result["environment"]["git"]["commit"] is None for result in results)
+    if unknown:
+        notes.append(f"{unknown} of these results came from code whose commit is not known.")
+    return notes
+
+
+def repeat_note(config: Config, cells: list[Cell], pattern: str, results: list[Result]) -> str:
+    """The command for the runs of a table of scores."""
+    words = [shlex.quote(file_word(config.file))]
+    words += ["--cells", shlex.quote(pattern)] * (pattern != "*")
+    words += ["--out", "runs/repeat", *_set_flags(all_overrides(cells))]
+    stops = {result["stopped_by"] for result in results}
+    if len(stops) == 1:  # of a trial, whose runs were all stopped at one iteration
+        words += [stop for stop in stops if stop.startswith("--max-iterations ")]
+    seeds = sorted({result["seed"] for result in results if result["seed"] >= config.runs})
+    more = f"; further seeds with `--cells CELL --seeds {','.join(map(str, seeds))}`"
+    return f"Repeat: `scripts/reproduce.sh {' '.join(words)}`{more if seeds else ''}."
+
+
+def _plain(value: Any) -> str:
+    """A setting as the configs write it."""
+    return json.dumps(value).replace('"', "")
+
+
+def _set_flags(overrides: dict[str, Any]) -> list[str]:
+    return [f"--set {shlex.quote(f'{key}={_plain(value)}')}" for key, value in overrides.items()]

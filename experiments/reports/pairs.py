@@ -1,0 +1,94 @@
+"""Two cells compared: paired differences over the seeds that both have."""
+
+import math
+import statistics
+from collections.abc import Callable
+from typing import NamedTuple
+
+from experiments.results.intervals import t_interval
+from experiments.results.measures import Result, largest_norm, lowest_value
+from experiments.results.success import succeeded
+
+#: Of runs of one cell, each up to an iteration: a number each; ``None`` is worse than any number.
+Measure = Callable[[list[Result], list[float]], list[float | None]]
+
+
+def lowest_values(runs: list[Result], iterations: list[float]) -> list[float | None]:
+    """Lowest validation value of each run that has not failed.
+
+    Where all failed, of those that stayed finite: the supplement, too, prints values that are worse
+    than a unigram predictor's.
+    """
+    good = [succeeded(run) is not False for run in runs]
+    if not any(good):
+        good = [run["status"] == "completed" for run in runs]
+    values = map(lowest_value, runs, iterations)
+    return [value if ok else None for value, ok in zip(values, good, strict=True)]
+
+
+def log_norms(runs: list[Result], iterations: list[float]) -> list[float | None]:
+    """Decimal logarithm of each run's largest gradient norm: norms differ by powers of ten."""
+    norms = map(largest_norm, runs, iterations)
+    return [math.log10(norm) if 0 < norm < math.inf else None for norm in norms]
+
+
+class Difference(NamedTuple):
+    """The first cell's numbers minus the second's.
+
+    Attributes:
+        mean: Over the seeds with which neither run failed; else infinite.
+        low: Lower end of the 95 % t-interval, or, where that leaves fewer than two seeds, of what
+            all seeds have; minus infinity where there is no second seed.
+        high: The upper end.
+        n: Seeds that count.
+        failed: Of these, with which one of the runs failed.
+        epoch: Up to which runs were compared, where one of them is partial; else ``None``.
+    """
+
+    mean: float
+    low: float
+    high: float
+    n: int
+    failed: int
+    epoch: float | None
+
+    def __str__(self) -> str:
+        if math.isinf(self.mean):
+            text = f"{'first' if self.mean > 0 else 'second'} failed"
+        else:
+            text = f"{self.mean:+.3g}"
+            if math.isfinite(self.low) and math.isfinite(self.high):
+                text += f" [{self.low:+.3g}, {self.high:+.3g}]"
+        failed = f", {self.failed} failed" if self.failed and math.isfinite(self.mean) else ""
+        epoch = "" if self.epoch is None else f", epoch {self.epoch:g}"
+        return f"{text} (n = {self.n}{failed}{epoch})"
+
+
+def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | None:
+    """Paired differences of two cells' runs; ``None`` where they share no seed.
+
+    A partial run is compared up to its last evaluation, with what the other run had by then. A run
+    that failed is worse than any other; seeds with which both failed count where all did.
+    """
+    pairs = [(x, y) for x in a for y in b if x["seed"] == y["seed"]]
+    if not pairs:
+        return None
+    ends = [_end(*pair) for pair in pairs]
+    iterations = [iteration for iteration, _ in ends]
+    x, y = (measure(list(runs), iterations) for runs in zip(*pairs, strict=True))
+    both = [(p, q) for p, q in zip(x, y, strict=True) if (p, q) != (None, None)]
+    every = [math.inf if p is None else -math.inf if q is None else p - q for p, q in both]
+    every = every or [math.inf] * len(pairs)
+    values = [d for d in every if math.isfinite(d)]
+    low, high = t_interval(values)
+    if len(values) < 2 <= len(every):
+        low, high = min(every), max(every)
+    mean = statistics.fmean(values or every[:1])
+    epoch = min((epoch for _, epoch in ends if epoch), default=None)
+    return Difference(mean, low, high, len(every), len(every) - len(values), epoch)
+
+
+def _end(*runs: Result) -> tuple[float, float | None]:
+    """Iteration and epoch to compare runs up to: the last evaluation of a partial one."""
+    epochs = [r["curves"]["epochs"] for r in runs if r["status"] == "interrupted"]
+    return min(((e["iteration"][-1], e["epoch"][-1]) for e in epochs), default=(math.inf, None))

@@ -1,0 +1,37 @@
+"""What came out, in three sentences made of the results."""
+
+import statistics
+from pathlib import Path
+
+from experiments.config.load import config_names, load_config
+from experiments.reports.claims import TABLE_3
+from experiments.reports.claims_text import headline
+from experiments.reports.evidence import Evidence
+from experiments.results.measures import lowest_value
+from experiments.results.success import EXPLOSION, exploded, succeeded
+
+#: A value is called near that differs from the published one by no more than this.
+NEAR = 0.1
+
+
+def summary(out: Path) -> str:
+    """How many claims hold, how many values are near, and how many gradients exploded."""
+    evidence = Evidence(out)
+    ratios, explosions = [], {"clipping": [], "projection": []}
+    cells = [cell for name in config_names() for cell in load_config(name).cells.values()]
+    printed = [cell for cell in cells if cell.published and cell.published.value is not None]
+    for cell in printed:
+        finished = evidence.finished((cell.config, cell.name))
+        values = [lowest_value(run) for run in finished if succeeded(run)]
+        ratios += [statistics.fmean(values) / cell.published.value] if values else []
+        if cell.config == TABLE_3:
+            explosions[cell.conditions.method] += map(exploded, finished)
+    near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
+    clipping, projection = (f"{sum(runs)} of {len(runs)}" for runs in explosions.values())
+    return (
+        f"{headline(evidence)} Of the {len(printed)} validation values that the supplement prints, "
+        f"{len(ratios)} have finished runs here, and {near} of these came out within "
+        f"{100 * NEAR:g} % of the print. In Table 3 (music), the gradient's norm passed "
+        f"{EXPLOSION['music']:g}, before clipping, in {clipping} runs of clipping and in "
+        f"{projection} runs of P_δ."
+    )

@@ -1,0 +1,133 @@
+"""The form of a ``result.json``, so that an edited or damaged one is noticed when it is read."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA = 1
+Curve = list[float | None]
+LayerCurve = list[list[float | None]]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Best(_Part):
+    """Where the validation loss was lowest."""
+
+    epoch: float
+    iteration: int
+    validation_loss: float
+    test_loss: float | None
+
+
+class GradientMean(_Part):
+    """Means over all iterations; ``None`` where one is not finite."""
+
+    norm: float | None
+    mean_abs: float | None
+
+
+class Seconds(_Part):
+    """Wall time by part."""
+
+    training: float
+    projection: float
+    evaluation: float
+    total: float
+
+
+class IterationCurves(_Part):
+    """One point a window of iterations, see ``IterationRecorder``."""
+
+    iteration: list[int]
+    loss: Curve
+    gradient_norm: Curve
+    gradient_norm_max: Curve
+    gradient_mean_abs: Curve
+    sigma_1: LayerCurve
+    spectral_radius: LayerCurve
+    capped: LayerCurve
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> "IterationCurves":
+        return _check_lengths(self)
+
+
+class EpochCurves(_Part):
+    """One point an epoch, see :class:`experiments.training.recorder.EpochRecorder`."""
+
+    epoch: list[float]
+    iteration: list[int]
+    validation_loss: Curve
+    learning_rate: list[float]
+    seconds: list[float]
+
+    @model_validator(mode="after")
+    def _equally_long(self) -> "EpochCurves":
+        return _check_lengths(self)
+
+
+class Curves(_Part):
+    """All curves of a run."""
+
+    iterations: IterationCurves
+    epochs: EpochCurves
+
+
+class Git(_Part):
+    """State of the source tree; ``reason`` says why it is not known."""
+
+    commit: str | None
+    dirty: bool | None
+    reason: str | None = None
+
+
+class Environment(_Part):
+    """What a run ran on; the rest of it is for people to read."""
+
+    git: Git
+
+
+class ResultFile(_Part):
+    """What tables and figures read of a result; other keys are free."""
+
+    schema_: Literal[1] = Field(alias="schema")
+    config: str
+    cell: str
+    seed: int
+    status: Literal["completed", "diverged", "interrupted"]
+    stopped_by: str
+    divergence: dict[str, Any] | None
+    iterations: int
+    epochs: float
+    best: Best | None
+    unigram_validation_loss: float
+    gradient_mean: GradientMean
+    seconds: Seconds
+    overrides: dict[str, Any]
+    conditions: dict[str, Any]
+    conditions_sha256: str
+    environment: Environment
+    curves: Curves
+
+    @model_validator(mode="after")
+    def _conditions_say_enough(self) -> "ResultFile":
+        if self.conditions.get("task") not in ("language", "music"):
+            raise ValueError("conditions.task is neither language nor music")
+        if not isinstance(self.conditions.get("epochs"), int):
+            raise ValueError("conditions.epochs is not an integer")
+        if self.status == "completed" and self.best is None:
+            raise ValueError("completed without a best epoch")
+        return self
+
+
+def _check_lengths(curves: Any) -> Any:
+    lengths = {key: len(getattr(curves, key)) for key in type(curves).model_fields}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"curves of different lengths: {lengths}")
+    for key in sorted({"sigma_1", "spectral_radius", "capped"} & set(lengths)):
+        if len({len(layers) for layers in getattr(curves, key)}) > 1:
+            raise ValueError(f"{key} of different numbers of layers")
+    return curves

@@ -1,0 +1,237 @@
+"""Result files: where they are, written whole or not at all, read with care."""
+
+import hashlib
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from experiments.config.load import Cell
+from experiments.results.schema import ResultFile
+from experiments.system.console import print_safely
+from experiments.system.paths import RESULTS, RUNS, shown
+from experiments.system.storage import StorageError, write_file
+from grustab.errors import GrustabError
+
+FINISHED = ("completed", "diverged")
+#: Holds the SHA-256 of a result that ``run --force`` is replacing.
+BEGUN_ANEW = "begun-anew"
+
+
+class ResultError(GrustabError):
+    """A result file cannot be read, or is not one of ours."""
+
+
+def run_path(cell: Cell, seed: int) -> Path:
+    """Folder of a run, relative to ``results/`` or ``runs/``.
+
+    The conditions' hash is part of it: runs under other conditions never meet.
+    """
+    return Path(cell.config) / cell.name / f"seed{seed}-{cell.conditions.digest()[:8]}"
+
+
+def result_file(directory: Path, cell: Cell, seed: int) -> Path:
+    """The ``result.json`` of a run under a results folder."""
+    return directory / run_path(cell, seed) / "result.json"
+
+
+def override_suffix(overrides: dict[str, Any]) -> str:
+    """What keeps files of runs with ``--set`` apart; empty for the config's own conditions."""
+    if not overrides:
+        return ""
+    text = json.dumps(overrides, sort_keys=True)
+    return "-set-" + hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def write_result(path: Path, result: dict[str, Any]) -> None:
+    """Write a result file whole or not at all.
+
+    Raises:
+        StorageError: If the folder or the disk does not take it.
+    """
+    write_file(path, (_format(result) + "\n").encode())
+
+
+def work_folder(out: Path, cell: Cell, seed: int) -> Path:
+    """Where a run keeps its snapshots, log and lock: in ``runs/`` for results in ``results/``."""
+    base = RUNS if out.resolve() == RESULTS.resolve() else out
+    return base / run_path(cell, seed)
+
+
+def is_done(path: Path, max_iterations: int | None = None) -> bool:
+    """Whether a result is there that is finished, or has the iterations asked for.
+
+    Raises:
+        ResultError: If a damaged one is there.
+    """
+    if not path.exists():
+        return False
+    there = read_result(path)
+    if there["status"] in FINISHED or not max_iterations:
+        return there["status"] in FINISHED
+    if there["iterations"] == max_iterations:
+        # Stopped just there by a signal, it may lack the last evaluation.
+        return there["curves"]["epochs"]["iteration"][-1:] == [max_iterations]
+    return there["iterations"] > max_iterations
+
+
+def begin_anew(folder: Path, path: Path) -> None:
+    """Note in a run's folder that the finished result is being replaced, if one is there.
+
+    Raises:
+        StorageError: If the disk does not take it.
+    """
+    if path.exists():
+        write_file(folder / BEGUN_ANEW, _digest(path).encode())
+
+
+def is_begun_anew(folder: Path, path: Path) -> bool:
+    """Whether just this result is being replaced by a run that has not ended."""
+    mark = folder / BEGUN_ANEW
+    return mark.exists() and path.exists() and mark.read_bytes().strip() == _digest(path).encode()
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def run_is_done(out: Path, cell: Cell, seed: int, max_iterations: int | None = None) -> bool:
+    """Whether nothing is left to do of a run, see :func:`is_done`.
+
+    Raises:
+        ResultError: If a damaged result is there.
+    """
+    path = result_file(out, cell, seed)
+    replaced = is_begun_anew(work_folder(out, cell, seed), path)
+    return is_done(path, max_iterations) and not replaced
+
+
+def keep_result(path: Path, asides: Sequence[Path], result: dict[str, Any]) -> Path:
+    """Write a result to its place, or to another one rather than lose it.
+
+    A partial result never replaces a finished one, a longer partial one, or one that cannot be
+    read; it then goes aside.
+
+    Args:
+        path: Its place.
+        asides: Folders for it where it cannot go there; then the one for temporary files.
+        result: Contents of the file.
+
+    Returns:
+        Where it was written.
+
+    Raises:
+        StorageError: If the disk did not take it at its place; the message says where it is kept.
+    """
+    reason = _reason_to_stay(path, result)
+    if reason is None:
+        try:
+            write_result(path, result)
+            return path
+        except StorageError as error:
+            problem = str(error)
+    else:
+        problem = f"{shown(path)} {reason} and stays as it is"
+    aside = _put_aside(asides, result)
+    if aside is None:
+        raise StorageError(f"{problem}; this result could not be kept anywhere")
+    if reason is None:
+        raise StorageError(f"{problem}; this result is kept in {shown(aside)}")
+    print_safely(f"{problem}; this result: {shown(aside)}")
+    return aside
+
+
+def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:
+    """Why the result that is there is not to be replaced, if so."""
+    if result["status"] != "interrupted" or not path.exists():
+        return None
+    try:
+        there = read_result(path)
+    except ResultError:
+        return "cannot be read"
+    more = there["status"] in FINISHED or there["iterations"] > result["iterations"]
+    return "holds more" if more else None
+
+
+def _put_aside(folders: Sequence[Path], result: dict[str, Any]) -> Path | None:
+    """Write a result to the first folder that takes it, over no other; gives its path."""
+    names = ("result-aside.json", *(f"result-aside-{n}.json" for n in range(2, 100)))
+    for folder in folders:
+        with suppress(OSError, StorageError, StopIteration):
+            path = next(folder / name for name in names if not (folder / name).exists())
+            write_result(path, result)
+            return path
+    with suppress(OSError, StorageError):  # OSError: no folder for temporary files takes anything
+        path = Path(tempfile.gettempdir()) / f"grustab-{os.getpid()}-result.json"
+        write_result(path, result)
+        return path
+    return None
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """Read a result file.
+
+    Raises:
+        ResultError: If it is not whole, or not a result of this version.
+    """
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultError(f"{shown(path)}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise ResultError(
+            f"{shown(path)}: not valid JSON ({error}), delete the file and run again"
+        ) from None
+    try:
+        ResultFile.model_validate(result)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        expected = first["msg"][0].lower() + first["msg"][1:]
+        raise ResultError(
+            f"{shown(path)}: not a result of this version (key '{place}': {expected}), "
+            "delete the file and run again"
+        ) from None
+    return result
+
+
+def find_results(directory: Path, cell: Cell) -> list[dict[str, Any]]:
+    """All results of a cell under just these conditions, by seed."""
+    digest = cell.conditions.digest()
+    paths = (directory / cell.config / cell.name).glob(f"seed*-{digest[:8]}/result.json")
+    same = []
+    for path in paths:
+        result = read_result(path)
+        if not path.parent.name.startswith(f"seed{result['seed']}-"):
+            raise ResultError(f"{shown(path)}: of seed {result['seed']}, which is not its folder's")
+        if result["conditions_sha256"] == digest:
+            same.append(result)
+    return sorted(same, key=lambda result: result["seed"])
+
+
+def all_results(directory: Path, config: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Every result of a config, whatever its conditions, with its path."""
+    for path in sorted((directory / config).glob("**/result.json")):
+        yield path, read_result(path)
+
+
+def finite(value: float | None) -> float | None:
+    """The number with 7 significant digits, or ``None`` where JSON has no number for it."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.7g}")
+
+
+def _format(value: Any, indent: int = 0) -> str:
+    """JSON with a line for each key, and a whole curve on one line."""
+    if isinstance(value, dict) and value:
+        pad = " " * (indent + 1)
+        items = (f"{pad}{json.dumps(k)}: {_format(v, indent + 1)}" for k, v in value.items())
+        return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
+    return json.dumps(value, allow_nan=False)

@@ -1,0 +1,137 @@
+"""``sweep``: do all runs that are missing, several at a time, here or on a cluster."""
+
+import queue
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+
+from experiments.sweep.display import Display
+from experiments.sweep.job import Job, cores, run_job, stop_jobs
+from experiments.sweep.plan import PlannedRun
+from experiments.system.interruption import interruptible
+from experiments.system.lock import LOCKED
+
+#: Seconds until the next try where another process has the run.
+LOOK_AGAIN = 5.0
+
+
+Start = Callable[[Job], Future]
+Stop = Callable[[], None]
+
+
+def run_sweep(
+    runs: Sequence[PlannedRun],
+    jobs: int,
+    devices: Sequence[str],
+    snapshot_interval: float,
+    scheduler: str | None,
+) -> bool:
+    """Do all runs that are not done, each in a process of its own.
+
+    Args:
+        runs: The runs; those that are done are left out.
+        jobs: How many at a time on this machine; on a cluster its workers' threads decide.
+        devices: ``cpu``, or numbers of GPUs, shared evenly among the jobs. On a cluster all jobs
+            take the first.
+        snapshot_interval: Seconds between two snapshots of a run.
+        scheduler: Address of a Dask scheduler, ``None``: on this machine.
+
+    Returns:
+        Whether every run was done. One that diverged was.
+
+    Raises:
+        GrustabError: If a result there is damaged, or the scheduler cannot be used.
+        KeyboardInterrupt: After an interruption, when all runs have saved a snapshot and ended.
+    """
+    missing = [run for run in runs if not run.done]
+    if not missing:
+        print("all done")
+        return True
+    threads = None if scheduler is not None else max(cores() // jobs, 1)
+    with (
+        interruptible(),
+        _pool(scheduler, jobs, devices) as (start, stop),
+        Display(missing, devices[0]) as display,
+    ):
+        futures: dict[Future, PlannedRun] = {}
+
+        def begin(run: PlannedRun) -> None:
+            futures[start(run.job(snapshot_interval, threads))] = run
+
+        try:
+            for run in missing:
+                begin(run)
+            failed = _follow(futures, begin, display)
+        except KeyboardInterrupt:
+            display.say("stopping: every run saves a snapshot and ends; the same command goes on")
+            for future in futures:
+                future.cancel()
+            stop()
+            while wait(futures, timeout=0.5).not_done:
+                stop()
+            raise
+    if failed:
+        print(f"{len(failed)} of {len(missing)} runs failed: {', '.join(failed)}")
+    return not failed
+
+
+def _follow(
+    futures: dict[Future, PlannedRun], begin: Callable[[PlannedRun], None], display: Display
+) -> list[str]:
+    """Wait for all runs, begin anew those that another process had; names of those that failed."""
+    failed: list[str] = []
+    locked: list[tuple[float, PlannedRun]] = []
+    while futures or locked:
+        if futures:
+            done = wait(futures, timeout=1.0, return_when=FIRST_COMPLETED).done
+        else:
+            done = set()
+            time.sleep(1.0)
+        for future in [future for future in futures if future in done]:
+            run = futures.pop(future)
+            code, tail = _outcome(future)
+            if code == LOCKED:
+                locked.append((time.monotonic() + LOOK_AGAIN, run))
+                display.waits(run, tail)
+                continue
+            display.ended(run, code, tail)
+            if code != 0:
+                failed.append(run.name)
+        for due, run in list(locked):
+            if time.monotonic() >= due:
+                locked.remove((due, run))
+                begin(run)
+        display.refresh()
+    return failed
+
+
+def _outcome(future: Future) -> tuple[int, str]:
+    try:
+        return future.result()
+    except Exception as error:  # no such Python on the worker, a worker lost too often, ...
+        return 1, f"{type(error).__name__}: {error}"
+
+
+@contextmanager
+def _pool(scheduler: str | None, jobs: int, devices: Sequence[str]) -> Iterator[tuple[Start, Stop]]:
+    """What starts a job, and what asks all running ones to end."""
+    if scheduler is not None:
+        from experiments.sweep.cluster import cluster_pool  # which few need
+
+        with cluster_pool(scheduler, devices[0]) as pair:
+            yield pair
+        return
+    free: queue.Queue[str] = queue.Queue()
+    for number in range(jobs):
+        free.put(devices[number % len(devices)])
+
+    def on_a_free_device(job: Job) -> tuple[int, str]:
+        device = free.get()
+        try:
+            return run_job(job.on(device))
+        finally:
+            free.put(device)
+
+    with ThreadPoolExecutor(jobs) as executor:
+        yield (lambda job: executor.submit(on_a_free_device, job)), stop_jobs

@@ -1,0 +1,1 @@
+"""The machine: files, locks, signals, devices, and what a result has to say of them."""

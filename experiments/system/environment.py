@@ -1,0 +1,104 @@
+"""What a run ran on: commit, versions, BLAS, threads, device."""
+
+import os
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import chainer
+import numpy as np
+import threadpoolctl
+
+from experiments.system.provenance import git_state
+
+PACKAGES = ("chainer", "numpy", "scipy", "fbpca", "cupy", "cupy-cuda12x", "cupy-cuda13x")
+
+
+def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
+    """Everything needed to judge, or repeat, a run's numbers and times.
+
+    Args:
+        device: The run's device.
+    """
+    return {
+        "git": git_state(),
+        "python": platform.python_version(),
+        "packages": _versions(),
+        "blas": _blas(),
+        "simd": np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", []),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "cores": _cores(),
+        "device": _device_name(device),
+    }
+
+
+def other_environment(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+    """How two environments differ in what decides a run's numbers, for a person; maybe not."""
+    then, here = dict(_decisive(before)), dict(_decisive(now))
+    keys = [key for key, value in here.items() if then.get(key, value) != value]
+    if not keys:
+        return None
+    old, new = (", ".join(f"{key} {facts[key]}" for key in keys) for facts in (then, here))
+    return f"an earlier session had {old}, this one has {new}"
+
+
+def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What decides a run's numbers, as far as it is known."""
+    git = environment["git"]
+    if git["commit"] is not None:
+        yield "commit", git["commit"][:10] + (" with changes" if git["dirty"] else "")
+    yield "Python", environment["python"]
+    for package in ("chainer", "numpy", "scipy", "fbpca"):
+        if package in environment["packages"]:
+            yield package, environment["packages"][package]
+    named = (("BLAS", "internal_api"), ("BLAS version", "version"), ("BLAS kernel", "architecture"))
+    for name, key in (*named, ("BLAS threads", "num_threads")):
+        # NumPy and SciPy may each have their own.
+        found = sorted({str(pool[key]) for pool in environment["blas"] if pool[key] is not None})
+        if found:
+            yield name, " and ".join(found)
+    if "simd" in environment:  # not in the snapshots of earlier versions
+        yield "NumPy's SIMD", " ".join(environment["simd"]) or "none"
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _blas() -> list[dict[str, Any]]:
+    keys = ("internal_api", "version", "num_threads", "architecture")
+    pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
+    return [{key: pool.get(key) for key in keys} for pool in pools]
+
+
+def _cores() -> int | None:
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):  # not on macOS; a sandbox may refuse it
+        return os.cpu_count()
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def _device_name(device: chainer.backend.Device) -> str:
+    if device.xp is not chainer.backends.cuda.cupy:
+        return "cpu"
+    properties = device.xp.cuda.runtime.getDeviceProperties(device.device.id)
+    return properties["name"].decode()

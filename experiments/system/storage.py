@@ -1,0 +1,70 @@
+"""Files are written whole or not at all."""
+
+import errno
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from experiments.system.paths import shown
+from grustab.errors import GrustabError
+
+#: How the name of a file begins that is being written.
+PARTIAL = ".partial-"
+#: What a file system says that does not know a step.
+NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
+
+
+class StorageError(GrustabError):
+    """A folder or a disk does not take a file: no room, read-only, or not ours to write."""
+
+
+def check_writable(path: Path) -> None:
+    """Find out before a long run, not after it, whether its result can be written.
+
+    Raises:
+        StorageError: If the folder of ``path`` cannot be made or does not take a file.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None
+
+
+def write_file(path: Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all, on disk when this returns where the system offers that.
+
+    Raises:
+        StorageError: If the folder or the disk does not take it.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Not by tempfile, which would shut out all others, whatever the person's umask is.
+        with open(path.parent / f"{PARTIAL}{os.getpid()}-{secrets.token_hex(8)}", "xb") as file:
+            temporary = file.name
+            file.write(content)
+            file.flush()
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                if error.errno not in NOT_OFFERED:
+                    raise
+        os.replace(temporary, path)
+    except BaseException as error:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
+        if not isinstance(error, OSError):
+            raise
+        raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None
+
+
+def remove_partial_files(folder: Path) -> None:
+    """Remove what a process left that was killed while it wrote; nobody may be writing there."""
+    for path in folder.glob(f"{PARTIAL}*"):
+        with suppress(OSError):
+            path.unlink()

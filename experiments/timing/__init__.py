@@ -1,0 +1,1 @@
+"""Section D: what an iteration costs."""

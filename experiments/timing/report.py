@@ -1,0 +1,152 @@
+"""Table and figure of ``time``'s measurement."""
+
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from experiments.config.load import Cell, Config, all_overrides
+from experiments.timing.store import (
+    PARTS,
+    CellTimes,
+    Point,
+    TimingResult,
+    median_parts,
+    ratio,
+    read_timing,
+    timing_file,
+)
+
+NOT_MEASURED = "not measured"
+HEADER = [
+    "point of training",
+    "cell",
+    "seconds an iteration",
+    *PARTS,
+    "projection's share",
+    "ratio to clipping",
+    "values capped",
+]
+COLORS = {
+    "forward": "#1b6ca8",
+    "backward": "#5bb5c9",
+    "update": "#e8a33d",
+    "projection": "#c8553d",
+}
+
+
+def timing_rows(
+    config: Config, cells: list[Cell], out: Path
+) -> tuple[list[str], list[list[str]], list[str]]:
+    """Header, rows and notes of the table.
+
+    Raises:
+        grustab.errors.GrustabError: If the measurement's file is damaged.
+    """
+    path = timing_file(out, config, all_overrides(cells))
+    measured = read_timing(path)
+    if measured is None:
+        blank = [""] * (len(HEADER) - 3)
+        return HEADER, [["", cell.name, NOT_MEASURED, *blank] for cell in cells], []
+    epochs = cells[0].conditions.epochs
+    epoch = measured.iterations_an_epoch
+    header = [*HEADER, f"hours for {epochs} epochs"] if epoch else HEADER
+    rows = []
+    for point in measured.points:
+        reference = _clipping(cells, measured, point)
+        for cell in cells:
+            if not measured.holds(cell):
+                rows.append([_place(point), cell.name, NOT_MEASURED, *[""] * (len(header) - 3)])
+                continue
+            times = point.cells[cell.name]
+            row = _row(times, reference)
+            if epoch:
+                hours = statistics.median(times.totals()) * epoch * epochs / 3600
+                row.append(f"{hours:.1f}")
+            rows.append([_place(point), cell.name, *row])
+    return header, rows, _notes(measured)
+
+
+def _place(point: Point) -> str:
+    return f"{point.name} (iteration {point.iteration})"
+
+
+def _clipping(cells: Iterable[Cell], measured: TimingResult, point: Point) -> CellTimes | None:
+    """Times of what the others are compared with."""
+    clipped = (cell for cell in cells if cell.conditions.method == "clipping")
+    return next((point.cells[cell.name] for cell in clipped if measured.holds(cell)), None)
+
+
+def _row(times: CellTimes, reference: CellTimes | None) -> list[str]:
+    parts, total = median_parts(times), statistics.median(times.totals())
+    return [
+        f"{total:.4f}",
+        *(f"{parts[part]:.4f}" for part in PARTS),
+        f"{parts['projection'] / total:.1%}",
+        f"{ratio(times, reference):.3f}" if reference else "",
+        f"{statistics.fmean(times.capped):.3g}",
+    ]
+
+
+def _notes(measured: TimingResult) -> list[str]:
+    rounds = len(next(iter(measured.points[0].cells.values())).forward)
+    return [
+        f"Ours: the cells took turns, {rounds} iterations each at each point, in changing order; "
+        "medians; ratio: median over the rounds of the ratio to clipping in the same round. "
+        "Evaluation is not part of it.",
+        "All cells start from the same weights at a point, those of P_δ with `auto`, and go on by "
+        "themselves (one whose loss is no longer finite goes back to them; an explosion makes the "
+        "output layer do work twice). Values capped: mean number a step.",
+        f"Ours ran on: {measured.environment.name}.",
+        f"Ours came from: `{measured.command}` (`--force` to measure again).",
+    ]
+
+
+def draw_timing(config: Config, out: Path) -> Figure | None:
+    """Bars of the parts of an iteration, a panel for each point; ``None`` without measurement."""
+    measured = read_timing(timing_file(out, config, {}))
+    if measured is None:
+        return None
+    names = [name for name, cell in config.cells.items() if measured.holds(cell)]
+    if not names:
+        return None
+    columns = len(measured.points)
+    figure, axes = plt.subplots(
+        1,
+        columns,
+        figsize=(3.1 * columns + 1.6, 1.4 + 0.3 * len(names)),
+        sharey=True,
+        sharex=True,
+        squeeze=False,
+    )
+    labels = [_label(config.cells[name]) for name in names]
+    for axis, point in zip(axes.flat, measured.points, strict=True):
+        left = [0.0] * len(names)
+        for part in PARTS:
+            widths = [1000 * median_parts(point.cells[name])[part] for name in names]
+            axis.barh(labels, widths, left=left, color=COLORS[part], label=part, height=0.7)
+            left = [a + b for a, b in zip(left, widths, strict=True)]
+        reference = _clipping(config.cells.values(), measured, point)
+        for y, name in enumerate(names):
+            if reference:
+                text = f" {ratio(point.cells[name], reference):.2f}"
+                axis.text(left[y], y, text, va="center", fontsize=7.5)
+        axis.set_title(_place(point).replace(" (", "\n("), fontsize=9)
+        axis.set_xlabel("ms an iteration (median)")
+        axis.grid(axis="y", visible=False)
+        axis.margins(x=0.12)
+    axes[0, 0].invert_yaxis()
+    handles, parts = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, parts, loc="lower center", ncols=len(parts), bbox_to_anchor=(0.5, -0.06))
+    figure.suptitle(f"{config.title}\nat a bar's end: ratio to clipping", fontsize=9)
+    figure.tight_layout()
+    return figure
+
+
+def _label(cell: Cell) -> str:
+    c = cell.conditions
+    if c.method == "projection":
+        return f"$P_\\delta$ {c.delta:g}, {c.projection}"
+    return f"clipping at {c.threshold:g}" if c.method == "clipping" else "no protection"

@@ -1,0 +1,99 @@
+"""The file that ``time`` writes: its form, its place, and what follows from it."""
+
+import statistics
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from experiments.config.load import Cell, Config
+from experiments.results.measurement import Machine, read_measurement
+from experiments.results.store import override_suffix
+
+SCHEMA = 1
+PARTS = ("forward", "backward", "update", "projection")
+Seconds = list[float]
+
+
+class CellTimes(BaseModel):
+    """Seconds of each part of each iteration of a cell, and how many values it capped."""
+
+    model_config = ConfigDict(strict=True)
+    forward: Seconds = Field(min_length=1)
+    backward: Seconds
+    update: Seconds
+    projection: Seconds
+    capped: list[float]
+
+    @model_validator(mode="after")
+    def _whole(self) -> "CellTimes":
+        if len({len(getattr(self, key)) for key in (*PARTS, "capped")}) > 1:
+            raise ValueError("parts of different lengths")
+        if min(self.totals()) <= 0:
+            raise ValueError("an iteration that took no time")
+        return self
+
+    def totals(self) -> list[float]:
+        """Seconds of each iteration."""
+        parts = (getattr(self, part) for part in PARTS)
+        return [sum(seconds) for seconds in zip(*parts, strict=True)]
+
+
+class Point(BaseModel):
+    """A point of training, and the cells that took turns there."""
+
+    model_config = ConfigDict(strict=True)
+    name: str
+    iteration: int
+    cells: dict[str, CellTimes] = Field(min_length=1)
+
+
+class TimingResult(BaseModel):
+    """The whole file; other keys are free."""
+
+    model_config = ConfigDict(strict=True)
+    schema_: Literal[1] = Field(alias="schema")
+    command: str
+    environment: Machine
+    conditions_sha256: dict[str, str]
+    iterations_an_epoch: int | None
+    points: list[Point] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _same_cells(self) -> "TimingResult":
+        if len({frozenset(point.cells) for point in self.points}) > 1:
+            raise ValueError("not the same cells at every point")
+        return self
+
+    def holds(self, cell: Cell) -> bool:
+        """Whether a cell was measured, under just its conditions."""
+        same = self.conditions_sha256.get(cell.name) == cell.conditions.digest()
+        return same and cell.name in self.points[0].cells
+
+
+def timing_file(out: Path, config: Config, overrides: dict[str, Any]) -> Path:
+    """Where the measurement of a config goes; with ``--set`` it has a file of its own."""
+    return out / config.name / f"timing{override_suffix(overrides)}.json"
+
+
+def read_timing(path: Path) -> TimingResult | None:
+    """A measurement, or ``None`` where there is none.
+
+    Raises:
+        ResultError: If the file is damaged.
+    """
+    try:
+        return read_measurement(path, TimingResult)
+    except FileNotFoundError:
+        return None
+
+
+def ratio(times: CellTimes, reference: CellTimes) -> float:
+    """Median over the rounds of one cell's iteration to another's of the same round."""
+    pairs = zip(times.totals(), reference.totals(), strict=True)
+    return statistics.median(mine / theirs for mine, theirs in pairs)
+
+
+def median_parts(times: CellTimes) -> dict[str, float]:
+    """Median seconds of each part."""
+    return {part: statistics.median(getattr(times, part)) for part in PARTS}

@@ -1,0 +1,1 @@
+"""One cell with one seed: built, trained, saved and resumed."""

@@ -1,0 +1,80 @@
+"""What a run says to the person who started it."""
+
+from pathlib import Path
+from typing import Any
+
+from experiments.config.load import Cell
+from experiments.estimates import estimate_seconds, human_time, iterations_an_epoch, product_rate
+from experiments.results.measures import perplexity
+from experiments.results.success import succeeded
+from experiments.system.console import print_safely
+from experiments.system.paths import shown
+
+
+def announce(
+    cell: Cell,
+    seed: int,
+    device_name: str,
+    max_iterations: int | None,
+    path: Path,
+    epochs_taken: int | None,
+) -> None:
+    """Say what a run will do and what it will cost; ``epochs_taken``: by such a run before."""
+    c = cell.conditions
+    protection = {"delta": c.delta, "threshold": c.threshold}
+    given = "".join(f" {key} {value:g}" for key, value in protection.items() if value is not None)
+    length = iterations_an_epoch(c)
+    size = f"at most {_number(c.epochs, 'epoch')}"
+    if epochs_taken:
+        size += f" (ours: {epochs_taken})"
+    if length:
+        size += f", each of about {_number(length, 'iteration')}"
+    if max_iterations:
+        size += f"; will stop after {_number(max_iterations, 'iteration')}"
+    on_cpu = device_name == "cpu"
+    seconds = estimate_seconds(c, product_rate(), max_iterations, epochs_taken) if on_cpu else None
+    print_safely(
+        f"{cell.config} {cell.name}, seed {seed}, on {device_name}\n"
+        f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "
+        f"{c.learning_rate:g}, {c.method}{given}\n"
+        f"  {size}; rough estimate: {human_time(seconds)}\n"
+        f"  result: {shown(path)}"
+    )
+
+
+def summary(result: dict[str, Any]) -> str:
+    """One paragraph on how a run ended."""
+    limit = result["stopped_by"] if result["stopped_by"].startswith("--") else None
+    lines = [
+        result["status"]
+        + (f" by {limit}" if limit else "")
+        + f" after {_number(result['iterations'], 'iteration')} (epoch {result['epochs']:.2f}), "
+        + human_time(result["seconds"]["total"])
+    ]
+    if result["divergence"]:
+        lines.append(f"  {result['divergence']['message']}")
+    best = result["best"]
+    if best:
+        lines.append(
+            f"  best validation {score(result['conditions'], best['validation_loss'])}, test "
+            f"{score(result['conditions'], best['test_loss'])} at epoch {best['epoch']:.2f}; "
+            f"a unigram predictor: "
+            f"{score(result['conditions'], result['unigram_validation_loss'])}"
+        )
+    success = succeeded(result)
+    if success is not None:
+        lines.append(f"  success: {'yes' if success else 'no'}")
+    return "\n".join(lines)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
+
+
+def score(conditions: dict[str, Any], loss: float | None) -> str:
+    """The loss as the paper gives it: perplexity for language, nats a step for music."""
+    if loss is None:
+        return "not finite"
+    if conditions["task"] == "language":
+        return f"perplexity {perplexity(loss):.4g}"
+    return f"loss {loss:.4g}"

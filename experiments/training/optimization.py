@@ -1,0 +1,90 @@
+"""Optimizer, schedule, stopping rule and protection, as the conditions say."""
+
+from collections.abc import Callable
+
+import chainer
+from chainer import optimizers, training
+from chainer.optimizer_hooks import GradientHardClipping
+from chainer.training import extensions
+
+from experiments.config.conditions import Conditions
+from grustab.extensions import PlateauDecay, SpectralProjection
+from grustab.generators import Generators
+from grustab.optimizer_hooks import GradientClipping, GradientMonitor
+
+VALIDATION_LOSS = "validation/main/loss"
+
+
+def learning_rate_name(optimizer: chainer.Optimizer) -> str:
+    """What Chainer calls the optimizer's learning rate."""
+    return "alpha" if isinstance(optimizer, optimizers.Adam) else "lr"
+
+
+def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod:
+    """The optimizer for the model, its gradient watched and, if asked for, then clipped."""
+    if c.optimizer == "sgd":
+        optimizer = optimizers.SGD(c.learning_rate)
+    elif c.optimizer == "adam":
+        optimizer = optimizers.Adam(c.learning_rate, c.adam_beta1, c.adam_beta2, c.epsilon)
+    else:
+        optimizer = optimizers.RMSprop(c.learning_rate, c.rmsprop_beta, c.epsilon)
+    optimizer.setup(model)
+    if c.method == "clipping":
+        optimizer.add_hook(GradientClipping(c.threshold))
+    else:
+        optimizer.add_hook(GradientMonitor())
+    if c.method == "elementwise_clipping":
+        optimizer.add_hook(GradientHardClipping(-c.threshold, c.threshold))
+    return optimizer
+
+
+def make_projection(
+    c: Conditions, model: chainer.Link, generators: Generators
+) -> SpectralProjection | None:
+    """The projection P_delta, where the method is that."""
+    if c.method != "projection":
+        return None
+    return SpectralProjection(model, c.delta, c.projection, generators.projection)
+
+
+def add_schedule(c: Conditions, trainer: training.Trainer) -> None:
+    """Extend the trainer with the schedule of the learning rate."""
+    attr = learning_rate_name(trainer.updater.get_optimizer("main"))
+    if c.schedule == "exponential":
+        # At the end of epochs decay_after, decay_after + 1, ...: so many epochs at full rate.
+        def ends(trainer: training.Trainer) -> bool:
+            updater = trainer.updater
+            return updater.is_new_epoch and c.decay_after <= updater.epoch < c.epochs
+
+        # Not from the optimizer, whose rate is already a later one where a run is resumed.
+        shift = extensions.ExponentialShift(attr, 1 / c.decay_divisor, init=c.learning_rate)
+        trainer.extend(shift, trigger=ends)
+    elif c.schedule == "plateau":
+        trainer.extend(PlateauDecay(c.decay_divisor, c.decay_after, attr, VALIDATION_LOSS))
+
+
+def make_stop_rule(
+    c: Conditions, losses: Callable[[], list[float]]
+) -> Callable[[training.Trainer], bool]:
+    """The rule that ends training: epochs, patience or a learning rate that became too small.
+
+    It depends on nothing but what a snapshot holds, unlike Chainer's ``EarlyStoppingTrigger``,
+    which cannot be saved.
+
+    Args:
+        c: Conditions of the run.
+        losses: Gives the validation losses of the epochs so far.
+    """
+
+    def stop(trainer: training.Trainer) -> bool:
+        optimizer = trainer.updater.get_optimizer("main")
+        rate = getattr(optimizer, learning_rate_name(optimizer))
+        seen = losses()
+        since_best = len(seen) - 1 - seen.index(min(seen)) if seen else 0
+        return (
+            trainer.updater.epoch >= c.epochs
+            or (c.stop_patience is not None and since_best >= c.stop_patience)
+            or rate < (c.min_learning_rate or 0)
+        )
+
+    return stop

@@ -1,0 +1,139 @@
+"""A progress bar with the time left."""
+
+import json
+import math
+import os
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from chainer import training
+from chainer.training import extensions
+from tqdm import tqdm
+
+from experiments.system.lock import PROGRESS
+
+
+class TrainingBar(training.Extension):
+    """What is done of what is planned, the losses, and the time left, on standard error.
+
+    Args:
+        epochs: How many epochs the run may take.
+        iterations: How many iterations, where that is its limit; the bar then counts these.
+    """
+
+    trigger = (1, "iteration")
+    priority = training.PRIORITY_READER
+
+    def __init__(self, epochs: int, iterations: int | None = None) -> None:
+        # Into a log file, a line every half minute is enough.
+        interval = 0.2 if sys.stderr and sys.stderr.isatty() else 30
+        count = "epoch {n:.2f} of {total}" if iterations is None else "iteration {n} of {total}"
+        layout = (
+            "{percentage:3.0f}% |{bar:24}| " + count + " [{elapsed}, {remaining} left{postfix}]"
+        )
+        self.counts_epochs = iterations is None
+        self.begun = False
+        self.bar = tqdm(
+            total=epochs if iterations is None else iterations,
+            bar_format=layout,
+            mininterval=interval,
+            delay=1e-9,  # say nothing before it is known where a resumed run stands
+            disable=sys.stderr is None,
+        )
+        self.shown: dict[str, str] = {}
+
+    def __call__(self, trainer: training.Trainer) -> None:
+        """Move the bar."""
+        for key, name in (("main/loss", "train"), ("validation/main/loss", "validation")):
+            if key in trainer.observation:
+                self.shown[name] = f"{float(trainer.observation[key]):.3f}"
+        self.bar.set_postfix(self.shown, refresh=False)
+        updater = trainer.updater
+        done = updater.epoch_detail if self.counts_epochs else updater.iteration
+        if not self.begun:  # a resumed run does not begin at 0
+            self.begun = True
+            self.bar.initial = self.bar.n = self.bar.last_print_n = self._before(updater)
+        try:
+            self.bar.update(min(done, self.bar.total) - self.bar.n)
+        except OSError:  # nobody reads any more: no reason to end a run
+            self.bar.disable = True
+
+    def _before(self, updater: training.Updater) -> float:
+        done = updater.previous_epoch_detail if self.counts_epochs else updater.iteration - 1
+        return min(max(done, 0), self.bar.total)
+
+    def finalize(self) -> None:
+        """Leave the line as it is."""
+        with suppress(OSError):
+            self.bar.close()
+
+
+class ProgressFile(training.Extension):
+    """How far a run is, for whoever watches several: ``progress.json`` in its folder.
+
+    Args:
+        folder: The run's folder.
+        epochs: How many epochs the run may take.
+        iterations: How many iterations, where that is its limit.
+        interval: Seconds between two versions of the file.
+    """
+
+    trigger = (1, "iteration")
+    priority = training.PRIORITY_READER
+
+    def __init__(
+        self, folder: Path, epochs: int, iterations: int | None = None, interval: float = 5.0
+    ) -> None:
+        self.path = folder / PROGRESS
+        self.epochs, self.iterations, self.interval = epochs, iterations, interval
+        self.validation: float | None = None
+        self._first: tuple[float, float] | None = None
+        self._last = -math.inf
+
+    def __call__(self, trainer: training.Trainer) -> None:
+        """Write the file, if it is time."""
+        if "validation/main/loss" in trainer.observation:
+            self.validation = float(trainer.observation["validation/main/loss"])
+        now, updater = time.monotonic(), trainer.updater
+        share = updater.epoch_detail / self.epochs
+        if self.iterations:
+            share = max(share, updater.iteration / self.iterations)
+        if self._first is None:
+            self._first = now, share
+        if now - self._last < self.interval:
+            return
+        self._last = now
+        began, before = self._first
+        left = (1 - share) * (now - began) / (share - before) if share > before else None
+        state = {
+            "epoch": updater.epoch_detail,
+            "iteration": updater.iteration,
+            "share": min(share, 1.0),
+            "validation_loss": self.validation,
+            "seconds_left": left,
+            "process": f"process {os.getpid()} on {socket.gethostname()}",
+        }
+        temporary = self.path.with_suffix(".tmp")
+        try:
+            temporary.write_text(json.dumps(state))
+            temporary.replace(self.path)
+        except OSError:  # no reason to end a run
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def finalize(self) -> None:
+        """Remove the file: the run goes on no more."""
+        with suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+class EpochLog(extensions.LogReport):
+    """Chainer's log of each epoch, without which a run goes on if the disk does not take it."""
+
+    def __call__(self, trainer: training.Trainer) -> None:
+        """Write the log."""
+        with suppress(OSError):
+            super().__call__(trainer)

@@ -1,0 +1,204 @@
+"""One cell with one seed: built, trained, saved and resumed."""
+
+import datetime
+import time
+from contextlib import suppress
+from typing import Any
+
+import chainer
+import numpy as np
+from chainer import training
+
+from experiments.config.conditions import Conditions
+from experiments.config.load import Cell
+from experiments.system.console import print_safely
+from experiments.system.environment import describe_environment
+from experiments.system.fixed_settings import fixed_settings
+from experiments.system.interruption import Interruption
+from experiments.training.data import RunData, load_data
+from experiments.training.models import LanguageModel, MusicModel, SequenceModel
+from experiments.training.optimization import (
+    add_schedule,
+    learning_rate_name,
+    make_optimizer,
+    make_projection,
+    make_stop_rule,
+)
+from experiments.training.progress import EpochLog
+from experiments.training.recorder import EpochRecorder, IterationRecorder
+from grustab.errors import DivergenceError, NonFiniteMatrixError
+from grustab.extensions import SequenceEvaluator, SpectrumMonitor
+from grustab.generators import Generators
+from grustab.serialization import serialize_json
+from grustab.updaters import BPTTUpdater
+
+BY_RULE = "its own rule"
+BY_INTERRUPTION = "an interruption"
+
+
+class Run:
+    """One cell with one seed, ready to train.
+
+    Args:
+        cell: What to run.
+        seed: Seed of all its generators.
+        device: Where to run.
+        max_iterations: Stop there, whatever the conditions say; the result is then partial.
+        interruption: Where to look for a signal that asks for an end.
+        out: Folder of Chainer's log.
+
+    Attributes:
+        trainer: The Chainer trainer with all extensions.
+        model: The model.
+        data: The iterators.
+        sessions: When, at which iteration and in which environment the run was begun and resumed.
+        status: ``completed``, ``diverged`` or ``interrupted``.
+        stopped_by: What ended training.
+        divergence: Where and how it diverged, or ``None``.
+        failure: What ended training where nothing was to end it.
+    """
+
+    @fixed_settings()
+    def __init__(
+        self,
+        cell: Cell,
+        seed: int,
+        device: chainer.backend.Device,
+        max_iterations: int | None,
+        interruption: Interruption | None = None,
+        out: str = "runs",
+    ) -> None:
+        self.cell, self.seed, self.device = cell, seed, device
+        self.max_iterations, self.interruption = max_iterations, interruption or Interruption()
+        c = cell.conditions
+        self.generators = Generators(seed, device)
+        self.data = load_data(c, self.generators.order)
+        with np.errstate(over="ignore"):  # an initial_std beyond float32: the run diverges
+            self.model = make_model(c, self.data, self.generators)
+        self.model.to_device(device)
+        self.optimizer = make_optimizer(c, self.model)
+        self.updater = BPTTUpdater(
+            self.data.train,
+            self.optimizer,
+            mean_over_steps=c.loss == "mean_over_steps",
+            sum_over_batch=c.loss_over_batch == "sum",
+        )
+        self.trainer = training.Trainer(self.updater, self._stop, out=out)
+        self.validation = SequenceEvaluator(self.data.valid, self.model)
+        self.test = SequenceEvaluator(self.data.test, self.model, name="test")
+        self.iterations = IterationRecorder(SpectrumMonitor(self.model), c.monitor_interval)
+        self.epochs = EpochRecorder(self.validation, self.test, self.elapsed)
+        self.projection = make_projection(c, self.model, self.generators)
+        for extension in (self.projection, self.iterations, self.epochs):
+            if extension is not None:
+                self.trainer.extend(extension)
+        add_schedule(c, self.trainer)
+        self.trainer.extend(EpochLog(trigger=(1, "epoch")))
+        self.rule = make_stop_rule(c, lambda: self.epochs.curves["validation_loss"])
+        self.status, self.stopped_by = "interrupted", BY_INTERRUPTION
+        self.divergence: dict[str, Any] | None = None
+        self.failure: Exception | None = None
+        self._elapsed, self._start = 0.0, time.perf_counter()
+        self.sessions = [self._session(device)]
+
+    def _session(self, device: chainer.backend.Device) -> dict[str, Any]:
+        # Now, because files may change while a long run goes on.
+        return {
+            "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "iteration": self.updater.iteration,
+            "environment": describe_environment(device),
+        }
+
+    def elapsed(self) -> float:
+        """Seconds that the run has taken, over all its sessions."""
+        return self._elapsed + time.perf_counter() - self._start
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load all that decides how the run goes on."""
+        self.generators.serialize(serializer["generators"])
+        self.trainer.serialize(serializer["trainer"])
+        # Chainer's optimizers do not save it, and its schedules not once they are finished.
+        rate = learning_rate_name(self.optimizer)
+        setattr(self.optimizer, rate, serializer("learning_rate", getattr(self.optimizer, rate)))
+        self._elapsed = serializer("elapsed", self.elapsed())
+        self._start = time.perf_counter()
+        sessions = serialize_json(serializer, "sessions", self.sessions)
+        if isinstance(serializer, chainer.serializer.Deserializer):
+            this = {**self.sessions[-1], "iteration": self.updater.iteration}
+            self.sessions = [*sessions, this]
+
+    def _stop(self, trainer: training.Trainer) -> bool:
+        if self.rule(trainer):
+            self.stopped_by = BY_RULE
+        elif self.max_iterations and trainer.updater.iteration >= self.max_iterations:
+            self.stopped_by = f"--max-iterations {self.max_iterations}"
+        elif self.interruption.requested:
+            self.stopped_by = BY_INTERRUPTION
+        else:
+            return False
+        return True
+
+    @fixed_settings()
+    def train(self) -> bool:
+        """Train to the end, to divergence, or to an interruption.
+
+        Returns:
+            Whether the run stands between two iterations, so that it can be saved.
+        """
+        self.interruption.patient = True
+        try:
+            self.trainer.run(show_loop_exception_msg=False)
+            if self.stopped_by == BY_RULE:
+                self.status = "completed"
+            return True
+        except (DivergenceError, NonFiniteMatrixError) as error:
+            self._diverged(error)
+        except KeyboardInterrupt:
+            self.stopped_by = BY_INTERRUPTION
+        except Exception as error:  # whatever it is, the epochs before it are not to be lost
+            self.stopped_by = f"{type(error).__name__}: {error}"
+            self.failure = error
+        finally:
+            self.interruption.patient = False
+        return False
+
+    @fixed_settings()
+    def finish(self) -> None:
+        """Evaluate the weights where training ended within an epoch, and close the curves."""
+        try:
+            cut = self.stopped_by.startswith("--")
+            if cut and not self.epochs.up_to_date(self.trainer):
+                print_safely("evaluating")
+                self.epochs(self.trainer)
+        except DivergenceError:
+            pass  # a run of full length would not have looked here; the curve has it
+        except KeyboardInterrupt:
+            self.stopped_by = BY_INTERRUPTION
+        with suppress(Exception):
+            self.iterations.close(self.trainer)
+
+    def _diverged(self, error: Exception) -> None:
+        self.status, self.stopped_by = "diverged", "a value that is not finite"
+        self.divergence = {
+            "iteration": self.updater.iteration,
+            "quantity": getattr(error, "quantity", "W_hh"),
+            "message": f"{error}, after iteration {self.updater.iteration}",
+        }
+
+
+def make_model(c: Conditions, data: RunData, generators: Generators) -> SequenceModel:
+    """The model of the task, as the conditions say."""
+    model = LanguageModel if c.task == "language" else MusicModel
+    return model(
+        data.n_symbols,
+        c.units,
+        c.layers,
+        c.input_scale,
+        c.initial_std,
+        c.dropout,
+        c.dropout_after,
+        c.output_bias,
+        generators,
+        c.input_std,
+        c.output_std,
+    )

@@ -1,0 +1,118 @@
+"""``run``: do one cell with one seed, from where it stopped, and write its result."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from experiments.config.load import Cell
+from experiments.estimates import epochs_taken
+from experiments.results.store import (
+    BEGUN_ANEW,
+    FINISHED,
+    begin_anew,
+    is_done,
+    keep_result,
+    result_file,
+    run_is_done,
+    work_folder,
+)
+from experiments.system.console import print_safely
+from experiments.system.device import find_device
+from experiments.system.environment import other_environment
+from experiments.system.interruption import interrupt_at_end_of_input, interruptible
+from experiments.system.lock import LockedError, run_lock
+from experiments.system.paths import RESULTS, shown
+from experiments.system.storage import StorageError, check_writable, remove_partial_files
+from experiments.training.announcement import announce, summary
+from experiments.training.progress import ProgressFile, TrainingBar
+from experiments.training.run import BY_INTERRUPTION, Run
+from experiments.training.run_result import make_result
+from experiments.training.snapshots import SnapshotExtension, Snapshots
+
+
+def run_cell(
+    cell: Cell,
+    seed: int,
+    device_name: str,
+    max_iterations: int | None,
+    out: Path,
+    force: bool,
+    snapshot_interval: float,
+    stop_with_parent: bool = False,
+) -> Path:
+    """Run a cell unless its result is there, from its newest snapshot, and write the result.
+
+    Args:
+        cell: What to run.
+        seed: Seed of the run.
+        device_name: ``cpu`` or the number of a GPU.
+        max_iterations: Stop there; the result is then partial (``interrupted``).
+        out: Folder of the results.
+        force: Run from the beginning even where a finished result or a snapshot is there. If
+            that is interrupted, the next call without ``force`` goes on with it.
+        snapshot_interval: Seconds between two snapshots; 0: one at every iteration.
+        stop_with_parent: Stop, as after a signal, when the process's standard input ends.
+
+    Returns:
+        Path of the result file.
+
+    Raises:
+        KeyboardInterrupt: After an interruption, snapshot and partial result written.
+        GrustabError: If the device, the data, a snapshot or the results folder is not usable, or
+            another process has the run.
+    """
+    device = find_device(device_name)
+    device.use()
+    path = result_file(out, cell, seed)
+    folder = work_folder(out, cell, seed)
+    snapshots = Snapshots(folder, cell, seed, device)
+    if not force and run_is_done(out, cell, seed, max_iterations):
+        print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
+        if is_done(path) and snapshots:  # left by a process that was killed at its very end
+            with suppress(LockedError, StorageError), run_lock(folder):
+                snapshots.clear()
+        return path
+    check_writable(path)
+    with run_lock(folder), interruptible() as interruption:
+        if stop_with_parent:
+            interrupt_at_end_of_input()
+        if not force and run_is_done(out, cell, seed, max_iterations):  # by whoever held the lock
+            return path
+        for place in (folder, path.parent):
+            remove_partial_files(place)
+        announce(cell, seed, device_name, max_iterations, path, epochs_taken(cell))
+        run = Run(cell, seed, device, max_iterations, interruption, str(folder))
+        if force:  # not earlier: what there is stays where the run cannot begin
+            begin_anew(folder, path)
+            snapshots.clear()
+        return _train(run, snapshots, path, snapshot_interval)
+
+
+def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
+    if snapshots.resume(run):
+        print_safely(f"  resumed at iteration {run.updater.iteration}")
+        *earlier, now = (session["environment"] for session in run.sessions)
+        if others := [other for e in earlier if (other := other_environment(e, now))]:
+            print_safely(
+                f"note: {others[0]}: the result may differ, if only in rounding, from that of a "
+                "run that was never stopped"
+            )
+    periodic = SnapshotExtension(snapshots, run, interval)
+    run.trainer.extend(periodic, trigger=periodic.trigger)
+    c = run.cell.conditions
+    run.trainer.extend(TrainingBar(c.epochs, run.max_iterations))
+    run.trainer.extend(ProgressFile(snapshots.folder, c.epochs, run.max_iterations))
+    if run.train() and run.status == "interrupted":
+        periodic()
+    run.finish()
+    result = make_result(run)
+    asides = snapshots.folder, work_folder(RESULTS, run.cell, run.seed)
+    path = keep_result(path, asides, result)
+    if result["status"] in FINISHED:
+        snapshots.clear()
+        (snapshots.folder / BEGUN_ANEW).unlink(missing_ok=True)
+    print_safely(summary(result))
+    if run.failure:
+        raise run.failure
+    if run.stopped_by == BY_INTERRUPTION:
+        raise KeyboardInterrupt
+    return path

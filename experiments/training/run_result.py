@@ -1,0 +1,107 @@
+"""What a run leaves: the contents of its ``result.json``."""
+
+import hashlib
+import shlex
+from typing import Any
+
+import chainer
+import numpy as np
+from chainer.backends import cuda
+
+from experiments.config.conditions import Conditions
+from experiments.config.load import file_word
+from experiments.results.schema import SCHEMA
+from experiments.results.store import finite
+from experiments.training.run import Run
+
+
+def make_result(run: Run) -> dict[str, Any]:
+    """Contents of the ``result.json`` of a run that has ended, however it did."""
+    cell, c = run.cell, run.cell.conditions
+    curves = {
+        "iterations": _whole_points(run.iterations.curves),
+        "epochs": _whole_points(run.epochs.curves),
+    }
+    first, *resumed = run.sessions
+    return {
+        "schema": SCHEMA,
+        "config": cell.config,
+        "cell": cell.name,
+        "seed": run.seed,
+        "status": run.status,
+        "stopped_by": run.stopped_by,
+        "divergence": run.divergence,
+        "iterations": run.updater.iteration,
+        "epochs": finite(_epochs_done(run)),
+        "best": run.epochs.best,
+        "unigram_validation_loss": run.data.unigram_loss,
+        "gradient_mean": run.iterations.gradient_means(),
+        "certificate": certificate(c, curves["iterations"]),
+        "projection_ways": _projection_ways(run),
+        "weights_sha256": weights_digest(run.model),
+        "seconds": {
+            "training": finite(run.updater.seconds),
+            "projection": finite(run.projection.seconds if run.projection else 0.0),
+            "evaluation": finite(run.validation.seconds + run.test.seconds),
+            "total": finite(run.elapsed()),
+        },
+        "overrides": cell.overrides,
+        "conditions": c.model_dump(),
+        "sources": cell.sources,
+        "conditions_sha256": c.digest(),
+        "command": _command(run),
+        "started": first["started"],
+        "environment": first["environment"],
+        "resumed": resumed,
+        "curves": curves,
+    }
+
+
+def weights_digest(model: chainer.Link) -> str:
+    """SHA-256 of all weights: equal for two runs whose weights agree to the bit."""
+    digest = hashlib.sha256()
+    for name, param in sorted(model.namedparams()):
+        array = np.ascontiguousarray(cuda.to_cpu(param.array))
+        digest.update(f"{name} {array.dtype} {array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def _command(run: Run) -> str:
+    """What repeats the run, wherever config and result are: no folder of this machine."""
+    words = ["run", file_word(run.cell.file), "--cell", run.cell.name, "--seed", str(run.seed)]
+    words += run.cell.set_words()
+    if run.max_iterations:
+        words += ["--max-iterations", str(run.max_iterations)]
+    if run.device.xp is not np:
+        words += ["--device", str(run.device.device.id)]
+    return "python -m experiments " + shlex.join(words)
+
+
+def _projection_ways(run: Run) -> dict[str, dict[str, int]]:
+    """How often each way of ``auto`` was taken, and how often it was verified, by layer."""
+    automatic = run.projection.automatic if run.projection else {}
+    return {name: dict(auto.counts) for name, auto in automatic.items()}
+
+
+def _epochs_done(run: Run) -> float:
+    # The iterator has moved on past a batch whose loss or gradient was not finite.
+    if run.divergence and run.divergence["quantity"] in ("loss", "gradient"):
+        return run.updater.previous_epoch_detail
+    return run.updater.epoch_detail
+
+
+def _whole_points(curves: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Without a last point of which an interruption left only a part."""
+    length = min(map(len, curves.values()))
+    return {key: values[:length] for key, values in curves.items()}
+
+
+def certificate(c: Conditions, curves: dict[str, list[Any]]) -> dict[str, Any]:
+    """Largest exact ``sigma_1(W_hh)`` seen at the end of any window, beside the cap."""
+    seen = [value for layers in curves.get("sigma_1", []) for value in layers if value is not None]
+    return {
+        "cap": None if c.delta is None else 2 - c.delta,
+        "largest_sigma_1": max(seen, default=None),
+        "checks": len(seen),
+    }

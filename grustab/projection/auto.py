@@ -1,0 +1,262 @@
+"""P_delta at next to no cost: only the singular values that matter, followed from step to step."""
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import chainer
+import numpy as np
+from chainer import backend
+from chainer.backends import cuda
+
+from grustab.projection.cap import (
+    ACCURACY,
+    TOLERANCE,
+    ProjectionInfo,
+    remove_excess,
+    within_cap,
+)
+from grustab.projection.decompositions import eigh, svd
+from grustab.serialization import serialize_array, serialize_json
+
+#: Random vectors in each search, which find what the followed subspace does not hold.
+PROBES = 8
+#: Singular values above this share of the cap are followed, and at least SPARE more.
+FOLLOWED, SPARE = 0.88, 4
+#: Nothing that is not followed may come closer to the cap than this share of it.
+MARGIN = 0.97
+#: A singular value, and a Frobenius norm, so many times the cap are left to the exact way.
+FAR, HUGE = 4, 1000
+#: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed.
+DEGREE = 5
+#: Passes before it is given up; the first two are made without looking.
+MAX_PASSES = 4
+#: Blocks of more columns than this are multiplied by W^T W, others by W and then W^T.
+NARROW = 24
+
+
+class AutoProjection:
+    """P_delta of a matrix that changes by steps, such as ``W_hh`` in training.
+
+    Each call takes the cheapest way that serves:
+
+    1. *Nothing to do* (Lemma 6): an exact ``sigma_1`` of an earlier matrix and the Frobenius norm
+       of the whole change since then prove that nothing exceeds the cap. It is the true change,
+       so this holds for any optimizer.
+    2. *Subspace*: block subspace iteration, with a Chebyshev filter, from the singular vectors of
+       the call before and :data:`PROBES` random ones; taken when its residuals bound the error by
+       :data:`ACCURACY` of the correction and the largest singular value left by the tolerance. A
+       value above the cap that the subspace misses must be almost orthogonal to all the random
+       vectors.
+    3. *Exact*: eigenvectors of ``W^T W`` in float64 (a full SVD of a huge matrix), when that did
+       not converge or failed its verification, when there is no call before, when too many
+       values come near the cap for the matrix's size, or when one lies far above it.
+
+    Every ``check_interval``-th result of the second way is verified by a Cholesky decomposition
+    in float64, and replaced by an exact one if that fails. Singular values above 2 - delta are
+    then capped by subtracting the excess, ``W - U (Sigma - cap)_+ V^T``.
+
+    Args:
+        delta: Safety margin in (0, 2).
+        rng: Generator of the random vectors; ``None`` makes one seeded with 0.
+        check_interval: Results of the second way from one verification to the next.
+
+    Attributes:
+        counts: Calls so far by way: ``skipped``, ``subspace``, ``exact``; and ``checks``,
+            ``failed_checks``.
+
+    Raises:
+        ValueError: If ``delta`` does not lie between 0 and 2.
+    """
+
+    def __init__(
+        self, delta: float, rng: np.random.Generator | None = None, check_interval: int = 50
+    ) -> None:
+        if not 0 < delta < 2:
+            raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
+        self.cap = 2 - delta
+        self.rng = np.random.default_rng(0) if rng is None else rng
+        self.check_interval = check_interval
+        self.counts = dict.fromkeys(("skipped", "subspace", "exact", "checks", "failed_checks"), 0)
+        self._v: Any = None  # followed right singular vectors (n, q)
+        self._reference: tuple[Any, float] | None = None  # a matrix and its exact sigma_1
+
+    @np.errstate(over="ignore", under="ignore")  # an infinite norm leads to the exact way
+    def __call__(self, w: Any) -> tuple[Any, ProjectionInfo]:
+        """Project a finite matrix (n, n), NumPy or CuPy, float32 or float64.
+
+        Returns:
+            The projected matrix, ``w`` itself where nothing exceeds the cap, and what was done.
+
+        Raises:
+            ValueError: If ``w`` is of another dtype, whose precision would not do.
+        """
+        if w.dtype.char not in "fd":
+            raise ValueError(f"expected a float32 or float64 matrix, got {w.dtype}")
+        xp = backend.get_array_module(w)
+        if self._reference is not None:
+            reference, sigma_1 = self._reference
+            bound = sigma_1 + float(xp.linalg.norm(w - reference))
+            if bound <= self.cap:
+                self.counts["skipped"] += 1
+                return w, ProjectionInfo(None, bound, 0, 0, None)
+        found = None
+        if self._v is not None and 3 * self._v.shape[1] < len(w):
+            found = self._search(xp, w)
+        if found is not None:
+            projected, info = self._subtract(w, *found)
+            if (self.counts["subspace"] + 1) % self.check_interval or self._check(projected):
+                self.counts["subspace"] += 1
+                return projected, info
+        return self._exact(xp, w)
+
+    def serialize(self, serializer: chainer.AbstractSerializer, device: Any) -> None:
+        """Save or load what is followed and counted, but not the generator's state.
+
+        Args:
+            serializer: Chainer's, of either direction.
+            device: Chainer device of the matrix.
+        """
+        reference, sigma_1 = self._reference or (None, None)
+        v = serialize_array(serializer, "v", self._v)
+        reference = serialize_array(serializer, "reference", reference)
+        sigma_1 = serialize_json(serializer, "sigma_1", sigma_1)
+        self.counts = serialize_json(serializer, "counts", self.counts)
+        self._v = None if v is None else device.send(v)
+        self._reference = None if reference is None else (device.send(reference), sigma_1)
+
+    def _check(self, projected: Any) -> bool:
+        self.counts["checks"] += 1
+        passed = within_cap(cuda.to_cpu(projected), self.cap)
+        self.counts["failed_checks"] += not passed
+        return passed
+
+    def _subtract(self, w: Any, u: Any, sigma: np.ndarray, v: Any) -> tuple[Any, ProjectionInfo]:
+        capped = int((sigma > self.cap).sum())
+        before = float(sigma[0]) if capped else None  # below the cap it need not have converged
+        projected = remove_excess(w, u, sigma, v.T, self.cap)
+        return projected, ProjectionInfo(before, self.cap, capped, len(sigma), None)
+
+    def _exact(self, xp: Any, w: Any) -> tuple[Any, ProjectionInfo]:
+        """Eigenvectors of ``W^T W``, on the CPU in float64."""
+        self.counts["exact"] += 1
+        a = cuda.to_cpu(w).astype(np.float64)
+        huge = np.linalg.norm(a) > 100 * self.cap
+        if huge:  # its square, or subtracting its excess, loses what is near the cap
+            u, sigma, vt = svd(a, full_matrices=False)
+            v = vt.T
+        else:
+            squares, v = eigh(a.T @ a)
+            sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
+        self._v = xp.ascontiguousarray(xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype))
+        k = int((sigma > self.cap).sum())
+        top = float(sigma[0])
+        self._reference = (w.copy(), top) if k == 0 else None
+        projected = w
+        if huge:
+            projected = xp.asarray((u * np.minimum(sigma, self.cap)) @ vt, dtype=w.dtype)
+        elif k:
+            # W V (1 - cap / sigma) V^T is the excess U (Sigma - cap) V^T.
+            excess = (a @ v[:, :k]) * (1 - self.cap / sigma[:k]) @ v[:, :k].T
+            projected = xp.asarray(a - excess, dtype=w.dtype)
+        return projected, ProjectionInfo(top, min(top, self.cap), k, len(sigma), None)
+
+    def _search(self, xp: Any, w: Any) -> tuple[Any, np.ndarray, Any] | None:
+        """Singular triplets that hold all values above the cap, or ``None``."""
+        if float(xp.linalg.norm(w)) > HUGE * self.cap:
+            return None  # the filter would overflow
+        probes = self.rng.standard_normal((len(w), PROBES)).astype(w.dtype)
+        block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
+        times = _filter(xp, w, FOLLOWED * self.cap, block.shape[1])
+        block = _orthonormal(xp, _chebyshev(times, block))
+        for _ in range(MAX_PASSES - 1):
+            block = _orthonormal(xp, _chebyshev(times, block))
+            u, sigma, v, residuals = _rayleigh_ritz(xp, w, block)
+            if (sigma > FOLLOWED * self.cap).sum() > len(sigma) - PROBES:
+                return None  # there may be more of them
+            if sigma[0] > FAR * self.cap:
+                return None  # float32 would lose what is near the cap beside it
+            if self._converged(sigma, residuals):
+                self._v = xp.ascontiguousarray(v[:, : self._width(sigma)])
+                return u, sigma, v
+        return None
+
+    def _width(self, sigma: np.ndarray) -> int:
+        """How many vectors to follow: with the probes a multiple of 16, as BLAS likes it."""
+        wanted = int((sigma > FOLLOWED * self.cap).sum()) + SPARE + PROBES
+        return -(-wanted // 16) * 16 - PROBES
+
+    def _converged(self, sigma: np.ndarray, residuals: np.ndarray) -> bool:
+        cap, near = self.cap, sigma > MARGIN * self.cap
+        sigma, residuals = sigma[near], residuals[near]
+        excess, gap = np.maximum(sigma - cap, 0), sigma - FOLLOWED * cap
+        # How much larger the value may be, and how far its vectors may be turned.
+        error = np.maximum(sigma + residuals**2 / gap - cap, 0) - excess + residuals * excess / gap
+        if np.linalg.norm(error) > ACCURACY * np.linalg.norm(excess):
+            return False
+        # In the basis of the singular vectors the result is block triangular: value i, its
+        # residual beside it, the rest below. The norm of each 2 x 2 of norms bounds the whole.
+        bound = MARGIN * cap
+        for s, r in zip(sigma[::-1], residuals[::-1], strict=True):
+            s = min(s, cap)
+            bound = (math.hypot(s + bound, r) + math.hypot(s - bound, r)) / 2
+        return bound <= cap * (1 + 0.9 * TOLERANCE)
+
+
+def _filter(xp: Any, w: Any, edge: float, columns: int) -> Callable[[Any], Any]:
+    """Product with ``4 W^T W / edge^2 - 2 I``: singular values up to the edge go to [-2, 2]."""
+    if columns > NARROW:
+        a = w.T @ w
+        a *= 4 / edge**2
+        a -= 2 * xp.eye(len(a), dtype=a.dtype)
+        return lambda block: a @ block
+    scaled = (2 / edge) * w
+
+    def times(block: Any) -> Any:
+        product = scaled.T @ (scaled @ block)
+        product -= 2 * block
+        return product
+
+    return times
+
+
+def _chebyshev(times: Callable[[Any], Any], block: Any) -> Any:
+    """Chebyshev polynomial of half the operator: grows what lies outside [-2, 2], only that."""
+    before, now = block, times(block)
+    now *= 0.5
+    for _ in range(DEGREE - 1):
+        after = times(now)
+        after -= before
+        before, now = now, after
+    return now
+
+
+def _orthonormal(xp: Any, block: Any) -> Any:
+    """Orthonormal columns that span those of a block.
+
+    By repeated Cholesky decompositions in float64: a few thin products, where the many small steps
+    of a Householder QR wait for each other's threads.
+    """
+    q = block.astype(np.float64)
+    q /= xp.maximum(xp.linalg.norm(q, axis=0), np.finfo(np.float64).tiny)
+    identity = np.eye(q.shape[1])
+    with suppress(np.linalg.LinAlgError):
+        for _ in range(3):
+            gram = cuda.to_cpu(q.T @ q)
+            if np.abs(gram - identity).max() < 1e-7:
+                return q.astype(block.dtype)
+            q = q @ xp.asarray(np.linalg.inv(np.linalg.cholesky(gram)).T)
+    return xp.linalg.qr(block)[0]
+
+
+def _rayleigh_ritz(xp: Any, w: Any, block: Any) -> tuple[Any, np.ndarray, Any, np.ndarray]:
+    """Best singular triplets in the span of orthonormal columns, and their residuals' norms."""
+    image = w @ block
+    squares, rotation = eigh(cuda.to_cpu(image.T @ image).astype(np.float64))
+    sigma = np.sqrt(np.maximum(squares[::-1], np.finfo(w.dtype).tiny))
+    rotation = xp.asarray(rotation[:, ::-1], dtype=w.dtype)
+    factors = xp.asarray(sigma, dtype=w.dtype)
+    v, u = block @ rotation, (image @ rotation) / factors
+    residuals = xp.linalg.norm(w.T @ u - v * factors, axis=0)
+    return u, sigma, v, cuda.to_cpu(residuals).astype(np.float64)

@@ -1,0 +1,337 @@
+"""Tables made from result files."""
+
+import json
+import math
+import statistics
+
+import pytest
+
+from experiments.config.load import config_names, load_config
+
+
+@pytest.fixture
+def table(call, out):
+    """Print a table: its rows by cell (dicts by column), all of its lines, and its notes."""
+
+    def make(config, *words):
+        code, text, err = call("table", config, "--out", out, *words)
+        assert (code, err) == (0, "")
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        header, rule, *rows = [[part.strip() for part in line.split("|")[1:-1]] for line in lines]
+        assert set("".join(rule)) == {"-"}
+        assert {len(row) for row in rows} == {len(header)}
+        assert len({len(line) for line in lines}) == 1  # aligned
+        notes = [line for line in text.splitlines() if line.startswith("- ")]
+        return {row[0]: dict(zip(header, row)) for row in rows}, text, notes
+
+    return make
+
+
+def _cell(config, name, *settings):
+    return load_config(config).cell(name).override(settings)
+
+
+LANGUAGE = ("table2_language_lr0.1", "sgd_0.1/projection_0.2")
+MUSIC = ("table3_music", "sgd/projection_0.2")
+
+
+def test_nothing_run_is_said_so_beside_every_published_number(table):
+    rows, _, _ = table(LANGUAGE[0])
+    assert len(rows) == 9
+    for row in rows.values():
+        assert row["ours, validation perplexity"] == "not run"
+        assert (row["ours, test"], row["n"], row["success"]) == ("", "0", "")
+        assert row["difference"] == ""
+    assert rows[LANGUAGE[1]]["published, validation"] == "138.1±0.8"
+    assert rows["sgd_0.1/clipping_5"]["published, success"] == "50 %"
+
+
+def test_language_is_a_mean_of_perplexities_with_its_t_interval(store, table):
+    losses = [4.9, 4.95, 5.05]
+    cell = _cell(*LANGUAGE)
+    for seed, loss in enumerate(losses):
+        store(cell, seed, validation=(7.0, loss, 6.0), test=loss + 0.2, unigram=6.5)
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    values, tests = ([math.exp(x + more) for x in losses] for more in (0, 0.2))
+    mean = statistics.fmean(values)
+    half = 4.302653 * statistics.stdev(values) / math.sqrt(3)  # Student's t, 2 degrees of freedom
+    assert (
+        row["ours, validation perplexity"] == f"{mean:.4g} [{mean - half:.4g}, {mean + half:.4g}]"
+    )
+    assert row["ours, test"].startswith(f"{statistics.fmean(tests):.4g} [")
+    assert (row["n"], row["success"]) == ("3", "100 %")
+    assert row["difference"] == f"{mean / 138.1 - 1:+.1%}"
+
+
+def test_music_is_a_mean_of_losses(store, table):
+    cell = _cell(*MUSIC)
+    for seed, loss in enumerate((3.5, 3.6)):
+        store(cell, seed, validation=(4.0, loss), unigram=9.0)
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert row["ours, validation loss (nats per step)"] == "3.55 [2.915, 4.185]"
+    assert row["published, validation"] == "3.42"
+    assert row["difference"] == "+3.8%"
+
+
+def test_one_run_has_no_interval(store, table):
+    store(_cell(*MUSIC), validation=(3.42,), unigram=9.0)
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert row["ours, validation loss (nats per step)"] == "3.42"
+    assert row["difference"] == "+0.0%"
+
+
+def test_runs_without_success_count_but_not_in_the_mean(store, table):
+    cell = _cell(*MUSIC)
+    store(cell, 0, validation=(3.5,), unigram=9.0)
+    store(cell, 1, validation=(3.0, None), status="diverged", unigram=9.0)
+    store(cell, 2, validation=(9.5,), unigram=9.0)
+    store(cell, 3, validation=(2.0,), status="interrupted", unigram=9.0)
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert row["ours, validation loss (nats per step)"] == "3.5"
+    assert (row["n"], row["success"]) == ("3", "33 %")
+
+
+def test_no_success_at_all_says_how_each_run_failed(store, table):
+    cell = _cell(*MUSIC)
+    store(cell, 0, validation=(3.0, None), status="diverged", unigram=9.0)
+    store(cell, 1, validation=(9.5,), unigram=9.0)
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert row["ours, validation loss (nats per step)"] == (
+        "no success: diverged at iteration 20; no better than a unigram predictor (9.5)"
+    )
+    assert (row["n"], row["success"], row["difference"]) == ("2", "0 %", "")
+
+
+def test_a_partial_run_is_shown_and_not_compared(store, table):
+    cell = _cell(*LANGUAGE)
+    store(cell, validation=(6.0, 5.5), test=5.6, status="interrupted", epochs=2.5)
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    assert row["ours, validation perplexity"] == (
+        f"partial, epoch 2.5 of 60 at most: {math.exp(5.5):.4g}"
+    )
+    assert row["ours, test"] == f"{math.exp(5.6):.4g}"
+    assert (row["n"], row["success"], row["difference"]) == ("0", "", "")
+
+
+def test_every_partial_run_is_shown(store, table):
+    cell = _cell(*LANGUAGE)
+    store(cell, 0, validation=(6.0, 5.5), status="interrupted")
+    store(cell, 1, validation=(5.0,), status="interrupted")
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    longer, shorter = row["ours, validation perplexity"].split("; ")
+    assert longer == f"partial, epoch 2 of 60 at most: {math.exp(5.5):.4g}"
+    assert shorter == f"partial, epoch 1 of 60 at most: {math.exp(5.0):.4g}"
+
+
+def test_a_partial_run_before_its_first_evaluation_is_shown(store, table):
+    store(_cell(*LANGUAGE), validation=(), status="interrupted", epochs=0.25)
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    assert row["ours, validation perplexity"] == "partial, epoch 0.25 of 60 at most"
+
+
+def test_runs_with_overrides_are_never_compared_nor_mixed_with_others(store, table, out):
+    plain, other = _cell(*LANGUAGE), _cell(*LANGUAGE, "epochs=2", "dropout_after=[gru]")
+    store(plain, validation=(5.0,), unigram=6.5)
+    store(other, validation=(5.5,), unigram=6.5)
+    rows, text, _ = table(LANGUAGE[0], "--set", "epochs=2", "dropout_after=[gru]")
+    row = rows[LANGUAGE[1]]
+    assert row["ours, validation perplexity"] == f"{math.exp(5.5):.4g}"
+    assert row["difference"] == ""
+    assert row["published, validation"] == "138.1±0.8"
+    assert "Not the config's conditions: epochs=2" in text
+    assert "--set epochs=2" in text
+    assert table(LANGUAGE[0])[0][LANGUAGE[1]]["difference"] != ""
+    assert len(list((out / LANGUAGE[0]).glob("table*.md"))) == 2
+    assert (out / LANGUAGE[0] / "table.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "cell"),
+    [
+        ("table1_language", "adam_1e-2/clipping_5"),
+        ("table4_elementwise", "sgd_1.1/elementwise_0.0015"),
+    ],
+)
+def test_no_difference_to_a_print_that_is_no_number(store, table, config, cell):
+    store(_cell(config, cell), validation=(5.0,), unigram=6.5)
+    rows, _, notes = table(config)
+    published = load_config(config).cell(cell).published
+    assert rows[cell]["published, validation"] == published.printed
+    assert rows[cell]["difference"] == ""
+    assert any(published.note in note for note in notes)
+
+
+def test_the_test_entries_of_table_4_are_shown(table):
+    rows, _, _ = table("table4_elementwise")
+    assert [row["published, test"] for row in rows.values()] == [
+        "276.0±1.7",
+        "331.3",
+        "312.9",
+        "334.8",
+    ]
+
+
+@pytest.mark.parametrize("config", ["main_language", "main_music", "demo"])
+def test_where_nothing_is_published_it_is_said_and_no_column_left_for_it(table, config):
+    rows, text, _ = table(config)
+    columns = list(next(iter(rows.values())))
+    assert [c for c in columns if c.startswith("published") or c == "difference"] == []
+    assert "The supplement prints no number to compare with." in text
+
+
+def test_a_table_of_some_cells_prints_them_and_writes_all(table, out):
+    rows, text, _ = table("table1_language", "--cells", "sgd_1.1/*")
+    assert list(rows) == ["sgd_1.1/projection_0.2", "sgd_1.1/clipping_5"]
+    written = (out / "table1_language" / "table.md").read_text()
+    assert written.count("\n| ") == 20
+    assert "written: " in text
+
+
+@pytest.mark.parametrize(
+    ("cells", "setting", "of_its_own"),
+    [("sgd/*", "learning_rate=0.1", 1), ("*/projection*", "delta=0.2", 0)],
+)
+def test_settings_that_some_cells_have_anyway_leave_the_configs_own_table_alone(
+    table, out, cells, setting, of_its_own
+):
+    table("table3_music")
+    path = out / "table3_music" / "table.md"
+    before = path.read_bytes()
+    table("table3_music", "--cells", cells, "--set", setting)
+    assert path.read_bytes() == before
+    others = list(path.parent.glob("table-set-*.md"))
+    assert len(others) == of_its_own
+    assert all(f"Not the config's conditions: {setting}" in other.read_text() for other in others)
+
+
+def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
+    store(_cell("table3_music", "sgd/clipping_15"))
+    assert "difference" in table("table3_music")[1]
+    _, text, _ = table("table3_music", "--set", "optimizer=sgd")
+    assert "No difference is given" in text
+    (row,) = (line for line in text.splitlines() if line.startswith("| sgd/clipping_15"))
+    assert row.split("|")[4].strip() == ""
+
+
+def test_without_a_config_tables_without_such_cells_are_left_out(call, out):
+    code, _, err = call("table", "--cells", "sgd/clipping_15", "--out", out)
+    assert (code, err) == (0, "")
+    assert {path.parent.name for path in out.rglob("table.md")} == {"main_music", "table3_music"}
+
+
+def test_the_written_table_is_the_printed_one(table, out):
+    _, text, _ = table("demo")
+    written = (out / "demo" / "table.md").read_text()
+    assert text.startswith(written)
+
+
+def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
+    store(demo, environment={"git": {"commit": None, "dirty": True}})
+    _, text, notes = table("demo")
+    for words in (
+        "95 % t-interval",
+        "our assumption",
+        "unigram predictor",
+        "Conditions that are assumption: ",
+        "1 of these results came from a tree with uncommitted changes",
+        "1 of these results came from code whose commit is not known",
+        "Repeat: `scripts/reproduce.sh demo --out runs/repeat`.",
+    ):
+        assert words in text
+    assert all(note.endswith((".", "**")) for note in notes)
+    assert text.startswith("## Demo")
+
+
+def test_how_to_repeat_further_seeds_is_said(table, store, demo):
+    for seed in (0, 5, 4):
+        store(demo, seed)
+    note = "Repeat: `scripts/reproduce.sh demo --out runs/repeat`; further seeds with `--cells CELL"
+    assert f"{note} --seeds 4,5`." in table("demo")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "stopped_by", "command"),
+    [
+        (["--cells", "sgd/*"], "its own rule", "demo --cells 'sgd/*' --out runs/repeat"),
+        ([], "--max-iterations 7", "demo --out runs/repeat --max-iterations 7"),
+    ],
+)
+def test_a_trials_table_repeats_the_trial(table, store, demo, words, stopped_by, command):
+    store(demo, stopped_by=stopped_by)
+    assert f"Repeat: `scripts/reproduce.sh {command}`." in table("demo", *words)[1]
+
+
+def test_labels_come_from_the_config_and_not_from_a_result(table, store):
+    before = table(MUSIC[0])[2]
+    store(_cell(*MUSIC), sources=dict.fromkeys(_cell(*MUSIC).sources, "stated"))
+    assert table(MUSIC[0])[2] == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "shares"),
+    [
+        ({"validation": (8.0, 4.0)}, ["100 %", "100 %", "100 %", "0 %"]),
+        ({"validation": (4.0, 9.5)}, ["100 %", "100 %", "0 %", "0 %"]),
+        ({"validation": (9.5, 9.4)}, ["0 %", "100 %", "0 %", "0 %"]),
+        ({"validation": (4.0, None), "status": "diverged"}, ["0 %", "0 %", "0 %", "100 %"]),
+        ({"validation": (8.0,), "status": "interrupted"}, ["", "", "", "0 % so far"]),
+        ({"norm": 3001.0}, ["100 %", "100 %", "100 %", "100 %"]),
+        ({"norm": 2999.0}, ["100 %", "100 %", "100 %", "0 %"]),
+        ({"norm": None}, ["100 %", "100 %", "100 %", "100 %"]),
+    ],
+    ids=str,
+)
+def test_success_by_three_rules_beside_explosion(table, store, changes, shares):
+    changes = {"unigram": 9.0, **changes}
+    norm = changes.pop("norm", 1.0)
+    path = store(_cell(*MUSIC), **changes)
+    result = json.loads(path.read_text())
+    result["curves"]["iterations"]["gradient_norm_max"][0] = norm
+    path.write_text(json.dumps(result))
+    row = table(MUSIC[0])[0][MUSIC[1]]
+    assert [row[key] for key in ("success", "finite", "ends well", "exploded")] == shares
+
+
+@pytest.mark.parametrize("config", ["table1_language", "table3_music", "table4_elementwise"])
+def test_the_notes_name_unverified_and_assumed_conditions(table, config):
+    _, text, _ = table(config)
+    assert "Conditions that are main paper (unverified): " in text
+    assert "input_scale 0.01" in text
+    assert "Conditions that are assumption: " in text
+    assert "loss sum_over_steps" in text
+
+
+def test_an_infinite_perplexity_is_shown_as_such(store, table):
+    store(_cell(*LANGUAGE), validation=(1e5,), unigram=6.5)
+    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
+    assert "inf" in row["ours, validation perplexity"]
+    assert row["success"] == "0 %"
+
+
+def test_the_gradient_norm_is_the_mean_over_the_runs(table, store):
+    cell = _cell(*MUSIC)
+    for seed, norm in enumerate([10.0, 55.0]):
+        store(cell, seed, gradient_mean={"norm": norm, "mean_abs": 0.1})
+    rows, _, notes = table(MUSIC[0])
+    assert rows[MUSIC[1]]["gradient norm"] == "32.5"
+    assert rows["sgd/clipping_15"]["gradient norm"] == ""
+    assert any("before clipping" in note for note in notes)
+
+
+def test_the_gradient_norm_leaves_partial_runs_out_where_a_finished_one_is(table, store):
+    store(_cell(*MUSIC), gradient_mean={"norm": 10.0, "mean_abs": 0.1})
+    partial = {"norm": 99.0, "mean_abs": 0.1}
+    store(_cell(*MUSIC), 1, status="interrupted", gradient_mean=partial)
+    assert table(MUSIC[0])[0][MUSIC[1]]["gradient norm"] == "10"
+
+
+def test_a_gradient_norm_that_overflowed_is_not_a_number(table, store):
+    store(_cell(*MUSIC), gradient_mean={"norm": None, "mean_abs": None})
+    assert table(MUSIC[0])[0][MUSIC[1]]["gradient norm"] == "not finite"
+
+
+def test_without_a_config_every_table_is_written(call, out):
+    code, text, err = call("table", "--out", out)
+    assert (code, err) == (0, "")
+    assert {path.parent.name for path in out.glob("*/table.md")} == set(config_names())
+    assert text.count("written: ") == len(config_names())

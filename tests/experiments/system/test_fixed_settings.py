@@ -1,0 +1,130 @@
+"""What is set outside, in the environment or by whoever calls, changes no result."""
+
+import os
+from types import SimpleNamespace
+
+import chainer
+import numpy as np
+import pytest
+
+from experiments.bench import worker
+from experiments.system.device import find_device
+from experiments.system.fixed_settings import SETTINGS
+from experiments.timing import measure as timing
+from grustab.extensions import SequenceEvaluator
+from tests.experiments.checks import EXPLODES, timeless
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+HOSTILE = {
+    "float64": {"dtype": np.dtype(np.float64)},
+    "float16": {"dtype": np.dtype(np.float16)},
+    "mixed16": {"dtype": chainer.mixed16},
+    "no training": {"train": False},
+    "no gradient": {"enable_backprop": False},
+    "others": {
+        "debug": True,
+        "lazy_grad_sum": True,
+        "use_ideep": "always",
+        "keep_graph_on_report": True,
+    },
+}
+
+
+@pytest.fixture
+def timed(tiny_text, write_config):
+    """A tiny config that reports times."""
+    return lambda: write_config({**tiny_text(), "report": "seconds_per_iteration"})
+
+
+@pytest.fixture
+def hostile(monkeypatch):
+    """Set Chainer's global configuration, as its environment variables do, and NumPy's."""
+
+    def set_to(settings):
+        for key, value in settings.items():
+            monkeypatch.setattr(chainer.global_config, key, value)
+        return np.errstate(all="raise")
+
+    return set_to
+
+
+@pytest.mark.parametrize("settings", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["sgd/projection_0.2"], "completed"),
+        (["sgd/none", "--set", "optimizer=adam"], "completed"),
+        (["sgd/none", "--set", "optimizer=rmsprop"], "completed"),
+        (["sgd/none", "--set", EXPLODES], "diverged"),
+    ],
+    ids=["sgd", "adam", "rmsprop", "diverged"],
+)
+def test_no_setting_from_outside_changes_a_run(tiny, run, hostile, settings, words, status):
+    config = tiny(layers=2, dropout=0.3, dropout_after=["input", "gru"], epochs=1)
+    expected, _, _ = run(config, *words)
+    assert expected["status"] == status
+    with hostile(settings):
+        result, _, _ = run(config, *words, "--force")
+    assert timeless(result) == timeless(expected)
+
+
+def test_a_run_goes_on_under_other_settings(tiny, run, hostile, tmp_path):
+    config = tiny()
+    whole, _, _ = run(config)
+    with hostile(HOSTILE["float64"]):
+        run(config, "sgd/projection_0.2", "--out", tmp_path / "b", "--max-iterations", "10")
+    resumed, _, _ = run(config, "sgd/projection_0.2", "--out", tmp_path / "b")
+    assert timeless(resumed) == timeless(whole)
+
+
+def test_a_run_trains_and_evaluates_under_the_fixed_settings(tiny, run, hostile, monkeypatch):
+    seen, evaluate = [], SequenceEvaluator.evaluate
+
+    def look(self):
+        seen.append({key: getattr(chainer.config, key) for key in SETTINGS})
+        return evaluate(self)
+
+    monkeypatch.setattr(SequenceEvaluator, "evaluate", look)
+    with hostile({**HOSTILE["float64"], **HOSTILE["no training"], **HOSTILE["others"]}):
+        run(tiny(), "sgd/none", "--max-iterations", "15")  # an epoch's end, and then a cut
+    assert len(seen) > 2
+    evaluating = {"train": False}  # as Chainer's evaluator sets it
+    assert all(settings == SETTINGS | evaluating for settings in seen)
+
+
+def test_a_gpu_multiplies_in_float32(monkeypatch):
+    runtime = SimpleNamespace(getDeviceCount=lambda: 1)
+    cupy = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True, runtime=runtime))
+    cuda = SimpleNamespace(available=True, cupy=cupy)
+    monkeypatch.setattr("experiments.system.device.cuda", cuda)
+    monkeypatch.setattr(chainer, "get_device", lambda name: name)
+    monkeypatch.setenv("CUPY_TF32", "1")
+    assert find_device("0") == "@cupy:0"
+    assert os.environ["CUPY_TF32"] == "0"
+
+
+class SeenError(Exception):
+    """Enough was seen."""
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "begin"),
+    [
+        (timing, "_measure", lambda tiny, call: call("time", tiny(), "--force")),
+        (
+            worker,
+            "_make",
+            lambda *_: worker.main(["ours", "cpu", "music", "6", "1", "9", "5", "3"]),
+        ),
+    ],
+    ids=["time", "bench"],
+)
+def test_what_is_timed_is_float32_too(timed, call, hostile, monkeypatch, module, name, begin):
+    def look(*_):
+        assert chainer.get_dtype() == np.float32
+        raise SeenError
+
+    monkeypatch.setattr(module, name, look)
+    with hostile(HOSTILE["float64"]), pytest.raises(SeenError):
+        begin(timed, call)

@@ -1,0 +1,152 @@
+"""Ctrl-C and SIGTERM: nothing is lost, nothing half-written."""
+
+import glob
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from experiments.system.paths import ROOT
+from grustab.extensions import SequenceEvaluator, SpectrumMonitor
+from grustab.updaters import BPTTUpdater
+from tests.experiments.checks import check_complete
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+
+@pytest.mark.parametrize("iteration", [2, 15, 20])
+def test_an_interruption_writes_what_there_is_and_exits_130(tiny, run, interrupt_at, iteration):
+    interrupt_at(iteration)
+    result, out, err = run(tiny(), "sgd/projection_0.2", code=130)
+    check_complete(result)
+    assert result["status"] == "interrupted"
+    assert result["iterations"] == iteration  # it was finished
+    assert len(result["curves"]["epochs"]["epoch"]) == iteration // 14
+    assert "interrupted" in out + err
+
+
+def test_a_second_signal_stops_at_once_and_leaves_a_whole_result(
+    tiny, run, interrupt_at, monkeypatch
+):
+    monkeypatch.setattr("experiments.system.interruption.TOGETHER", 0.0)
+    interrupt_at(1, times=2)
+    result, _, _ = run(tiny(), "sgd/projection_0.2", code=130)
+    assert (result["status"], result["iterations"], result["best"]) == ("interrupted", 0, None)
+    check_complete(result)
+
+
+def test_an_interruption_during_an_evaluation_keeps_the_epochs_before(tiny, run, monkeypatch):
+    evaluate = SequenceEvaluator.evaluate
+    count = itertools.count(1)
+
+    def interrupted(self):
+        if next(count) == 4:  # twice an epoch while it improves: the test data of the second
+            raise KeyboardInterrupt
+        return evaluate(self)
+
+    monkeypatch.setattr(SequenceEvaluator, "evaluate", interrupted)
+    result, _, _ = run(tiny(epochs=3), code=130)
+    assert result["status"] == "interrupted"
+    check_complete(result)  # among others, that the best epoch is the best of the curve
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import grustab.datasets
+import experiments.results.store
+from experiments.cli import main
+made = grustab.datasets.synthetic_corpus(n_tokens=1500)
+grustab.datasets.synthetic_corpus = lambda: made
+experiments.results.store.RUNS = Path(sys.argv.pop(1))
+experiments.results.store.RESULTS = Path(sys.argv[-1])
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_real_signal_leaves_a_partial_result(tiny, results, tmp_path, name):
+    out = tmp_path / "results"
+    command = [sys.executable, "-c", PROGRAM, tmp_path / "runs", "run", tiny(epochs=10**6)]
+    process = subprocess.Popen(
+        [*map(str, command), "--cell", "sgd/projection_0.2", "--out", str(out)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    )
+    try:
+        deadline = time.monotonic() + 30
+        # Written after the first epoch; glob, unlike rglob, bears folders that vanish meanwhile.
+        while not glob.glob(str(tmp_path / "runs" / "**" / "log"), recursive=True):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(getattr(signal, name))
+        stdout, stderr = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode == 130, stderr
+    assert "Traceback" not in stderr
+    assert stderr.splitlines()[-1] == "interrupted"
+    assert "stopping after this iteration" in stderr
+    (path,) = results()
+    result = json.loads(path.read_text())
+    check_complete(result)
+    assert result["status"] == "interrupted"
+    assert result["iterations"] >= 14
+    assert f"after {result['iterations']} iterations" in stdout
+
+
+def test_an_interruption_during_the_last_evaluation_is_one(tiny, run, monkeypatch):
+    def interrupt(self):
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SequenceEvaluator, "evaluate", interrupt)
+        result, _, err = run(tiny(), "sgd/none", "--max-iterations", "3", code=130)
+    assert (result["status"], result["iterations"]) == ("interrupted", 3)
+    assert "interrupted" in err
+    result, _, _ = run(tiny(), "sgd/none", "--max-iterations", "3")  # makes up for it
+    assert result["best"]
+
+
+def test_a_second_signal_does_not_keep_the_result_from_being_written(
+    tiny, run, interrupt_at, monkeypatch
+):
+    observe = SpectrumMonitor.observe
+
+    def interrupted_observe(self):
+        signal.raise_signal(signal.SIGTERM)
+        return observe(self)
+
+    interrupt_at(3)
+    monkeypatch.setattr(SpectrumMonitor, "observe", interrupted_observe)
+    result, _, _ = run(tiny(), "sgd/none", code=130)
+    check_complete(result)
+    assert result["status"] == "interrupted"
+
+
+def test_an_unexpected_error_is_raised_after_the_result_is_kept(tiny, call, tmp_path, monkeypatch):
+    update = BPTTUpdater.update_core
+
+    def failing(self):
+        if self.iteration == 16:
+            raise np.linalg.LinAlgError("SVD did not converge")
+        update(self)
+
+    monkeypatch.setattr(BPTTUpdater, "update_core", failing)
+    with pytest.raises(np.linalg.LinAlgError):
+        call("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
+    (path,) = (tmp_path / "results").rglob("result.json")
+    result = json.loads(path.read_text())
+    check_complete(result)
+    assert (result["status"], result["iterations"]) == ("interrupted", 16)
+    assert result["stopped_by"] == "LinAlgError: SVD did not converge"

@@ -1,0 +1,60 @@
+"""Damaged snapshots are passed over."""
+
+import pytest
+
+from tests.experiments.checks import timeless
+from tests.experiments.training.snapshots.common import number, snapshots
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+DAMAGES = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "without its last byte": lambda content: content[:-1],
+    "a bit flipped": lambda content: content[:900] + bytes([content[900] ^ 4]) + content[901:],
+    "empty": lambda content: b"",
+    "zeros": lambda content: bytes(len(content)),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_snapshot_is_passed_over_for_the_one_before(stopped, go_on, whole, damage):
+    newest = snapshots(stopped(10, 20))[-1]
+    newest.write_bytes(DAMAGES[damage](newest.read_bytes()))
+    result, out = go_on()
+    assert f"{newest.name} is damaged (its checksum is wrong) and is passed over" in out
+    assert "resumed at iteration 10" in out
+    assert timeless(result) == timeless(whole())
+    assert snapshots(newest.parent) == []
+
+
+def test_a_snapshot_that_cannot_be_read_is_passed_over(stopped, go_on, whole):
+    newest = snapshots(stopped(10, 20))[-1]
+    newest.unlink()
+    newest.mkdir()
+    result, out = go_on()
+    assert f"{newest.name} cannot be read (Is a directory) and is passed over" in out
+    assert "resumed at iteration 10" in out
+    assert timeless(result) == timeless(whole())
+
+
+def test_where_all_snapshots_are_damaged_the_run_begins_anew(stopped, go_on, whole):
+    folder = stopped(10, 20)
+    for path in snapshots(folder):
+        path.write_bytes(path.read_bytes()[:-100])
+    result, out = go_on()
+    assert out.count("passed over") == 2
+    assert "resumed" not in out
+    assert result["resumed"] == []
+    assert timeless(result) == timeless(whole())
+    assert snapshots(folder) == []
+
+
+def test_a_damaged_snapshot_takes_no_good_ones_place(stopped, go_on):
+    folder = stopped(10, 20)
+    newest = snapshots(folder)[-1]
+    newest.write_bytes(b"")
+    for iteration in (12, 14):
+        (folder / "result.json").unlink()
+        go_on("--max-iterations", iteration)
+    whole = [number(path) for path in snapshots(folder) if path.stat().st_size]
+    assert whole == [12, 14]

@@ -1,0 +1,76 @@
+"""How many snapshots there are, and when."""
+
+import hashlib
+import json
+
+import pytest
+
+import experiments.training.snapshots
+from experiments.cli import main
+from tests.experiments.checks import timeless
+from tests.experiments.training.snapshots.common import arrays, number, snapshots
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+
+@pytest.mark.parametrize("settings", ["", "stop_patience=1 schedule=plateau decay_after=1"])
+def test_a_snapshot_holds_no_pickle(stopped, settings):
+    words = f"decay_divisor=2 {settings}".split() if settings else []
+    (path,) = snapshots(stopped(20, options=["--set", *words] if words else []))
+    state = arrays(path)  # of which each was read without pickle
+    assert len(state) > 20
+    assert all(array.dtype != object for array in state.values())
+    assert json.loads(str(state["manifest"]))["seed"] == 0
+    assert path.stem.split("-")[-1] == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def test_two_are_kept_and_none_when_the_run_is_complete(stopped, go_on, monkeypatch):
+    folder = stopped(5, 10, 15)
+    written = []
+    write_file = experiments.training.snapshots.write_file
+
+    def watched(path, content):
+        write_file(path, content)
+        written.append((number(path), len(snapshots(folder))))
+
+    monkeypatch.setattr(experiments.training.snapshots, "write_file", watched)
+    result, _ = go_on("--snapshot-interval", "0")
+    assert [iteration for iteration, _ in written] == list(range(16, result["iterations"] + 1))
+    assert {count for _, count in written} == {3}  # before the oldest goes
+    assert [path.name for path in folder.glob("*.npz")] == []
+    assert {path.name for path in folder.iterdir()} <= {"result.json", "log", ".lock"}
+
+
+def test_a_snapshot_at_every_iteration_changes_nothing(run, tiny, whole, tmp_path):
+    options = ("--snapshot-interval", "0", "--out", tmp_path / "b")
+    assert timeless(run(tiny(), "sgd/none", *options)[0]) == timeless(whole())
+
+
+def test_none_is_written_before_it_is_time(run, tiny, monkeypatch):
+    monkeypatch.setattr(experiments.training.snapshots, "write_file", None)
+    run(tiny(), "sgd/none", "--snapshot-interval", "1e6")
+
+
+def test_force_begins_anew(stopped, go_on, whole):
+    folder = stopped(10, 20)
+    result, out = go_on("--force")
+    assert "resumed" not in out
+    assert result["resumed"] == []
+    assert timeless(result) == timeless(whole())
+    assert snapshots(folder) == []
+
+
+def test_force_removes_the_snapshots_before_it_writes_new_ones(stopped, go_on):
+    folder = stopped(10, 20)
+    go_on("--force", "--max-iterations", "5")
+    assert [number(path) for path in snapshots(folder)] == [5]
+
+
+@pytest.mark.parametrize("value", ["-1", "x", "nan", "inf", "-inf", "", "1e400", "1 2", "10s"])
+@pytest.mark.parametrize("command", [("run", "demo", "--cell", "a"), ("sweep", "demo")], ids=str)
+def test_bad_intervals_are_refused(capsys, command, value):
+    with pytest.raises(SystemExit) as stop:
+        main([*command, f"--snapshot-interval={value}"])
+    assert stop.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"argument --snapshot-interval: expected a number of seconds, got {value!r}" in error

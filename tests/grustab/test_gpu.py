@@ -1,0 +1,121 @@
+"""Each function gives on a GPU what it gives on a CPU. Skipped where there is no GPU."""
+
+import chainer
+import chainer.functions as F
+import chainer.links as L
+import numpy as np
+import pytest
+from chainer import optimizers
+
+from grustab.functions import (
+    gru_sequence,
+    linear_sigmoid_cross_entropy,
+    linear_softmax_cross_entropy,
+    seeded_dropout,
+)
+from grustab.links import StackedGRU
+from grustab.optimizer_hooks import GradientClipping
+from grustab.projection.auto import AutoProjection
+
+cupy = pytest.importorskip("cupy")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not cupy.cuda.is_available(), reason="no GPU"),
+]
+T, B, M, N, V = 7, 5, 6, 8, 11
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape):
+    return RNG.normal(size=shape).astype(np.float32)
+
+
+def on_both(function, *arrays):
+    """Value and gradients on the CPU and on the GPU."""
+    results = []
+    for device in ("@numpy", "@cupy:0"):
+        device = chainer.get_device(device)
+        device.use()
+        variables = [chainer.Variable(device.send(array)) for array in arrays]
+        y = function(*variables)
+        F.sum(y * y).backward()
+        results.append([chainer.get_device("@numpy").send(y.array)])
+        results[-1] += [chainer.get_device("@numpy").send(v.grad) for v in variables]
+    return results
+
+
+def assert_close(cpu, gpu):
+    for a, b in zip(cpu, gpu, strict=True):
+        np.testing.assert_allclose(b, a, rtol=1e-4, atol=1e-5)
+
+
+def test_gru_sequence():
+    arrays = normal(T, B, M), normal(B, N), normal(3 * N, M), normal(3 * N, N)
+    assert_close(*on_both(gru_sequence, *arrays))
+
+
+@pytest.mark.parametrize("scale", [1, 200])
+def test_linear_softmax_cross_entropy(scale):
+    labels = np.array([0, -1, V - 1, 3, 3])
+
+    def loss(h, w, b):
+        return linear_softmax_cross_entropy(h, w, b, h.device.send(labels))
+
+    assert_close(*on_both(loss, scale * normal(5, N), normal(V, N), normal(V)))
+
+
+def test_linear_sigmoid_cross_entropy():
+    targets = (RNG.random((5, V)) < 0.3).astype(np.float32)
+    counts = np.array([1, 0, 1, 1, 1], dtype=np.float32)
+
+    def loss(h, w, b):
+        send = h.device.send
+        return linear_sigmoid_cross_entropy(h, w, b, send(targets), send(counts))
+
+    assert_close(*on_both(loss, normal(5, N), normal(V, N), normal(V)))
+
+
+def test_dropout_drops_its_share():
+    x = cupy.ones((200, 300), dtype=cupy.float32)
+    y = seeded_dropout(x, 0.25, cupy.random.default_rng(0)).array
+    assert float((y == 0).mean()) == pytest.approx(0.25, abs=0.02)
+    assert float(y.max()) == pytest.approx(1 / 0.75)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_training_takes_the_same_way(name):
+    ids = RNG.integers(0, V, (3, T, B)).astype(np.int32)
+    weights = []
+    for device in ("@numpy", "@cupy:0"):
+        device = chainer.get_device(device)
+        device.use()
+        model = chainer.Chain(embed=L.EmbedID(V, M), gru=StackedGRU(M, N, 2))
+        model.embed.W.array[...] = np.random.default_rng(1).normal(size=(V, M))
+        model.to_device(device)
+        setup = getattr(optimizers, name)(0.01).setup(model)
+        setup.add_hook(GradientClipping(0.5))
+        for batch in ids:
+            h = model.gru(model.embed(device.send(batch)))
+            model.cleargrads()
+            F.sum(h * h).backward()
+            setup.update()
+        model.to_device("@numpy")
+        weights.append([param.array for param in model.params()])
+    assert_close(*weights)
+
+
+def test_auto_projection_follows_a_walk():
+    n, rng = 200, np.random.default_rng(0)
+    w = np.linalg.qr(rng.normal(size=(n, n)))[0].astype(np.float32)
+    auto = AutoProjection(0.2)
+    for _ in range(40):
+        step = 0.6 * np.outer(rng.normal(size=n), rng.normal(size=n)) / n
+        w += step.astype(np.float32)
+        u, sigma, vt = np.linalg.svd(w.astype(np.float64))
+        exact = (u * np.minimum(sigma, 1.8)) @ vt
+        projected, info = auto(cupy.asarray(w))
+        w = cupy.asnumpy(projected)
+        size = np.linalg.norm(np.maximum(sigma - 1.8, 0))
+        assert np.linalg.norm(w - exact) <= 1e-4 * size + 1e-5
+        assert info.capped == (sigma > 1.8).sum()
+    assert auto.counts["subspace"]
