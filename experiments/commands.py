@@ -48,17 +48,15 @@ def list_command(options: argparse.Namespace) -> None:
 def run_command(options: argparse.Namespace) -> None:
     """One run."""
     from experiments.config.load import load_config
+    from experiments.results.run_spec import RunSpec
     from experiments.training.run_cell import run_cell
 
     cell = load_config(options.config).cell(options.cell).override(options.set)
     if options.planned is not None:
         cell.check_planned(options.planned)
     run_cell(
-        cell,
-        options.seed,
+        RunSpec(cell, options.seed, _out(options), options.max_iterations),
         options.device,
-        options.max_iterations,
-        _out(options),
         options.force,
         options.snapshot_interval,
         options.stop_with_parent,
@@ -67,6 +65,7 @@ def run_command(options: argparse.Namespace) -> None:
 
 def sweep_command(options: argparse.Namespace) -> int:
     """Many runs."""
+    from experiments.results.store import run_is_done
     from experiments.sweep.plan import describe_done, describe_plan, make_plan
     from experiments.system.storage import check_writable
 
@@ -74,7 +73,7 @@ def sweep_command(options: argparse.Namespace) -> int:
     runs = make_plan(
         options.config, options.cells, options.seeds, options.set, out, options.max_iterations
     )
-    missing = [run for run in runs if not run.done]
+    missing = [run for run in runs if not run_is_done(run)]
     devices = options.device
     jobs = options.jobs if devices == ["cpu"] else len(devices) * options.jobs_per_device
     jobs = min(jobs, max(len(missing), 1))

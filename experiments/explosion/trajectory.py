@@ -6,8 +6,10 @@ from typing import Any
 import chainer
 
 from experiments.config.load import Cell
+from experiments.results.run_spec import RunSpec
 from experiments.results.store import finite
 from experiments.system.console import print_safely
+from experiments.system.paths import RESULTS
 from experiments.training.progress import TrainingBar
 from experiments.training.run import Run
 from grustab.extensions import LyapunovMonitor, SpectrumMonitor
@@ -88,7 +90,7 @@ def train(cell: Cell, seed: int, updates: int, interval: int = 100) -> dict[str,
     Raises:
         GrustabError: If the data is not usable.
     """
-    run = Run(cell, seed, chainer.get_device("@numpy"), updates)
+    run = Run(RunSpec(cell, seed, RESULTS, updates), chainer.get_device("@numpy"))
     worst = WorstUpdates(run.model, interval)
     run.optimizer.add_hook(worst)
     run.trainer.extend(TrainingBar(cell.conditions.epochs, updates))

@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from experiments.config.load import Cell
+from experiments.results.run_spec import RunSpec
 from experiments.results.schema import ResultFile
 from experiments.system.console import print_safely
-from experiments.system.paths import RESULTS, RUNS, shown
+from experiments.system.paths import shown
 from experiments.system.storage import StorageError, write_file
 from grustab.errors import GrustabError
 
@@ -26,19 +27,6 @@ BEGUN_ANEW = "begun-anew"
 
 class ResultError(GrustabError):
     """A result file cannot be read, or is not one of ours."""
-
-
-def run_path(cell: Cell, seed: int) -> Path:
-    """Folder of a run, relative to ``results/`` or ``runs/``.
-
-    The conditions' hash is part of it: runs under other conditions never meet.
-    """
-    return Path(cell.config) / cell.name / f"seed{seed}-{cell.conditions.digest()[:8]}"
-
-
-def result_file(directory: Path, cell: Cell, seed: int) -> Path:
-    """The ``result.json`` of a run under a results folder."""
-    return directory / run_path(cell, seed) / "result.json"
 
 
 def override_suffix(overrides: dict[str, Any]) -> str:
@@ -56,12 +44,6 @@ def write_result(path: Path, result: dict[str, Any]) -> None:
         StorageError: If the folder or the disk does not take it.
     """
     write_file(path, (_format(result) + "\n").encode())
-
-
-def work_folder(out: Path, cell: Cell, seed: int) -> Path:
-    """Where a run keeps its snapshots, log and lock: in ``runs/`` for results in ``results/``."""
-    base = RUNS if out.resolve() == RESULTS.resolve() else out
-    return base / run_path(cell, seed)
 
 
 def is_done(path: Path, max_iterations: int | None = None) -> bool:
@@ -101,15 +83,14 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def run_is_done(out: Path, cell: Cell, seed: int, max_iterations: int | None = None) -> bool:
+def run_is_done(spec: RunSpec) -> bool:
     """Whether nothing is left to do of a run, see :func:`is_done`.
 
     Raises:
         ResultError: If a damaged result is there.
     """
-    path = result_file(out, cell, seed)
-    replaced = is_begun_anew(work_folder(out, cell, seed), path)
-    return is_done(path, max_iterations) and not replaced
+    replaced = is_begun_anew(spec.folder, spec.result_file)
+    return is_done(spec.result_file, spec.max_iterations) and not replaced
 
 
 def keep_result(path: Path, asides: Sequence[Path], result: dict[str, Any]) -> Path:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from tqdm import tqdm
 
 from experiments.estimates import human_time
+from experiments.results.run_spec import RunSpec, command_line
 from experiments.sweep.job import LOG
-from experiments.sweep.plan import PlannedRun
 from experiments.system.lock import PROGRESS
 from experiments.system.paths import shown
 from grustab.text import printable, printable_lines
@@ -30,7 +30,7 @@ class Display:
         device: A device to repeat one on.
     """
 
-    def __init__(self, runs: Sequence[PlannedRun], device: str) -> None:
+    def __init__(self, runs: Sequence[RunSpec], device: str) -> None:
         self.device = device
         self.runs = {run.name: run for run in runs}
         self.waiting: dict[str, str] = {}
@@ -59,14 +59,14 @@ class Display:
             tqdm.write(printable_lines(text))
             sys.stdout.flush()
 
-    def waits(self, run: PlannedRun, tail: str) -> None:
+    def waits(self, run: RunSpec, tail: str) -> None:
         """A run turned out to be another process's; said at once and in each report, with whose."""
         text = f"{run.name}: waiting for another process; {_refusal(tail)}"
         if run.name not in self.waiting:
             self.say(text)
         self.waiting[run.name] = text
 
-    def ended(self, run: PlannedRun, code: int, tail: str) -> None:
+    def ended(self, run: RunSpec, code: int, tail: str) -> None:
         """A run ended, well or not."""
         for runs in (self.runs, self.waiting):
             runs.pop(run.name, None)
@@ -79,7 +79,7 @@ class Display:
         log = shown(run.folder / LOG)
         self.say(f"{run.name}: FAILED ({how}), see {log}, which ends:")
         self.say("\n".join(f"    {printable(line, WIDTH)}" for line in tail.split("\n")))
-        self.say(f"  to repeat it: {run.command_line(self.device)}")
+        self.say(f"  to repeat it: {command_line(run.words(), self.device)}")
 
     def refresh(self) -> None:
         """Show how far all are."""

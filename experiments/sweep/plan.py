@@ -4,78 +4,27 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
-from experiments.config.load import Cell, load_config
+from experiments.config.load import load_config
 from experiments.config.schema import ConfigError
 from experiments.estimates import at_most, estimate
-from experiments.results.store import run_is_done, work_folder
+from experiments.results.run_spec import RunSpec
+from experiments.results.store import run_is_done
 from experiments.sweep.job import Job
-from experiments.system.paths import RESULTS, ROOT
+from experiments.system.paths import ROOT
 from grustab.text import printable
 
 
-class PlannedRun(NamedTuple):
-    """A run of a sweep.
+def job_words(run: RunSpec) -> list[str]:
+    """A run's words for a job, which is not to begin if the config has been edited meanwhile."""
+    return [*run.words(), "--planned", run.cell.conditions.digest()]
 
-    Attributes:
-        cell: The cell.
-        seed: Its seed.
-        out: Folder of the results.
-        max_iterations: Where it stops, or ``None``.
-    """
 
-    cell: Cell
-    seed: int
-    out: Path
-    max_iterations: int | None
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return f"{self.cell.name} seed {self.seed}"
-
-    @property
-    def folder(self) -> Path:
-        """Where its snapshots, log and progress are."""
-        return work_folder(self.out, self.cell, self.seed)
-
-    @property
-    def done(self) -> bool:
-        """Whether its result is there.
-
-        Raises:
-            ResultError: If a damaged one is.
-        """
-        return run_is_done(self.out, self.cell, self.seed, self.max_iterations)
-
-    def words(self) -> list[str]:
-        """Its command line after ``python -m experiments``."""
-        words = ["run", self.cell.file, "--cell", self.cell.name, "--seed", str(self.seed)]
-        words += self.place_words()
-        if self.max_iterations:
-            words += ["--max-iterations", str(self.max_iterations)]
-        return words
-
-    def place_words(self) -> list[str]:
-        """The options that say where its result is, apart from cell and seed."""
-        out = self.out.resolve()
-        return [*([] if out == RESULTS.resolve() else ["--out", str(out)]), *self.cell.set_words()]
-
-    def job_words(self) -> list[str]:
-        """The same for a job, which is not to begin if the config has been edited meanwhile."""
-        return [*self.words(), "--planned", self.cell.conditions.digest()]
-
-    def command_line(self, device: str) -> str:
-        """What a person types to run just this one."""
-        words = self.words() + ([] if device == "cpu" else ["--device", device])
-        return "python -m experiments " + shlex.join(words)
-
-    def job(self, snapshot_interval: float, threads: int | None) -> Job:
-        """The same as a job for a process of its own, whatever device it gets."""
-        command = [sys.executable, "-m", "experiments", *self.job_words(), "--stop-with-parent"]
-        command += ["--snapshot-interval", f"{snapshot_interval:g}"]
-        return Job(self.name, command, str(ROOT), str(self.folder.resolve()), threads)
+def make_job(run: RunSpec, snapshot_interval: float, threads: int | None) -> Job:
+    """A run as a job for a process of its own, whatever device it gets."""
+    command = [sys.executable, "-m", "experiments", *job_words(run), "--stop-with-parent"]
+    command += ["--snapshot-interval", f"{snapshot_interval:g}"]
+    return Job(run.name, command, str(ROOT), str(run.folder.resolve()), threads)
 
 
 def make_plan(
@@ -85,7 +34,7 @@ def make_plan(
     settings: Sequence[str],
     out: Path,
     max_iterations: int | None,
-) -> list[PlannedRun]:
+) -> list[RunSpec]:
     """All runs of a sweep, done or not, a seed of all cells before the next seed.
 
     Args:
@@ -104,15 +53,15 @@ def make_plan(
         raise ConfigError(f"config {config.name} reports times, which the command time takes")
     cells = [cell.override(settings) for cell in config.select(pattern)]
     return [
-        PlannedRun(cell, seed, out, max_iterations)
+        RunSpec(cell, seed, out, max_iterations)
         for seed in (range(config.runs) if seeds is None else dict.fromkeys(seeds))
         for cell in cells
     ]
 
 
-def describe_plan(runs: Sequence[PlannedRun], jobs: int) -> str:
+def describe_plan(runs: Sequence[RunSpec], jobs: int) -> str:
     """The runs that are not done, with what each will cost, as text."""
-    missing = [run for run in runs if not run.done]
+    missing = [run for run in runs if not run_is_done(run)]
     lines = [f"{runs[0].cell.config}:"]
     cells = {run.cell.name: run.cell for run in missing}
     of_cell = {name: estimate(cell, runs[0].max_iterations) for name, cell in cells.items()}
@@ -132,15 +81,17 @@ def describe_plan(runs: Sequence[PlannedRun], jobs: int) -> str:
     return "\n".join(lines)
 
 
-def describe_done(runs: Sequence[PlannedRun]) -> list[str]:
+def describe_done(runs: Sequence[RunSpec]) -> list[str]:
     """The runs that are done, a line a cell, and how to see or repeat them."""
     seeds: dict[str, list[str]] = {}
     for run in runs:
-        if run.done:
+        if run_is_done(run):
             seeds.setdefault(run.cell.name, []).append(str(run.seed))
     if not seeds:
         return []
-    see = printable(shlex.join(["table", runs[0].cell.file, *runs[0].place_words()]))
+    first = runs[0]
+    words = ["table", first.cell.file, *first.out_words(), *first.cell.set_words()]
+    see = printable(shlex.join(words))
     return [
         *(f"done: {name}, seed {', '.join(those)}" for name, those in seeds.items()),
         f"to see these: python -m experiments {see}; to do them again beside them: another --out",

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
+from experiments.results.run_spec import RunSpec
+from experiments.results.store import run_is_done
 from experiments.sweep.display import Display
 from experiments.sweep.job import Job, cores, run_job, stop_jobs
-from experiments.sweep.plan import PlannedRun
+from experiments.sweep.plan import make_job
 from experiments.system.interruption import interruptible
 from experiments.system.lock import LOCKED
 
@@ -21,7 +23,7 @@ Stop = Callable[[], None]
 
 
 def run_sweep(
-    runs: Sequence[PlannedRun],
+    runs: Sequence[RunSpec],
     jobs: int,
     devices: Sequence[str],
     snapshot_interval: float,
@@ -44,7 +46,7 @@ def run_sweep(
         GrustabError: If a result there is damaged, or the scheduler cannot be used.
         KeyboardInterrupt: After an interruption, when all runs have saved a snapshot and ended.
     """
-    missing = [run for run in runs if not run.done]
+    missing = [run for run in runs if not run_is_done(run)]
     if not missing:
         print("all done")
         return True
@@ -54,10 +56,10 @@ def run_sweep(
         _pool(scheduler, jobs, devices) as (start, stop),
         Display(missing, devices[0]) as display,
     ):
-        futures: dict[Future, PlannedRun] = {}
+        futures: dict[Future, RunSpec] = {}
 
-        def begin(run: PlannedRun) -> None:
-            futures[start(run.job(snapshot_interval, threads))] = run
+        def begin(run: RunSpec) -> None:
+            futures[start(make_job(run, snapshot_interval, threads))] = run
 
         try:
             for run in missing:
@@ -77,11 +79,11 @@ def run_sweep(
 
 
 def _follow(
-    futures: dict[Future, PlannedRun], begin: Callable[[PlannedRun], None], display: Display
+    futures: dict[Future, RunSpec], begin: Callable[[RunSpec], None], display: Display
 ) -> list[str]:
     """Wait for all runs, begin anew those that another process had; names of those that failed."""
     failed: list[str] = []
-    locked: list[tuple[float, PlannedRun]] = []
+    locked: list[tuple[float, RunSpec]] = []
     while futures or locked:
         if futures:
             done = wait(futures, timeout=1.0, return_when=FIRST_COMPLETED).done

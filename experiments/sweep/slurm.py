@@ -5,7 +5,8 @@ import shlex
 import sys
 from collections.abc import Sequence
 
-from experiments.sweep.plan import PlannedRun
+from experiments.results.run_spec import RunSpec
+from experiments.sweep.plan import job_words
 from experiments.system.paths import ROOT
 
 #: Tasks that an array may have by default.
@@ -43,7 +44,7 @@ exit $code
 """
 
 
-def slurm_script(runs: Sequence[PlannedRun], device: str, snapshot_interval: float) -> str:
+def slurm_script(runs: Sequence[RunSpec], device: str, snapshot_interval: float) -> str:
     """A batch script with an array task for each run.
 
     Args:
@@ -55,7 +56,7 @@ def slurm_script(runs: Sequence[PlannedRun], device: str, snapshot_interval: flo
         count=len(runs),
         last=len(runs) - 1,
         config=re.sub(r"[^\w.+-]", "_", runs[0].cell.config, flags=re.ASCII),
-        runs="\n".join("  " + shlex.quote(shlex.join(run.job_words())) for run in runs),
+        runs="\n".join("  " + shlex.quote(shlex.join(job_words(run))) for run in runs),
         root=shlex.quote(str(ROOT)),
         python=shlex.quote(sys.executable),
         interval=snapshot_interval,

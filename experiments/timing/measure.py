@@ -19,11 +19,12 @@ from tqdm import tqdm
 
 from experiments.config.load import Cell, Config, all_overrides, file_word, set_words
 from experiments.config.schema import ConfigError
+from experiments.results.run_spec import RunSpec
 from experiments.system.device import find_device
 from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
 from experiments.system.interruption import interruptible
-from experiments.system.paths import shown
+from experiments.system.paths import RESULTS, shown
 from experiments.system.storage import check_writable, write_file
 from experiments.timing.store import PARTS, SCHEMA, timing_file
 from experiments.training.run import Run
@@ -102,7 +103,7 @@ class _Variant:
     """One cell, ready to do single iterations."""
 
     def __init__(self, cell: Cell, device: chainer.backend.Device) -> None:
-        self.run = Run(cell, 0, device, None)
+        self.run = Run(RunSpec(cell, 0, RESULTS), device)
         self.run.updater.synchronize = True
         self.capped = 0.0
 

@@ -1,26 +1,23 @@
 """What a run says to the person who started it."""
 
-from pathlib import Path
 from typing import Any
 
-from experiments.config.load import Cell
 from experiments.estimates import estimate_seconds, human_time, iterations_an_epoch, product_rate
 from experiments.results.measures import perplexity
+from experiments.results.run_spec import RunSpec
 from experiments.results.success import succeeded
 from experiments.system.console import print_safely
 from experiments.system.paths import shown
 
 
 def announce(
-    cell: Cell,
-    seed: int,
+    spec: RunSpec,
     device_name: str,
-    max_iterations: int | None,
-    path: Path,
     epochs_taken: int | None,
 ) -> None:
     """Say what a run will do and what it will cost; ``epochs_taken``: by such a run before."""
-    c = cell.conditions
+    cell, c = spec.cell, spec.cell.conditions
+    max_iterations = spec.max_iterations
     protection = {"delta": c.delta, "threshold": c.threshold}
     given = "".join(f" {key} {value:g}" for key, value in protection.items() if value is not None)
     length = iterations_an_epoch(c)
@@ -34,11 +31,11 @@ def announce(
     on_cpu = device_name == "cpu"
     seconds = estimate_seconds(c, product_rate(), max_iterations, epochs_taken) if on_cpu else None
     print_safely(
-        f"{cell.config} {cell.name}, seed {seed}, on {device_name}\n"
+        f"{cell.config} {cell.name}, seed {spec.seed}, on {device_name}\n"
         f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "
         f"{c.learning_rate:g}, {c.method}{given}\n"
         f"  {size}; rough estimate: {human_time(seconds)}\n"
-        f"  result: {shown(path)}"
+        f"  result: {shown(spec.result_file)}"
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from chainer import training
 
 from experiments.config.conditions import Conditions
-from experiments.config.load import Cell
+from experiments.results.run_spec import RunSpec
 from experiments.system.console import print_safely
 from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
@@ -40,12 +40,9 @@ class Run:
     """One cell with one seed, ready to train.
 
     Args:
-        cell: What to run.
-        seed: Seed of all its generators.
+        spec: What to run.
         device: Where to run.
-        max_iterations: Stop there, whatever the conditions say; the result is then partial.
         interruption: Where to look for a signal that asks for an end.
-        out: Folder of Chainer's log.
 
     Attributes:
         trainer: The Chainer trainer with all extensions.
@@ -61,17 +58,14 @@ class Run:
     @fixed_settings()
     def __init__(
         self,
-        cell: Cell,
-        seed: int,
+        spec: RunSpec,
         device: chainer.backend.Device,
-        max_iterations: int | None,
         interruption: Interruption | None = None,
-        out: str = "runs",
     ) -> None:
-        self.cell, self.seed, self.device = cell, seed, device
-        self.max_iterations, self.interruption = max_iterations, interruption or Interruption()
-        c = cell.conditions
-        self.generators = Generators(seed, device)
+        self.spec, self.device = spec, device
+        self.interruption = interruption or Interruption()
+        c = spec.cell.conditions
+        self.generators = Generators(spec.seed, device)
         self.data = load_data(c, self.generators.order)
         with np.errstate(over="ignore"):  # an initial_std beyond float32: the run diverges
             self.model = make_model(c, self.data, self.generators)
@@ -83,7 +77,7 @@ class Run:
             mean_over_steps=c.loss == "mean_over_steps",
             sum_over_batch=c.loss_over_batch == "sum",
         )
-        self.trainer = training.Trainer(self.updater, self._stop, out=out)
+        self.trainer = training.Trainer(self.updater, self._stop, out=str(spec.folder))
         self.validation = SequenceEvaluator(self.data.valid, self.model)
         self.test = SequenceEvaluator(self.data.test, self.model, name="test")
         self.iterations = IterationRecorder(SpectrumMonitor(self.model), c.monitor_interval)
@@ -130,8 +124,8 @@ class Run:
     def _stop(self, trainer: training.Trainer) -> bool:
         if self.rule(trainer):
             self.stopped_by = BY_RULE
-        elif self.max_iterations and trainer.updater.iteration >= self.max_iterations:
-            self.stopped_by = f"--max-iterations {self.max_iterations}"
+        elif (most := self.spec.max_iterations) and trainer.updater.iteration >= most:
+            self.stopped_by = f"--max-iterations {most}"
         elif self.interruption.requested:
             self.stopped_by = BY_INTERRUPTION
         else:

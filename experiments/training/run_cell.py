@@ -3,17 +3,15 @@
 from contextlib import suppress
 from pathlib import Path
 
-from experiments.config.load import Cell
 from experiments.estimates import epochs_taken
+from experiments.results.run_spec import RunSpec
 from experiments.results.store import (
     BEGUN_ANEW,
     FINISHED,
     begin_anew,
     is_done,
     keep_result,
-    result_file,
     run_is_done,
-    work_folder,
 )
 from experiments.system.console import print_safely
 from experiments.system.device import find_device
@@ -30,11 +28,8 @@ from experiments.training.snapshots import SnapshotExtension, Snapshots
 
 
 def run_cell(
-    cell: Cell,
-    seed: int,
+    spec: RunSpec,
     device_name: str,
-    max_iterations: int | None,
-    out: Path,
     force: bool,
     snapshot_interval: float,
     stop_with_parent: bool = False,
@@ -42,11 +37,8 @@ def run_cell(
     """Run a cell unless its result is there, from its newest snapshot, and write the result.
 
     Args:
-        cell: What to run.
-        seed: Seed of the run.
+        spec: What to run.
         device_name: ``cpu`` or the number of a GPU.
-        max_iterations: Stop there; the result is then partial (``interrupted``).
-        out: Folder of the results.
         force: Run from the beginning even where a finished result or a snapshot is there. If
             that is interrupted, the next call without ``force`` goes on with it.
         snapshot_interval: Seconds between two snapshots; 0: one at every iteration.
@@ -62,11 +54,11 @@ def run_cell(
     """
     device = find_device(device_name)
     device.use()
-    path = result_file(out, cell, seed)
-    folder = work_folder(out, cell, seed)
-    snapshots = Snapshots(folder, cell, seed, device)
-    if not force and run_is_done(out, cell, seed, max_iterations):
-        print(f"{cell.config} {cell.name}, seed {seed}: done already, see {shown(path)}")
+    path, folder = spec.result_file, spec.folder
+    snapshots = Snapshots(spec, device)
+    if not force and run_is_done(spec):
+        title = f"{spec.cell.config} {spec.cell.name}, seed {spec.seed}"
+        print(f"{title}: done already, see {shown(path)}")
         if is_done(path) and snapshots:  # left by a process that was killed at its very end
             with suppress(LockedError, StorageError), run_lock(folder):
                 snapshots.clear()
@@ -75,12 +67,12 @@ def run_cell(
     with run_lock(folder), interruptible() as interruption:
         if stop_with_parent:
             interrupt_at_end_of_input()
-        if not force and run_is_done(out, cell, seed, max_iterations):  # by whoever held the lock
+        if not force and run_is_done(spec):  # by whoever held the lock
             return path
         for place in (folder, path.parent):
             remove_partial_files(place)
-        announce(cell, seed, device_name, max_iterations, path, epochs_taken(cell))
-        run = Run(cell, seed, device, max_iterations, interruption, str(folder))
+        announce(spec, device_name, epochs_taken(spec.cell))
+        run = Run(spec, device, interruption)
         if force:  # not earlier: what there is stays where the run cannot begin
             begin_anew(folder, path)
             snapshots.clear()
@@ -98,14 +90,14 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
             )
     periodic = SnapshotExtension(snapshots, run, interval)
     run.trainer.extend(periodic, trigger=periodic.trigger)
-    c = run.cell.conditions
-    run.trainer.extend(TrainingBar(c.epochs, run.max_iterations))
-    run.trainer.extend(ProgressFile(snapshots.folder, c.epochs, run.max_iterations))
+    limits = run.spec.cell.conditions.epochs, run.spec.max_iterations
+    run.trainer.extend(TrainingBar(*limits))
+    run.trainer.extend(ProgressFile(snapshots.folder, *limits))
     if run.train() and run.status == "interrupted":
         periodic()
     run.finish()
     result = make_result(run)
-    asides = snapshots.folder, work_folder(RESULTS, run.cell, run.seed)
+    asides = snapshots.folder, run.spec._replace(out=RESULTS).folder
     path = keep_result(path, asides, result)
     if result["status"] in FINISHED:
         snapshots.clear()

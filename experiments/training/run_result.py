@@ -1,7 +1,6 @@
 """What a run leaves: the contents of its ``result.json``."""
 
 import hashlib
-import shlex
 from typing import Any
 
 import chainer
@@ -9,7 +8,7 @@ import numpy as np
 from chainer.backends import cuda
 
 from experiments.config.conditions import Conditions
-from experiments.config.load import file_word
+from experiments.results.run_spec import command_line
 from experiments.results.schema import SCHEMA
 from experiments.results.store import finite
 from experiments.training.run import Run
@@ -17,7 +16,7 @@ from experiments.training.run import Run
 
 def make_result(run: Run) -> dict[str, Any]:
     """Contents of the ``result.json`` of a run that has ended, however it did."""
-    cell, c = run.cell, run.cell.conditions
+    spec, cell, c = run.spec, run.spec.cell, run.spec.cell.conditions
     curves = {
         "iterations": _whole_points(run.iterations.curves),
         "epochs": _whole_points(run.epochs.curves),
@@ -27,7 +26,7 @@ def make_result(run: Run) -> dict[str, Any]:
         "schema": SCHEMA,
         "config": cell.config,
         "cell": cell.name,
-        "seed": run.seed,
+        "seed": spec.seed,
         "status": run.status,
         "stopped_by": run.stopped_by,
         "divergence": run.divergence,
@@ -49,7 +48,7 @@ def make_result(run: Run) -> dict[str, Any]:
         "conditions": c.model_dump(),
         "sources": cell.sources,
         "conditions_sha256": c.digest(),
-        "command": _command(run),
+        "command": command_line(spec.portable_words(), _device_word(run)),
         "started": first["started"],
         "environment": first["environment"],
         "resumed": resumed,
@@ -67,15 +66,8 @@ def weights_digest(model: chainer.Link) -> str:
     return digest.hexdigest()
 
 
-def _command(run: Run) -> str:
-    """What repeats the run, wherever config and result are: no folder of this machine."""
-    words = ["run", file_word(run.cell.file), "--cell", run.cell.name, "--seed", str(run.seed)]
-    words += run.cell.set_words()
-    if run.max_iterations:
-        words += ["--max-iterations", str(run.max_iterations)]
-    if run.device.xp is not np:
-        words += ["--device", str(run.device.device.id)]
-    return "python -m experiments " + shlex.join(words)
+def _device_word(run: Run) -> str:
+    return "cpu" if run.device.xp is np else str(run.device.device.id)
 
 
 def _projection_ways(run: Run) -> dict[str, dict[str, int]]:

@@ -14,7 +14,7 @@ import numpy as np
 from chainer import training
 from chainer.serializers import DictionarySerializer, NpzDeserializer
 
-from experiments.config.load import Cell
+from experiments.results.run_spec import RunSpec
 from experiments.system.console import print_safely
 from experiments.system.paths import shown
 from experiments.system.storage import StorageError, write_file
@@ -42,21 +42,19 @@ class Snapshots:
     SHA-256.
 
     Args:
-        folder: Where they are.
-        cell: The cell.
-        seed: The seed.
+        spec: The run.
         device: Where the run is; generators of a CPU and of a GPU cannot go on from each other.
     """
 
-    def __init__(self, folder: Path, cell: Cell, seed: int, device: chainer.backend.Device) -> None:
-        self.folder = folder
+    def __init__(self, spec: RunSpec, device: chainer.backend.Device) -> None:
+        self.folder = spec.folder
         self.manifest: dict[str, Any] = {
             "format": FORMAT,
-            "config": cell.config,
-            "cell": cell.name,
-            "seed": seed,
+            "config": spec.cell.config,
+            "cell": spec.cell.name,
+            "seed": spec.seed,
             "device": "cpu" if device.xp is np else "gpu",
-            **cell.conditions.model_dump(),
+            **spec.cell.conditions.model_dump(),
         }
 
     def __bool__(self) -> bool:

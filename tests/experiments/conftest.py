@@ -105,9 +105,9 @@ def tiny_music(tiny):
 def keep_out_of_the_checkout(tmp_path, monkeypatch):
     """Neither results/ nor runs/ of the checkout is read or written; signals stay as they were."""
     monkeypatch.setattr("experiments.system.paths.RESULTS", tmp_path / "results")
-    for module in ("results.store", "training.run_cell", "estimates"):
+    for module in ("results.run_spec", "training.run_cell", "estimates"):
         monkeypatch.setattr(f"experiments.{module}.RESULTS", tmp_path / "results")
-    for module in ("results.store", "system.paths"):
+    for module in ("results.run_spec", "system.paths"):
         monkeypatch.setattr(f"experiments.{module}.RUNS", tmp_path / "runs")
     handler = signal.getsignal(signal.SIGTERM)
     yield
@@ -173,10 +173,11 @@ def refused(call):
 @pytest.fixture
 def store(tmp_path):
     """Make a result of a cell, write it where it belongs, and give its path."""
-    from experiments.results.store import result_file, write_result
+    from experiments.results.run_spec import RunSpec
+    from experiments.results.store import write_result
 
     def put(cell, seed=0, **changes):
-        path = result_file(tmp_path / "results", cell, seed)
+        path = RunSpec(cell, seed, tmp_path / "results").result_file
         write_result(path, make_result(cell, seed, **changes))
         return path
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from experiments.config.load import load_config
-from experiments.results.store import work_folder
+from experiments.results.run_spec import RunSpec
 from experiments.training.snapshots import Snapshots
 from tests.faults import runs
 from tests.faults.hostile import hostile_pickles
@@ -66,7 +66,8 @@ def test_as_tunes(all_refused, config, tmp_path, monkeypatch):
 def offer(config, small_data, tmp_path):
     """Put a snapshot there whose name has the right checksum."""
     cell = load_config(str(config("short"))).cell(runs.CELL)
-    folder = work_folder(tmp_path / "out", cell, 0)
+    spec = RunSpec(cell, 0, tmp_path / "out")
+    folder = spec.folder
     folder.mkdir(parents=True)
 
     def put(content):
@@ -76,7 +77,7 @@ def offer(config, small_data, tmp_path):
         (folder / f"snapshot-00000007-{digest[:16]}.npz").write_bytes(content)
 
     put.words = ["run", config("short"), "--cell", runs.CELL, "--out", tmp_path / "out"]
-    put.manifest = Snapshots(folder, cell, 0, chainer.get_device("@numpy")).manifest
+    put.manifest = Snapshots(spec, chainer.get_device("@numpy")).manifest
     return put
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from experiments.config.conditions import Conditions
 from experiments.config.load import load_config
-from experiments.results.store import read_result, result_file
+from experiments.results.run_spec import RunSpec
+from experiments.results.store import read_result
 from experiments.system.paths import CONFIGS
 from tests.faults import runs
 from tests.faults.mutations import PLAIN, WORDS, mutated_data, mutated_text
@@ -51,7 +52,7 @@ def test_mutated_results(call, check_refusal, config, small_data, tmp_path):
     path = config("short")
     words = [path, "--cell", runs.CELL, "--out", tmp_path]
     assert call("run", *words).code == 0
-    file = result_file(tmp_path, load_config(str(path)).cell(runs.CELL), 0)
+    file = RunSpec(load_config(str(path)).cell(runs.CELL), 0, tmp_path).result_file
     whole = read_result(file)
     problems = []
     for number in range(MUTATED_RESULTS):

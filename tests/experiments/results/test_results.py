@@ -6,12 +6,12 @@ import os
 
 import pytest
 
+from experiments.results.run_spec import RunSpec
 from experiments.results.schema import ResultFile
 from experiments.results.store import (
     find_results,
     finite,
     read_result,
-    result_file,
     write_result,
 )
 from experiments.results.success import succeeded
@@ -24,7 +24,7 @@ from tests.experiments.reports.made_result import make_result
 
 def test_a_written_result_reads_back_as_it_was(out, demo):
     result = make_result(demo, notes="ärger ± 中")
-    path = result_file(out, demo, 0)
+    path = RunSpec(demo, 0, out).result_file
     write_result(path, result)
     assert read_result(path) == json.loads(json.dumps(result))
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
@@ -32,14 +32,14 @@ def test_a_written_result_reads_back_as_it_was(out, demo):
 
 
 def test_a_curve_stands_on_one_line(out, demo):
-    path = result_file(out, demo, 0)
+    path = RunSpec(demo, 0, out).result_file
     write_result(path, make_result(demo, validation=(5.0, 4.0, 3.0)))
     assert '"validation_loss": [5.0, 4.0, 3.0]' in path.read_text()
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(out, demo, monkeypatch, step):
-    path = result_file(out, demo, 0)
+    path = RunSpec(demo, 0, out).result_file
     write_result(path, make_result(demo))
     before = path.read_bytes()
 
@@ -54,7 +54,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(out, demo, monkeypa
 
 
 def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(out, demo, monkeypatch):
-    path = result_file(out, demo, 0)
+    path = RunSpec(demo, 0, out).result_file
     write_result(path, make_result(demo))
     before = path.read_bytes()
 
@@ -70,7 +70,7 @@ def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(out, dem
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_not_a_number_never_gets_into_a_file(out, demo, value):
-    path = result_file(out, demo, 0)
+    path = RunSpec(demo, 0, out).result_file
     with pytest.raises(ValueError, match="JSON"):
         write_result(path, make_result(demo, epochs=value))
     assert not path.exists()
@@ -188,7 +188,7 @@ def test_an_edited_result_is_read_or_refused_in_one_sentence(
 
 
 def test_a_folder_in_the_place_of_a_result_is_one_sentence(demo, refused, out):
-    result_file(out, demo, 0).mkdir(parents=True)
+    RunSpec(demo, 0, out).result_file.mkdir(parents=True)
     assert "cannot be read" in refused("table", "demo", "--out", out)
 
 

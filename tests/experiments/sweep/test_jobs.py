@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from experiments.config.load import load_config
+from experiments.results.run_spec import RunSpec, command_line
 from experiments.sweep import pool as driver
 from experiments.sweep.display import Display
-from experiments.sweep.plan import PlannedRun, make_plan
+from experiments.sweep.plan import make_job, make_plan
 from tests.experiments.checks import (
     EXPLODES,
     find_files,
@@ -48,7 +49,7 @@ def test_another_ones_run_is_tried_again_until_it_is_done(tiny, sweep, fake_jobs
 
 
 def test_what_a_run_waits_for_stands_in_every_report(tiny, b):
-    run = PlannedRun(load_config(tiny()).cell("sgd/none"), 0, b, None)
+    run = RunSpec(load_config(tiny()).cell("sgd/none"), 0, b, None)
     with Display([run], "cpu") as display:
         display.waits(run, "error: it is being done by process 7 on here\n")
         head, line = display._lines()
@@ -79,7 +80,7 @@ def test_the_cores_are_shared_among_the_jobs(
 
 
 def test_each_gpu_gets_its_share_of_the_jobs(tiny, tmp_path, fake_jobs, b, monkeypatch):
-    runs = [PlannedRun(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(4)]
+    runs = [RunSpec(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(4)]
     together = threading.Barrier(4, timeout=20)
     devices = []
 
@@ -113,7 +114,7 @@ def test_a_diverged_run_is_done(tiny, sweep, b):
 def test_a_job_does_not_run_what_was_not_planned(tiny, call, refused, b, never_run):
     out = ("--cells", "sgd/none", "--seeds", "0", "--out", b)
     (run,) = make_plan(tiny(), "sgd/none", [0], [], b, None)
-    words = run.job(600.0, None).command[3:]
+    words = make_job(run, 600.0, None).command[3:]
     words.remove("--stop-with-parent")
     script = call("sweep", tiny(), *out, "--emit-slurm")[1]
     tiny(units=9)
@@ -123,7 +124,7 @@ def test_a_job_does_not_run_what_was_not_planned(tiny, call, refused, b, never_r
     task = next(line for line in script.splitlines() if line.startswith("  'run "))
     assert refused(*shlex.split(shlex.split(task)[0])) == sentence
     with pytest.raises(AssertionError, match="a run was started"):
-        call(*shlex.split(run.command_line("cpu"))[3:])
+        call(*shlex.split(command_line(run.words(), "cpu"))[3:])
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "3", "\xff", '{"epoch": "x"}', "[" * 10**5])

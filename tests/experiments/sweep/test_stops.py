@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from experiments.config.load import load_config
+from experiments.results.run_spec import RunSpec
 from experiments.sweep import pool as driver
-from experiments.sweep.plan import PlannedRun
 from experiments.system.interruption import interruptible
 from experiments.system.paths import ROOT
 from tests.experiments.checks import (
@@ -43,16 +43,16 @@ def _stoppable(monkeypatch):
 
 def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatch):
     asked, begun = _stoppable(monkeypatch)
-    runs = [PlannedRun(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(3)]
-    make_job = PlannedRun.job
+    runs = [RunSpec(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(3)]
+    make_job = driver.make_job
 
-    def job(self, *arguments):
-        if self.seed == 1:
+    def job(run, *arguments):
+        if run.seed == 1:
             assert begun.wait(timeout=3)
             signal.raise_signal(signal.SIGTERM)
-        return make_job(self, *arguments)
+        return make_job(run, *arguments)
 
-    monkeypatch.setattr(PlannedRun, "job", job)
+    monkeypatch.setattr(driver, "make_job", job)
     with pytest.raises(KeyboardInterrupt):
         driver.run_sweep(runs, 1, ["cpu"], 600.0, None)
     assert asked.is_set()

@@ -1,0 +1,75 @@
+"""A run as one value: what to run, and where its result goes."""
+
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+from experiments.config.load import Cell, file_word
+from experiments.system.paths import RESULTS, RUNS
+
+
+class RunSpec(NamedTuple):
+    """One cell with one seed.
+
+    Attributes:
+        cell: The cell.
+        seed: Seed of all its generators.
+        out: Folder of the results.
+        max_iterations: Stop there, whatever the conditions say; the result is then partial.
+    """
+
+    cell: Cell
+    seed: int
+    out: Path
+    max_iterations: int | None = None
+
+    @property
+    def name(self) -> str:
+        """For people, such as ``sgd/clipping_15 seed 0``."""
+        return f"{self.cell.name} seed {self.seed}"
+
+    @property
+    def path(self) -> Path:
+        """Its folder, relative to ``results/`` or ``runs/``.
+
+        The conditions' hash is part of it: runs under other conditions never meet.
+        """
+        digest = self.cell.conditions.digest()
+        return Path(self.cell.config) / self.cell.name / f"seed{self.seed}-{digest[:8]}"
+
+    @property
+    def result_file(self) -> Path:
+        """Its ``result.json``."""
+        return self.out / self.path / "result.json"
+
+    @property
+    def folder(self) -> Path:
+        """Where its snapshots, log and lock are: in ``runs/`` for results in ``results/``."""
+        base = RUNS if self.out.resolve() == RESULTS.resolve() else self.out
+        return base / self.path
+
+    def words(self) -> list[str]:
+        """Its command line after ``python -m experiments``, on this machine."""
+        return self._words(self.cell.file, self.out_words())
+
+    def portable_words(self) -> list[str]:
+        """The same wherever config and results are: no folder of this machine."""
+        return self._words(file_word(self.cell.file), [])
+
+    def out_words(self) -> list[str]:
+        """The option that says where its result is, if that is not ``results/``."""
+        out = self.out.resolve()
+        return [] if out == RESULTS.resolve() else ["--out", str(out)]
+
+    def _words(self, file: str, out_words: list[str]) -> list[str]:
+        words = ["run", file, "--cell", self.cell.name, "--seed", str(self.seed), *out_words]
+        words += self.cell.set_words()
+        if self.max_iterations:
+            words += ["--max-iterations", str(self.max_iterations)]
+        return words
+
+
+def command_line(words: list[str], device: str) -> str:
+    """What a person types for such words, on ``cpu`` or on the GPU of a number."""
+    words = words + ([] if device == "cpu" else ["--device", device])
+    return "python -m experiments " + shlex.join(words)
