@@ -10,7 +10,8 @@ import numpy as np
 from experiments.config.conditions import Conditions
 from experiments.config.load import Cell
 from experiments.config.model_size import n_symbols
-from experiments.results.store import FINISHED, ResultError, find_results
+from experiments.results.json_file import ResultError
+from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import RESULTS
 
 #: Iterations of an epoch, so that no data has to be read for an estimate.

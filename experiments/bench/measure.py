@@ -2,7 +2,6 @@
 
 import datetime
 import importlib.util
-import json
 import statistics
 import time
 from pathlib import Path
@@ -13,11 +12,12 @@ from tqdm import tqdm
 from experiments.bench.report import SCHEMA, bench_file, write_report
 from experiments.bench.worker import SIDE, Worker
 from experiments.bench.workload import PAPER, Workload
+from experiments.results.json_file import write_json
 from experiments.system.device import find_device
 from experiments.system.environment import describe_environment
 from experiments.system.interruption import interruptible
 from experiments.system.paths import shown
-from experiments.system.storage import check_writable, write_file
+from experiments.system.storage import check_writable
 
 #: Iterations of a turn; the first is not counted, nor is a worker's first turn.
 TURN = {"ours": 4, "pytorch": 4, "chainer": 2, "sgemm": 6}
@@ -74,7 +74,7 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
         for workload in sizes if scaling else []:
             text = f"{workload.units} units, {workload.steps} steps"
             result["scaling"].append(_measure(workload, names, device_name, 3, text))
-    write_file(path, (json.dumps(result, allow_nan=False) + "\n").encode())
+    write_json(path, result)
     print(f"written: {shown(path)}")
     write_report(out)
     print((out / "bench" / "table.md").read_text(encoding="utf-8"))

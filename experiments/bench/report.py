@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
 
 from experiments.reports.markdown import markdown_table
-from experiments.results.measurement import Machine, read_measurement
+from experiments.results.json_file import read_json
+from experiments.results.measurement import Machine
 from experiments.system.paths import shown
 from experiments.system.storage import write_file
 
@@ -89,7 +90,7 @@ def read_bench(path: Path) -> BenchResult:
     Raises:
         ResultError: If the file is damaged.
     """
-    return read_measurement(path, BenchResult)
+    return read_json(path, BenchResult)[1]
 
 
 def write_report(out: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from experiments.results.measurement import read_measurement
+from experiments.results.json_file import read_json
 
 
 class _Strict(BaseModel):
@@ -87,5 +87,5 @@ def read_explosion(out: Path) -> tuple[Explosion, Training | None] | None:
     if not (folder / "explosion.json").exists():
         return None
     training = folder / "training.json"
-    trained = read_measurement(training, Training) if training.exists() else None
-    return read_measurement(folder / "explosion.json", Explosion), trained
+    trained = read_json(training, Training)[1] if training.exists() else None
+    return read_json(folder / "explosion.json", Explosion)[1], trained

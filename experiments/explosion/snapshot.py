@@ -11,7 +11,7 @@ import numpy as np
 from chainer.utils.type_check import InvalidType
 
 from experiments.config.load import Cell, load_config
-from experiments.results.store import ResultError
+from experiments.results.json_file import ResultError
 from experiments.system.fixed_settings import fixed_settings
 from experiments.system.paths import shown
 from experiments.training.data import RunData

@@ -8,7 +8,7 @@ import chainer
 from experiments.explosion.measure import measure
 from experiments.explosion.snapshot import read_snapshot
 from experiments.explosion.trajectory import train
-from experiments.results.store import ResultError, write_result
+from experiments.results.json_file import ResultError, write_json
 from experiments.system.console import print_safely
 from experiments.system.environment import describe_environment
 from experiments.system.paths import RESULTS, shown
@@ -48,11 +48,11 @@ def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None
     for snapshot in snapshots:
         measured.append(measure(snapshot))
         print_safely(f"update {snapshot.update}: gradient norm {measured[-1]['gradient_norm']:.4g}")
-    write_result(folder / "explosion.json", head | {"snapshots": measured})
+    write_json(folder / "explosion.json", head | {"snapshots": measured})
     print_safely(f"written: {shown(folder / 'explosion.json')}")
     trained = updates and train(snapshots[0].cell, snapshots[0].seed, updates)
     if trained and trained["worst_updates"]:
-        write_result(folder / "training.json", head | trained)
+        write_json(folder / "training.json", head | trained)
         print_safely(f"written: {shown(folder / 'training.json')}")
     if trained and trained["stopped_by"] == BY_INTERRUPTION:  # what there is, is written
         raise KeyboardInterrupt

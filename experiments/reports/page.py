@@ -13,7 +13,8 @@ from experiments.reports.claims_text import format_claims
 from experiments.reports.evidence import NOT_REPRODUCED, REPRODUCED, WORDS
 from experiments.reports.summary import summary
 from experiments.reports.table import format_table
-from experiments.results.store import FINISHED, ResultError, find_results
+from experiments.results.json_file import ResultError
+from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import shown
 from experiments.system.storage import write_file
 

@@ -1,15 +1,6 @@
-"""Reading the files of ``time`` and ``bench`` with care."""
+"""What a measurement was made on, as its file says."""
 
-import json
-from pathlib import Path
-from typing import TypeVar
-
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from experiments.results.store import ResultError
-from experiments.system.paths import shown
-
-Model = TypeVar("Model", bound=BaseModel)
+from pydantic import BaseModel, ConfigDict
 
 
 class Blas(BaseModel):
@@ -36,25 +27,3 @@ class Machine(BaseModel):
             return self.device
         threads = max((blas.num_threads or 1 for blas in self.blas), default=1)
         return f"{self.processor}, {threads} BLAS threads"
-
-
-def read_measurement(path: Path, model: type[Model]) -> Model:
-    """A measurement's file, validated.
-
-    Raises:
-        FileNotFoundError: If there is none.
-        ResultError: If the file cannot be read or is not one of ours.
-    """
-    try:
-        return model.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        raise
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        complaint = f"not a measurement: key '{place}': {first['msg']}"
-    except OSError as error:
-        complaint = f"cannot be read: {error.strerror}"
-    except ValueError:
-        complaint = "not a measurement, expected JSON"
-    raise ResultError(f"{shown(path)}: {complaint}")

@@ -10,23 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from experiments.config.load import Cell
+from experiments.results.json_file import ResultError, read_json, write_json
 from experiments.results.run_spec import RunSpec
 from experiments.results.schema import ResultFile
 from experiments.system.console import print_safely
 from experiments.system.paths import shown
 from experiments.system.storage import StorageError, write_file
-from grustab.errors import GrustabError
 
 FINISHED = ("completed", "diverged")
 #: Holds the SHA-256 of a result that ``run --force`` is replacing.
 BEGUN_ANEW = "begun-anew"
-
-
-class ResultError(GrustabError):
-    """A result file cannot be read, or is not one of ours."""
 
 
 def override_suffix(overrides: dict[str, Any]) -> str:
@@ -35,15 +29,6 @@ def override_suffix(overrides: dict[str, Any]) -> str:
         return ""
     text = json.dumps(overrides, sort_keys=True)
     return "-set-" + hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def write_result(path: Path, result: dict[str, Any]) -> None:
-    """Write a result file whole or not at all.
-
-    Raises:
-        StorageError: If the folder or the disk does not take it.
-    """
-    write_file(path, (_format(result) + "\n").encode())
 
 
 def is_done(path: Path, max_iterations: int | None = None) -> bool:
@@ -113,7 +98,7 @@ def keep_result(path: Path, asides: Sequence[Path], result: dict[str, Any]) -> P
     reason = _reason_to_stay(path, result)
     if reason is None:
         try:
-            write_result(path, result)
+            write_json(path, result)
             return path
         except StorageError as error:
             problem = str(error)
@@ -146,11 +131,11 @@ def _put_aside(folders: Sequence[Path], result: dict[str, Any]) -> Path | None:
     for folder in folders:
         with suppress(OSError, StorageError, StopIteration):
             path = next(folder / name for name in names if not (folder / name).exists())
-            write_result(path, result)
+            write_json(path, result)
             return path
     with suppress(OSError, StorageError):  # OSError: no folder for temporary files takes anything
         path = Path(tempfile.gettempdir()) / f"grustab-{os.getpid()}-result.json"
-        write_result(path, result)
+        write_json(path, result)
         return path
     return None
 
@@ -161,25 +146,7 @@ def read_result(path: Path) -> dict[str, Any]:
     Raises:
         ResultError: If it is not whole, or not a result of this version.
     """
-    try:
-        result = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultError(f"{shown(path)}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise ResultError(
-            f"{shown(path)}: not valid JSON ({error}), delete the file and run again"
-        ) from None
-    try:
-        ResultFile.model_validate(result)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        expected = first["msg"][0].lower() + first["msg"][1:]
-        raise ResultError(
-            f"{shown(path)}: not a result of this version (key '{place}': {expected}), "
-            "delete the file and run again"
-        ) from None
-    return result
+    return read_json(path, ResultFile)[0]
 
 
 def find_results(directory: Path, cell: Cell) -> list[dict[str, Any]]:
@@ -207,12 +174,3 @@ def finite(value: float | None) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.7g}")
-
-
-def _format(value: Any, indent: int = 0) -> str:
-    """JSON with a line for each key, and a whole curve on one line."""
-    if isinstance(value, dict) and value:
-        pad = " " * (indent + 1)
-        items = (f"{pad}{json.dumps(k)}: {_format(v, indent + 1)}" for k, v in value.items())
-        return "{\n" + ",\n".join(items) + "\n" + " " * indent + "}"
-    return json.dumps(value, allow_nan=False)

@@ -8,7 +8,6 @@ what the projection costs.
 import copy
 import datetime
 import itertools
-import json
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,13 +18,14 @@ from tqdm import tqdm
 
 from experiments.config.load import Cell, Config, all_overrides, file_word, set_words
 from experiments.config.schema import ConfigError
+from experiments.results.json_file import write_json
 from experiments.results.run_spec import RunSpec
 from experiments.system.device import find_device
 from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
 from experiments.system.interruption import interruptible
 from experiments.system.paths import RESULTS, shown
-from experiments.system.storage import check_writable, write_file
+from experiments.system.storage import check_writable
 from experiments.timing.store import PARTS, SCHEMA, timing_file
 from experiments.training.run import Run
 from grustab.errors import DivergenceError, NonFiniteMatrixError
@@ -95,7 +95,7 @@ def time_config(
     with interruptible(), fixed_settings():
         points, epoch = _measure(cells, leaders[0], device, rounds, later)
     result |= {"iterations_an_epoch": epoch, "points": points}
-    write_file(path, (json.dumps(result, allow_nan=False) + "\n").encode())
+    write_json(path, result)
     print(f"written: {shown(path)}")
 
 

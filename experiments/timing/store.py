@@ -7,7 +7,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from experiments.config.load import Cell, Config
-from experiments.results.measurement import Machine, read_measurement
+from experiments.results.json_file import read_json
+from experiments.results.measurement import Machine
 from experiments.results.store import override_suffix
 
 SCHEMA = 1
@@ -82,10 +83,7 @@ def read_timing(path: Path) -> TimingResult | None:
     Raises:
         ResultError: If the file is damaged.
     """
-    try:
-        return read_measurement(path, TimingResult)
-    except FileNotFoundError:
-        return None
+    return read_json(path, TimingResult)[1] if path.exists() else None
 
 
 def ratio(times: CellTimes, reference: CellTimes) -> float:

@@ -173,12 +173,12 @@ def refused(call):
 @pytest.fixture
 def store(tmp_path):
     """Make a result of a cell, write it where it belongs, and give its path."""
+    from experiments.results.json_file import write_json
     from experiments.results.run_spec import RunSpec
-    from experiments.results.store import write_result
 
     def put(cell, seed=0, **changes):
         path = RunSpec(cell, seed, tmp_path / "results").result_file
-        write_result(path, make_result(cell, seed, **changes))
+        write_json(path, make_result(cell, seed, **changes))
         return path
 
     return put

@@ -115,7 +115,7 @@ def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_pa
     (out / "explosion" / "explosion.json").write_text('{"schema": 1}')
     code, _, err = call("figures", "--out", out)
     assert code == 2
-    assert "explosion.json: not a measurement" in err
+    assert "explosion.json: not a result" in err
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def test_a_measurement_that_lacks_a_part_is_named(refused, tmp_path, spoil):
     path = tmp_path / "bench/cpu.json"
     path.parent.mkdir()
     path.write_text(json.dumps(bench))
-    assert f"{path}: not a measurement" in refused("figures", "--out", tmp_path)
+    assert f"{path}: not a result" in refused("figures", "--out", tmp_path)
 
 
 def test_a_measurement_of_other_sizes_is_drawn(tmp_path):

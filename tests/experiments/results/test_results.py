@@ -6,14 +6,10 @@ import os
 
 import pytest
 
+from experiments.results.json_file import write_json
 from experiments.results.run_spec import RunSpec
 from experiments.results.schema import ResultFile
-from experiments.results.store import (
-    find_results,
-    finite,
-    read_result,
-    write_result,
-)
+from experiments.results.store import find_results, finite, read_result
 from experiments.results.success import succeeded
 from experiments.system import storage as files
 from experiments.system.storage import StorageError, write_file
@@ -25,7 +21,7 @@ from tests.experiments.reports.made_result import make_result
 def test_a_written_result_reads_back_as_it_was(out, demo):
     result = make_result(demo, notes="ärger ± 中")
     path = RunSpec(demo, 0, out).result_file
-    write_result(path, result)
+    write_json(path, result)
     assert read_result(path) == json.loads(json.dumps(result))
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
     assert path.read_text("utf-8").endswith("}\n")
@@ -33,14 +29,14 @@ def test_a_written_result_reads_back_as_it_was(out, demo):
 
 def test_a_curve_stands_on_one_line(out, demo):
     path = RunSpec(demo, 0, out).result_file
-    write_result(path, make_result(demo, validation=(5.0, 4.0, 3.0)))
+    write_json(path, make_result(demo, validation=(5.0, 4.0, 3.0)))
     assert '"validation_loss": [5.0, 4.0, 3.0]' in path.read_text()
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(out, demo, monkeypatch, step):
     path = RunSpec(demo, 0, out).result_file
-    write_result(path, make_result(demo))
+    write_json(path, make_result(demo))
     before = path.read_bytes()
 
     def full(*_):
@@ -48,14 +44,14 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(out, demo, monkeypa
 
     monkeypatch.setattr(files.os, step, full)
     with pytest.raises(StorageError, match=r"result\.json: cannot be written: No space left"):
-        write_result(path, make_result(demo, iterations=99))
+        write_json(path, make_result(demo, iterations=99))
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
 
 
 def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(out, demo, monkeypatch):
     path = RunSpec(demo, 0, out).result_file
-    write_result(path, make_result(demo))
+    write_json(path, make_result(demo))
     before = path.read_bytes()
 
     def interrupt(*_):
@@ -63,7 +59,7 @@ def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(out, dem
 
     monkeypatch.setattr(files.os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        write_result(path, make_result(demo, iterations=99))
+        write_json(path, make_result(demo, iterations=99))
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == ["result.json"]
 
@@ -72,7 +68,7 @@ def test_an_interruption_while_writing_leaves_the_old_file_and_no_other(out, dem
 def test_not_a_number_never_gets_into_a_file(out, demo, value):
     path = RunSpec(demo, 0, out).result_file
     with pytest.raises(ValueError, match="JSON"):
-        write_result(path, make_result(demo, epochs=value))
+        write_json(path, make_result(demo, epochs=value))
     assert not path.exists()
 
 

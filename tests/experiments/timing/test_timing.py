@@ -107,7 +107,7 @@ def test_a_damaged_measurement_is_named(timed, measure, refused, tmp_path, damag
     measure(config)
     (path,) = (tmp_path / "out").rglob("*.json")
     path.write_text(damage)
-    assert "not a measurement" in refused("table", config, "--out", tmp_path / "out")
+    assert "timing.json: not " in refused("table", config, "--out", tmp_path / "out")
     assert "timing.json" in refused("figures", config, "--out", tmp_path / "out")
 
 
@@ -133,7 +133,7 @@ def test_a_measurement_that_lacks_a_part_is_named(timed, measure, refused, tmp_p
     path.write_text(json.dumps(measured))
     for command in ("table", "figures"):
         sentence = refused(command, config, "--out", tmp_path / "out")
-        assert "timing.json: not a measurement" in sentence
+        assert "timing.json: not a result" in sentence
 
 
 def test_a_config_without_auto_cannot_be_timed(timed, refused, small_data):
