@@ -78,7 +78,7 @@ def run_is_done(spec: RunSpec) -> bool:
     return is_done(spec.result_file, spec.max_iterations) and not replaced
 
 
-def keep_result(path: Path, asides: Sequence[Path], result: dict[str, Any]) -> Path:
+def keep_result(path: Path, fallbacks: Sequence[Path], result: dict[str, Any]) -> Path:
     """Write a result to its place, or to another one rather than lose it.
 
     A partial result never replaces a finished one, a longer partial one, or one that cannot be
@@ -86,7 +86,7 @@ def keep_result(path: Path, asides: Sequence[Path], result: dict[str, Any]) -> P
 
     Args:
         path: Its place.
-        asides: Folders for it where it cannot go there; then the one for temporary files.
+        fallbacks: Folders for it where it cannot go there; then the one for temporary files.
         result: Contents of the file.
 
     Returns:
@@ -104,13 +104,13 @@ def keep_result(path: Path, asides: Sequence[Path], result: dict[str, Any]) -> P
             problem = str(error)
     else:
         problem = f"{shown(path)} {reason} and stays as it is"
-    aside = _put_aside(asides, result)
-    if aside is None:
+    kept = _put_aside(fallbacks, result)
+    if kept is None:
         raise StorageError(f"{problem}; this result could not be kept anywhere")
     if reason is None:
-        raise StorageError(f"{problem}; this result is kept in {shown(aside)}")
-    print_safely(f"{problem}; this result: {shown(aside)}")
-    return aside
+        raise StorageError(f"{problem}; this result is kept in {shown(kept)}")
+    print_safely(f"{problem}; this result: {shown(kept)}")
+    return kept
 
 
 def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:

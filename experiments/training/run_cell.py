@@ -97,8 +97,8 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
         periodic()
     run.finish()
     result = make_result(run)
-    asides = snapshots.folder, run.spec._replace(out=RESULTS).folder
-    path = keep_result(path, asides, result)
+    fallbacks = snapshots.folder, run.spec._replace(out=RESULTS).folder
+    path = keep_result(path, fallbacks, result)
     if result["status"] in FINISHED:
         snapshots.clear()
         (snapshots.folder / BEGUN_ANEW).unlink(missing_ok=True)
