@@ -110,7 +110,7 @@ def start_command(*words, stdout=subprocess.PIPE, **options):
     )
 
 
-def wait_until(condition, seconds=30):
+def wait_until(condition, seconds=120):
     """What a condition gives as soon as it gives something."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from grustab.projection import auto
+from grustab.projection import auto as module
 from grustab.projection.auto import ACCURACY, DEGREE, FOLLOWED, MARGIN, AutoProjection
 from grustab.projection.cap import TOLERANCE
 
@@ -169,7 +169,7 @@ def test_lemma_6_is_used_only_as_far_as_it_reaches():
 
 def test_a_failed_check_leads_to_the_exact_way(monkeypatch):
     rng, auto = np.random.default_rng(0), AutoProjection(0.2, check_interval=2)
-    monkeypatch.setattr(auto, "within_cap", lambda w, cap: False)
+    monkeypatch.setattr(module, "within_cap", lambda w, cap: False)
     for _ in range(5):
         check(auto, 1.8 * with_top(rng, 64, 1.2))
     assert auto.counts["checks"] == auto.counts["failed_checks"] == 3  # until one passes
@@ -247,8 +247,8 @@ def test_converged_means_that_both_promises_hold():
 def test_the_filter_grows_only_what_lies_above_its_edge():
     w = np.diag(np.r_[1.0, np.linspace(FOLLOWED, 0, 29)])
     for columns in (8, 100):  # by W^T W, and by W and W^T in turn
-        times = auto._filter(np, w, FOLLOWED, columns)
-        gains = np.diag(auto._chebyshev(times, np.eye(30)))
+        times = module._filter(np, w, FOLLOWED, columns)
+        gains = np.diag(module._chebyshev(times, np.eye(30)))
         assert gains[0] == pytest.approx(np.cosh(DEGREE * np.arccosh(2 / FOLLOWED**2 - 1)))
         assert gains[0] > 85
         assert np.abs(gains[1:]).max() < 1 + 1e-9

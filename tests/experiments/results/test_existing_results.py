@@ -229,7 +229,7 @@ def test_a_partial_run_keeps_what_another_process_finished_meanwhile(
 
 
 def test_a_result_that_its_place_does_not_take_is_kept_aside(tiny, call, tmp_path, monkeypatch):
-    from experiments import results as module
+    from experiments.results import json_file as module
 
     write = module.write_file
 

@@ -97,7 +97,7 @@ def parent(pid):
 
 def test_a_sweep_is_done_by_the_workers_of_a_cluster(cluster, tiny, start, b):
     process = start(tiny(**FAST), "--cells", "sgd/none")
-    out, err = process.communicate(timeout=40)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + err
     assert err == ""
     assert "sgd/none seed 0: completed after 34 iterations" in out
@@ -115,7 +115,7 @@ def test_a_signal_ends_the_runs_on_the_cluster_with_a_snapshot_each(cluster, tin
     running = wait_until(lambda: len(r := training_processes(b)) == 2 and r)
     assert {parent(pid) for pid in running.values()} == {worker.pid for worker in cluster[1]}
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130, out + err
     assert "Traceback" not in out + err
     assert not any(alive(pid) for pid in running.values())
@@ -132,7 +132,7 @@ def test_a_lost_workers_run_goes_on_at_another_one(cluster, tiny, start, b):
     wait_until(lambda: find_files(folder, "snapshot-*"))
     (worker,) = [worker for worker in cluster[1] if worker.pid == parent(pid)]
     worker.kill()
-    out, err = process.communicate(timeout=40)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, out + err
     result = read(b)["sgd/none", 0]
     check_complete(result)

@@ -73,7 +73,7 @@ def test_sigterm_ends_all_runs_with_a_snapshot_each(tiny, start, b):
     running = wait_until(lambda: len(r := training_processes(b)) == 2 and r)
     assert all(alive(pid) for pid in running.values())
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err.splitlines()[-1] == "interrupted"
     assert "Traceback" not in out + err
@@ -109,7 +109,7 @@ def test_the_script_hands_a_signal_on_and_waits_for_the_snapshots(tiny, b, numbe
     try:
         wait_until(lambda: training_processes(b) or process.poll() is not None)
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -146,7 +146,7 @@ def test_a_killed_run_is_told_and_goes_on_in_the_next_sweep(
 
     ((folder, pid),) = wait_until(victim)
     os.kill(pid, signal.SIGKILL)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 1, out + err
     lines = out.splitlines()
     failed = f"sgd/none seed 0: FAILED (killed by signal 9), see {folder}/log.txt, which ends:"

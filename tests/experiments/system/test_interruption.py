@@ -60,12 +60,12 @@ PROGRAM = """
 import sys
 from pathlib import Path
 import grustab.datasets
-import experiments.results.store
+import experiments.results.run_spec
 from experiments.cli import main
 made = grustab.datasets.synthetic_corpus(n_tokens=1500)
 grustab.datasets.synthetic_corpus = lambda: made
-experiments.results.store.RUNS = Path(sys.argv.pop(1))
-experiments.results.store.RESULTS = Path(sys.argv[-1])
+experiments.results.run_spec.RUNS = Path(sys.argv.pop(1))
+experiments.results.run_spec.RESULTS = Path(sys.argv[-1])
 sys.exit(main())
 """
 
@@ -83,14 +83,14 @@ def test_a_real_signal_leaves_a_partial_result(tiny, results, tmp_path, name):
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         # Written after the first epoch; glob, unlike rglob, bears folders that vanish meanwhile.
         while not glob.glob(str(tmp_path / "runs" / "**" / "log"), recursive=True):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(getattr(signal, name))
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130, stderr

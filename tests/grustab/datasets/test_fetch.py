@@ -59,11 +59,11 @@ def script(tmp_path):
     """The script at a place with a space, where set-up and Python are stand-ins."""
     root, original = tmp_path / "the project", Path(fetch.__file__).parents[2]
     texts = {"scripts/setup.sh": "exit $STATUS", ".venv/bin/python": 'printf "[%s]" "$PWD" "$@"'}
-    for name in ("fetch_data", "environment", "paths"):
+    for name in ("fetch_data", "environment"):
         texts[f"scripts/{name}.sh"] = (original / "scripts" / f"{name}.sh").read_text()
     for name, text in texts.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
+        (root / name).write_text(text if text[:2] == "#!" else f"#!/usr/bin/env bash\n{text}\n")
         (root / name).chmod(0o755)
 
     def run(*words, status=0):
