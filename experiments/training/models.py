@@ -4,14 +4,12 @@ from collections.abc import Collection
 from typing import Any
 
 import chainer
+import chainer.functions as F
 import chainer.links as L
+import numpy as np
 from chainer.initializers import Normal
 
-from grustab.functions import (
-    linear_sigmoid_cross_entropy,
-    linear_softmax_cross_entropy,
-    seeded_dropout,
-)
+from grustab.functions import seeded_dropout
 from grustab.generators import Generators
 from grustab.links import StackedGRU
 
@@ -106,8 +104,8 @@ class LanguageModel(SequenceModel):
         """
         if mask is not None:
             ts = self.xp.where(mask > 0, ts, -1).astype(ts.dtype)
-        W, b = self.output.W, self.output.b
-        return linear_softmax_cross_entropy(self.states(xs), W, b, ts.ravel())
+        y = self.scores(xs)
+        return F.sum(F.softmax_cross_entropy(y, ts.ravel(), normalize=False, reduce="no"))
 
 
 class MusicModel(SequenceModel):
@@ -129,8 +127,9 @@ class MusicModel(SequenceModel):
             ts: The steps that follow, same shape.
             mask: (T, B), 0 where a step does not count, or ``None``.
         """
-        W, b = self.output.W, self.output.b
-        counts = None if mask is None else mask.ravel()
-        return linear_sigmoid_cross_entropy(
-            self.states(xs), W, b, ts.reshape(-1, ts.shape[2]), counts
-        )
+        ts = ts.astype(np.int32)
+        if mask is not None:
+            ts = self.xp.where(mask[:, :, None] > 0, ts, -1).astype(np.int32)
+        y = self.scores(xs)
+        ts = ts.reshape(y.shape)
+        return F.sum(F.sigmoid_cross_entropy(y, ts, normalize=False, reduce="no"))

@@ -7,12 +7,7 @@ import numpy as np
 import pytest
 from chainer import optimizers
 
-from grustab.functions import (
-    gru_sequence,
-    linear_sigmoid_cross_entropy,
-    linear_softmax_cross_entropy,
-    seeded_dropout,
-)
+from grustab.functions import gru_sequence, seeded_dropout
 from grustab.links import StackedGRU
 from grustab.optimizer_hooks import GradientClipping
 from grustab.projection.auto import AutoProjection
@@ -52,27 +47,6 @@ def assert_close(cpu, gpu):
 def test_gru_sequence():
     arrays = normal(T, B, M), normal(B, N), normal(3 * N, M), normal(3 * N, N)
     assert_close(*on_both(gru_sequence, *arrays))
-
-
-@pytest.mark.parametrize("scale", [1, 200])
-def test_linear_softmax_cross_entropy(scale):
-    labels = np.array([0, -1, V - 1, 3, 3])
-
-    def loss(h, w, b):
-        return linear_softmax_cross_entropy(h, w, b, h.device.send(labels))
-
-    assert_close(*on_both(loss, scale * normal(5, N), normal(V, N), normal(V)))
-
-
-def test_linear_sigmoid_cross_entropy():
-    targets = (RNG.random((5, V)) < 0.3).astype(np.float32)
-    counts = np.array([1, 0, 1, 1, 1], dtype=np.float32)
-
-    def loss(h, w, b):
-        send = h.device.send
-        return linear_sigmoid_cross_entropy(h, w, b, send(targets), send(counts))
-
-    assert_close(*on_both(loss, normal(5, N), normal(V, N), normal(V)))
 
 
 def test_dropout_drops_its_share():
