@@ -1,13 +1,14 @@
 """P_delta after every optimizer step."""
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 import chainer
 import numpy as np
-from chainer import training
+from chainer import Parameter, training
 
-from grustab.links.gru import GRU, require_gru_layers
+from grustab.links.matrices import Matrix, chosen_matrices, recurrent_matrices
 from grustab.projection.auto import AutoProjection
 from grustab.projection.cap import require_finite
 from grustab.projection.project import METHODS, project
@@ -26,28 +27,49 @@ class SpectralProjection(training.Extension):
         optimizer.update(model, xs, ts)
         projection()
 
-    It reports, for each GRU under its path in the model (``projection/gru/0/...``),
-    ``capped`` (how many singular values were set to the cap), ``sigma_bound`` (no singular value is
-    above it now) and, where it was computed, ``sigma_before`` (the largest one before); and
-    ``projection/time`` in seconds.
+    ``W_hh`` is the matrix of the candidate state that ``h_(t-1)`` is multiplied by:
+
+    - ``W_hh`` of :class:`grustab.links.GRU`, of which all lemmas speak;
+    - ``U.W`` of ``chainer.links.StatefulGRU``, ``GRU`` and ``StatelessGRU``, whose update gate is
+      the other way round (``1 - z`` for ``z``);
+    - ``w5`` of every layer of ``chainer.links.NStepGRU``, whose reset gate is applied after the
+      product, and of every layer and direction of ``NStepBiGRU``.
+
+    As long as all their biases are zero, as they are at first, Lemmas 1 to 3 hold for Chainer's
+    links, too: at ``h = 0`` both gates are 1/2, and the Jacobian is ``W_hh / 4 + I / 2``. So does
+    Lemma 4 for the layers of an ``NStepGRU``, but not for a bidirectional stack, where the lemmas
+    hold for each direction of a layer by itself. With other biases, 0 is no fixed point or the
+    Jacobian there is another one. Lemmas 5 and 6 hold for any matrix, square or not.
+
+    It reports, for each of these links under its path in the model (``projection/gru/0/...``; the
+    layers of an ``NStepGRU`` are ``/0``, ``/1``, ..., those of an ``NStepBiGRU`` in the order
+    forward, backward, forward, ...), ``capped`` (how many singular values were set to the cap),
+    ``sigma_bound`` (no singular value is above it now) and, where it was computed,
+    ``sigma_before`` (the largest one before); and ``projection/time`` in seconds.
 
     Args:
-        target: Model with one or more :class:`grustab.links.GRU`, at any depth.
+        target: Model with one or more of these links, at any depth.
         delta: Safety margin in (0, 2).
         method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.projection.project.project`, or
             ``"auto"``, :class:`grustab.projection.auto.AutoProjection`.
         rng: Generator for randomized methods, whose state is the caller's to save; ``None`` makes
             one seeded with 0, which is saved with the extension.
+        matrices: What to cap instead of the ``W_hh``: parameters of the model with two dimensions,
+            or pairs of one and a slice of its rows, ``[model.fc.W, (model.rnn.W, slice(0, 100))]``.
+            Each is reported under its path, ``projection/fc/W/...``,
+            ``projection/rnn/W[0:100]/...``. Rows of one parameter must not overlap.
 
     Attributes:
+        matrices: What is capped, by path.
         seconds: Time spent in all calls so far; on a GPU that includes the wait for what the
             optimizer has queued.
         automatic: With ``"auto"``, the :class:`~grustab.projection.auto.AutoProjection` of each
-            GRU by path, which counts what was done.
+            matrix by path, which counts what was done.
 
     Raises:
-        ValueError: If the model holds no GRU, or ``delta`` or ``method`` is not a valid one.
-        NonFiniteMatrixError: In a call, if a ``W_hh`` holds NaN or Inf.
+        ValueError: If there is nothing to cap, or ``delta``, ``method`` or one of ``matrices`` is
+            not a valid one.
+        NonFiniteMatrixError: In a call, if a matrix holds NaN or Inf.
     """
 
     trigger = (1, "iteration")
@@ -60,30 +82,33 @@ class SpectralProjection(training.Extension):
         delta: float,
         method: str = "auto",
         rng: np.random.Generator | None = None,
+        matrices: Iterable[Parameter | tuple[Parameter, slice]] | None = None,
     ) -> None:
         if not 0 < delta < 2:
             raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
         if method not in METHODS:
             raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-        self.grus = require_gru_layers(target)
+        self.matrices = (
+            recurrent_matrices(target) if matrices is None else chosen_matrices(target, matrices)
+        )
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
         self._owns_rng = rng is None
         self.automatic = (
-            {name: AutoProjection(delta, self.rng) for name in self.grus}
+            {name: AutoProjection(delta, self.rng) for name in self.matrices}
             if method == "auto"
             else {}
         )
         self.seconds = 0.0
-        # What Lemma 6 starts from: W_hh after the last call, and bounds on its singular values.
+        # What Lemma 6 starts from: a matrix after the last call, and bounds on its singular values.
         self._last: dict[str, tuple[Any, np.ndarray]] = {}
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
-        """Project every ``W_hh`` in place and report."""
+        """Project every matrix in place and report."""
         start = time.perf_counter()
-        for name, gru in self.grus.items():
-            with chainer.using_device(gru.device):
-                self._project(name, gru)
+        for name, matrix in self.matrices.items():
+            with chainer.using_device(matrix.parameter.device):
+                self._project(name, matrix)
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
         chainer.report({"projection/time": elapsed})
@@ -93,24 +118,26 @@ class SpectralProjection(training.Extension):
         self.seconds = serializer("seconds", self.seconds)
         if self._owns_rng:
             serialize_generator(serializer, "rng", self.rng)
-        for name, gru in self.grus.items():
-            part = serializer[f"gru{name}"]
+        for name, matrix in self.matrices.items():
+            part, device = serializer[f"gru{name}"], matrix.parameter.device
             if name in self.automatic:
-                self.automatic[name].serialize(part, gru.device)
+                self.automatic[name].serialize(part, device)
             last = self._last.get(name, (None, None))
             w = serialize_array(part, "w", last[0])
             bounds = serialize_array(part, "bounds", last[1])
             self._last.pop(name, None)
             if w is not None:
-                self._last[name] = gru.device.send(w), bounds
+                self._last[name] = device.send(w), bounds
 
-    def _project(self, name: str, gru: GRU) -> None:
-        w, bounds = gru.W_hh, None
-        require_finite(w, f"W_hh of layer {name or '/'}")
+    def _project(self, name: str, matrix: Matrix) -> None:
+        w, bounds = matrix.array, None
+        require_finite(w, matrix.title)
         if name in self._last:
             before, sigma = self._last[name]
             with np.errstate(over="ignore"):  # an infinite bound is one
-                bounds = singular_value_bounds(sigma, float(gru.xp.linalg.norm(w - before)))
+                bounds = singular_value_bounds(
+                    sigma, float(matrix.parameter.xp.linalg.norm(w - before))
+                )
         if self.method == "auto":
             projected, info = self.automatic[name](w)
         else:
@@ -118,7 +145,7 @@ class SpectralProjection(training.Extension):
                 w, self.delta, self.method, bounds=bounds, rng=self.rng, return_info=True
             )
         if projected is not w:
-            gru.W_hh = projected
+            w[...] = projected
         if self.method == "truncated":
             self._last[name] = w.copy(), info.bounds
         known = {key: getattr(info, key) for key in ("sigma_before", "sigma_bound", "capped")}

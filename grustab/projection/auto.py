@@ -37,7 +37,7 @@ NARROW = 24
 
 
 class AutoProjection:
-    """P_delta of a matrix that changes by steps, such as ``W_hh`` in training.
+    """P_delta of a matrix of any shape that changes by steps, such as ``W_hh`` in training.
 
     Each call takes the cheapest way that serves:
 
@@ -84,7 +84,7 @@ class AutoProjection:
 
     @np.errstate(over="ignore", under="ignore")  # an infinite norm leads to the exact way
     def __call__(self, w: Any) -> tuple[Any, ProjectionInfo]:
-        """Project a finite matrix (n, n), NumPy or CuPy, float32 or float64.
+        """Project a finite matrix (m, n), NumPy or CuPy, float32 or float64.
 
         Returns:
             The projected matrix, ``w`` itself where nothing exceeds the cap, and what was done.
@@ -94,6 +94,9 @@ class AutoProjection:
         """
         if w.dtype.char not in "fd":
             raise ValueError(f"expected a float32 or float64 matrix, got {w.dtype}")
+        if w.shape[0] < w.shape[1]:  # what follows needs W^T W to be the smaller product
+            projected, info = self(w.T)
+            return w if info.capped == 0 else projected.T, info
         xp = backend.get_array_module(w)
         if self._reference is not None:
             reference, sigma_1 = self._reference
@@ -102,7 +105,7 @@ class AutoProjection:
                 self.counts["skipped"] += 1
                 return w, ProjectionInfo(None, bound, 0, 0, None)
         found = None
-        if self._v is not None and 3 * self._v.shape[1] < len(w):
+        if self._v is not None and 3 * self._v.shape[1] < w.shape[1]:
             found = self._search(xp, w)
         if found is not None:
             projected, info = self._subtract(w, *found)
@@ -166,7 +169,7 @@ class AutoProjection:
         """Singular triplets that hold all values above the cap, or ``None``."""
         if float(xp.linalg.norm(w)) > HUGE * self.cap:
             return None  # the filter would overflow
-        probes = self.rng.standard_normal((len(w), PROBES)).astype(w.dtype)
+        probes = self.rng.standard_normal((w.shape[1], PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
         times = _filter(xp, w, FOLLOWED * self.cap, block.shape[1])
         block = _orthonormal(xp, _chebyshev(times, block))

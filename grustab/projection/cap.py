@@ -50,6 +50,7 @@ def within_cap(W: np.ndarray, cap: float) -> bool:
     about a tenth of the cost of a full SVD.
     """
     a = W.astype(np.float64)
+    a = a if a.shape[0] >= a.shape[1] else a.T  # the smaller of the two products decides it, too
     # Nine tenths of the tolerance: the rest is for the rounding of this check itself.
     gap = a.T @ a
     gap *= -1

@@ -38,7 +38,7 @@ def project(
     The singular value decomposition is done on the CPU, as in section D, wherever ``W`` is.
 
     Args:
-        W: Matrix (n, n), float32 or float64, NumPy or CuPy; never changed.
+        W: Matrix (m, n), float32 or float64, NumPy or CuPy; never changed.
         delta: Safety margin in (0, 2); the cap is ``2 - delta``.
         method: ``"naive"``: full SVD, as the paper did it; ``"truncated"``, the paper's other way:
             only as many singular values as Lemma 6 admits above the cap, by fbpca's randomized

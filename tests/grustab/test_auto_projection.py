@@ -78,7 +78,7 @@ def check(auto, w):
     assert (projected.shape, projected.dtype) == (w.shape, w.dtype)
 
     cap = auto.cap
-    u, sigma, vt = np.linalg.svd(w.astype(np.float64))
+    u, sigma, vt = np.linalg.svd(w.astype(np.float64), full_matrices=False)
     p64 = projected.astype(np.float64)
     assert np.linalg.svd(p64, compute_uv=False)[0] <= cap * (1 + TOLERANCE)
     correction = np.linalg.norm(np.maximum(sigma - cap, 0))
@@ -125,6 +125,17 @@ def test_holds_over_a_long_walk(size, dtype):
     for i in range(200):
         w = check(auto, step(rng, 64, i, w).astype(dtype))
     assert auto.counts["failed_checks"] == 0
+
+
+@dtypes
+@pytest.mark.parametrize("shape", [(64, 200), (200, 64)])
+def test_a_matrix_need_not_be_square(shape, dtype):
+    rng, auto = np.random.default_rng(0), AutoProjection(0.2)
+    for top in (0.5, 0.51, 1.5, 1.2):
+        u, v = (orthogonal(rng, n)[:, :64] for n in shape)
+        sigma = np.r_[top, 0.9 * top, np.linspace(0.4, 0.1, 62)]
+        check(auto, (1.8 * (u * sigma) @ v.T).astype(dtype))
+    assert (auto.counts["exact"], auto.counts["subspace"]) == (1, 3)
 
 
 def test_takes_the_cheap_ways_where_they_serve():

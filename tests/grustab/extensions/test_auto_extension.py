@@ -47,12 +47,12 @@ def test_every_step_ends_within_the_cap(model, optimizer, delta):
         model.gru.reset_state()
         F.mean((model.gru(xs) - 1) ** 2).backward()
         optimizer.update()
-        overshoot = max(overshoot, *(sigma_1(gru.W_hh) for gru in projection.grus.values()))
+        overshoot = max(overshoot, *(sigma_1(m.array) for m in projection.matrices.values()))
         projection()
-        for gru in projection.grus.values():
-            assert sigma_1(gru.W_hh) <= (2 - delta) * (1 + TOLERANCE)
+        for matrix in projection.matrices.values():
+            assert sigma_1(matrix.array) <= (2 - delta) * (1 + TOLERANCE)
     assert overshoot > (2 - delta) * 1.01, "the test is to show a projection with work to do"
-    assert projection.automatic.keys() == projection.grus.keys()
+    assert projection.automatic.keys() == projection.matrices.keys()
     for auto in projection.automatic.values():
         assert calls(auto) == 100
         assert auto.counts["failed_checks"] == 0
@@ -145,7 +145,7 @@ def test_resuming_equals_going_on(method, given, seed, tmp_path):
     for _ in range(3):
         for extension in (projection, another):
             extension()
-            extension.grus["/gru/0"].W_hh += (0.01 * direction).astype(np.float32)
+            extension.matrices["/gru/0"].array[...] += (0.01 * direction).astype(np.float32)
         for i in range(2):
             np.testing.assert_array_equal(model.gru[i].W_hh, copied.gru[i].W_hh)
     np.testing.assert_equal(_known(another), _known(projection))
@@ -170,14 +170,15 @@ def test_going_back_to_an_earlier_state_equals_a_fresh_start_from_it(method, tmp
     for name in ("used", "unused"):
         for extension in (live, fresh):
             chainer.serializers.load_npz(tmp_path / f"{name}.npz", extension)
-        for gru, other in zip(live.grus.values(), fresh.grus.values(), strict=True):
-            gru.W_hh = 3 * np.eye(UNITS) + np.diag(np.arange(UNITS - 1) / UNITS, 1)
-            other.W_hh = gru.W_hh
+        pairs = [(live.matrices[k].array, fresh.matrices[k].array) for k in live.matrices]
+        for mine, other in pairs:
+            mine[...] = 3 * np.eye(UNITS) + np.diag(np.arange(UNITS - 1) / UNITS, 1)
+            other[...] = mine
         for _ in range(3):
             live()
             fresh()
-            for gru, other in zip(live.grus.values(), fresh.grus.values(), strict=True):
-                np.testing.assert_array_equal(gru.W_hh, other.W_hh)
-                gru.W_hh *= 1.1
-                other.W_hh *= 1.1
+            for mine, other in pairs:
+                np.testing.assert_array_equal(mine, other)
+                mine *= 1.1
+                other *= 1.1
         assert live.rng.bit_generator.state == fresh.rng.bit_generator.state

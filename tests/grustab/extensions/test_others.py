@@ -11,7 +11,7 @@ from chainer import optimizers
 from chainer.optimizer_hooks import GradientClipping, GradientHardClipping
 
 from grustab.errors import DivergenceError
-from grustab.extensions import LyapunovMonitor, SpectralProjection, SpectrumMonitor
+from grustab.extensions import LyapunovMonitor, SpectrumMonitor
 from grustab.generators import Generators
 from grustab.links import GRU
 from grustab.optimizer_hooks import GradientMonitor
@@ -75,10 +75,7 @@ def test_spectrum_monitor_leaves_a_gap_where_nothing_converges(monkeypatch, fail
         assert observation["spectrum/sigma_1"] == pytest.approx(1, rel=1e-5)
 
 
-@pytest.mark.parametrize(
-    "extension",
-    [LyapunovMonitor, SpectrumMonitor, lambda model: SpectralProjection(model, 0.2)],
-)
+@pytest.mark.parametrize("extension", [LyapunovMonitor, SpectrumMonitor])
 def test_a_model_without_a_gru_is_refused(extension):
     with pytest.raises(ValueError, match=r"holds no grustab\.links\.GRU"):
         extension(chainer.links.StatefulGRU(3, 4))

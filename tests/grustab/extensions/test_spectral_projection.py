@@ -4,6 +4,7 @@ import itertools
 
 import chainer
 import chainer.functions as F
+import chainer.links as L
 import numpy as np
 import pytest
 from chainer import optimizers, training
@@ -134,11 +135,14 @@ def test_weights_changed_from_outside_between_two_calls_are_noticed(method):
     [
         (GRU(3, 4), [""]),
         (StackedGRU(3, 4, 2), ["/0", "/1"]),
-        (chainer.Chain(a=chainer.Chain(b=GRU(3, 4)), c=GRU(3, 4)), ["/a/b", "/c"]),
+        (chainer.Chain(a=chainer.Chain(b=GRU(3, 4)), c=L.GRU(3, 4)), ["/a/b", "/c"]),
+        (chainer.Chain(a=L.NStepGRU(2, 3, 4, 0), b=L.StatelessGRU(3, 4)), ["/a/0", "/a/1", "/b"]),
+        (L.NStepBiGRU(2, 3, 4, 0), ["/0", "/1", "/2", "/3"]),
     ],
+    ids="one stack depth layers directions".split(),
 )
 def test_finds_every_gru_at_any_depth(model, names):
-    assert sorted(SpectralProjection(model, 0.2).grus) == names
+    assert sorted(SpectralProjection(model, 0.2).matrices) == names
     assert {k for k in observed(SpectralProjection(model, 0.2)) if k.endswith("capped")} == {
         f"projection{name}/capped" for name in names
     }
@@ -214,8 +218,8 @@ def test_delta_outside_its_range_is_refused(delta):
 
 
 def test_model_without_a_gru_and_unknown_method_are_refused():
-    with pytest.raises(ValueError, match=r"holds no grustab\.links\.GRU"):
-        SpectralProjection(chainer.links.StatefulGRU(3, 4), 0.2)
+    with pytest.raises(ValueError, match="holds no GRU: give the parameters"):
+        SpectralProjection(L.Linear(3, 4), 0.2)
     with pytest.raises(ValueError, match="naive, truncated"):
         SpectralProjection(GRU(3, 4), 0.2, "qr")
 

@@ -1,0 +1,172 @@
+"""Which matrices P_delta finds, what the lemmas say of them, and which can be chosen."""
+
+import copy
+
+import chainer
+import chainer.links as L
+import numpy as np
+import pytest
+
+from grustab import stability
+from grustab.extensions import SpectralProjection
+from grustab.links import GRU
+from grustab.links.matrices import chosen_matrices, recurrent_matrices
+from grustab.projection.project import METHODS, TOLERANCE
+
+M, N, CAP = 3, 4, 1.8
+methods = pytest.mark.parametrize("method", METHODS)
+
+
+def stateful(link, h, x):
+    link.set_state(chainer.Variable(h[0]))
+    return link(x).array[None]
+
+
+def layers(link, h, x):
+    return link(h, [*x[:, None]])[0].array
+
+
+#: Links of M inputs and N units, and one step of each: states (layers, B, N), inputs (B, M).
+LINKS = {
+    "grustab": (lambda: GRU(M, N), lambda link, h, x: stateful(link, h, x[None])[0]),
+    "StatefulGRU": (lambda: L.StatefulGRU(M, N), stateful),
+    "GRU": (lambda: L.GRU(M, N), stateful),
+    "StatelessGRU": (lambda: L.StatelessGRU(M, N), lambda link, h, x: link(h[0], x).array[None]),
+    "NStepGRU": (lambda: L.NStepGRU(2, M, N, 0), layers),
+    "NStepBiGRU": (lambda: L.NStepBiGRU(2, M, N, 0), layers),
+}
+links = pytest.mark.parametrize(("make", "step"), LINKS.values(), ids=LINKS.keys())
+
+
+def filled(make):
+    """A link in float64 with large matrices; biases as Chainer makes them."""
+    rng = np.random.default_rng(0)
+    with chainer.using_config("dtype", np.float64):
+        link = make()
+    for parameter in link.params():
+        if parameter.ndim == 2:
+            parameter.array[...] = rng.normal(size=parameter.shape)
+    return link
+
+
+def jacobian(link, step, parts, eps=1e-5):
+    """Of all states at zero, without input, by central differences: (parts N, parts N)."""
+    size = parts * N
+    h = eps * np.concatenate((np.eye(size), -np.eye(size))).reshape(2 * size, parts, N)
+    ends = step(link, np.ascontiguousarray(h.transpose(1, 0, 2)), np.zeros((2 * size, M)))
+    ends = ends.transpose(1, 0, 2).reshape(2, size, size)
+    return (ends[0] - ends[1]).T / (2 * eps)
+
+
+@links
+def test_lemma_2_holds_for_each_of_them_without_biases_only(make, step):
+    link = filled(make)
+    matrices = recurrent_matrices(link).values()
+
+    def own_blocks():
+        """Of each layer's, and direction's, state with respect to itself."""
+        whole = jacobian(link, step, len(matrices))
+        return [whole[i : i + N, i : i + N] for i in range(0, len(whole), N)]
+
+    expected = [stability.jacobian(matrix.array) for matrix in matrices]
+    np.testing.assert_allclose(own_blocks(), expected, rtol=0, atol=1e-7)
+    biases = [p for p in link.params() if p.ndim == 1]
+    for bias in biases:
+        bias.array[...] = 1
+    assert bool(biases) == (np.abs(np.subtract(own_blocks(), expected)).max() > 0.1)
+
+
+def test_lemma_4_holds_for_the_layers_of_chainers_stack():
+    make, step = LINKS["NStepGRU"]
+    link = filled(make)
+    expected = stability.stacked_jacobian([w.w5.array for w in link], [w.w2.array for w in link])
+    np.testing.assert_allclose(jacobian(link, step, 2), expected, rtol=0, atol=1e-7)
+
+
+def check_the_rest(model, before, find):
+    """All but the matrices found are as they were; afterwards these are, too."""
+    for matrix, other in zip(find(model).values(), find(before).values()):
+        matrix.array[...] = other.array
+    for parameter, other in zip(model.params(), before.params()):
+        np.testing.assert_array_equal(parameter.array, other.array)
+
+
+@methods
+@links
+def test_each_is_capped_and_nothing_else_is_changed(make, step, method):
+    link, observation = filled(make), {}
+    before = copy.deepcopy(link)
+    matrices = recurrent_matrices(link)
+    for matrix in matrices.values():
+        matrix.array[...] = 3 * np.linalg.qr(matrix.array)[0]
+    expected = {path: matrix.array * 0.6 for path, matrix in matrices.items()}
+    with chainer.Reporter().scope(observation):
+        SpectralProjection(link, 0.2, method)()
+    for path, matrix in matrices.items():
+        np.testing.assert_allclose(matrix.array, expected[path], atol=1e-12)
+        assert observation[f"projection{path}/sigma_bound"] == pytest.approx(CAP)
+    check_the_rest(link, before, recurrent_matrices)
+
+
+def chosen(model):
+    """A tall, a wide and a square matrix, the last of them one gate of Chainer's LSTM."""
+    return [model.tall.W, (model.wide.W, slice(55)), (model.lstm.lateral.W, slice(2, None, 4))]
+
+
+def step_and_check(projection, rng):
+    """A change of rank one, and P_delta, which is held against a full SVD."""
+    nearest = []
+    for matrix in projection.matrices.values():
+        change = np.outer(*(rng.normal(size=n) / np.sqrt(n) for n in matrix.array.shape))
+        matrix.array[...] += 3 * change
+        u, sigma, v = np.linalg.svd(matrix.array.astype(np.float64), full_matrices=False)
+        nearest.append((u * np.minimum(sigma, CAP)) @ v)
+    projection()
+    for matrix, expected in zip(projection.matrices.values(), nearest):
+        assert np.linalg.norm(matrix.array - expected) < 1e-2  # truncated's sqrt(TOLERANCE)
+        assert np.linalg.norm(matrix.array, 2) <= CAP * (1 + TOLERANCE)
+
+
+@methods
+def test_chosen_matrices_of_any_shape_are_capped_and_resumed_to_the_bit(method, tmp_path):
+    model = chainer.Chain(tall=L.Linear(60, 150), wide=L.EmbedID(60, 150), lstm=L.LSTM(5, 60))
+    for parameter in model.params():
+        parameter.array *= 0.01
+    before = copy.deepcopy(model)
+    projection = SpectralProjection(model, 0.2, method, matrices=chosen(model))
+    assert [*projection.matrices] == ["/tall/W", "/wide/W[:55]", "/lstm/lateral/W[2::4]"]
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        step_and_check(projection, rng)
+    chainer.serializers.save_npz(tmp_path / "projection.npz", projection)
+    resumed = copy.deepcopy(model)
+    another = SpectralProjection(resumed, 0.2, method, matrices=chosen(resumed))
+    chainer.serializers.load_npz(tmp_path / "projection.npz", another)
+    for extension in (projection, another):
+        rng = np.random.default_rng(1)
+        for _ in range(3):
+            step_and_check(extension, rng)
+    for parameter, other in zip(model.params(), resumed.params()):
+        np.testing.assert_array_equal(parameter.array, other.array)
+    check_the_rest(model, before, lambda m: chosen_matrices(m, chosen(m)))
+    assert all(auto.counts["subspace"] for auto in projection.automatic.values())
+
+
+MODEL = chainer.Chain(fc=L.Linear(3, 4), late=L.Linear(None, 4))
+
+
+@pytest.mark.parametrize(
+    ("matrices", "message"),
+    [
+        ([], "matrices is empty"),
+        ([L.Linear(3, 4).W], "must be a parameter of the model"),
+        ([(MODEL.fc.W, [0, 1])], "a slice of its rows"),
+        ([MODEL.late.W], "/late/W has no values yet"),
+        ([MODEL.fc.b], r"/fc/b must be a matrix, got shape \(4,\)"),
+        ([(MODEL.fc.W, slice(4, 9))], r"/fc/W\[4:9\] must be a matrix, got shape \(0, 3\)"),
+    ],
+    ids="empty foreign list late bias beyond".split(),
+)
+def test_what_cannot_be_capped_is_refused(matrices, message):
+    with pytest.raises(ValueError, match=message):
+        SpectralProjection(MODEL, 0.2, matrices=matrices)
