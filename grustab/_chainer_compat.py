@@ -19,6 +19,14 @@ from typing import ClassVar
 import numpy as np
 
 
+def _forget_a_failed_import() -> None:
+    # Where Chainer was imported first, it has failed on np.sctypes (NumPy 2), which no code of ours
+    # can prevent. In a notebook one goes on: what it left behind would break the next import.
+    if "chainer" not in sys.modules:
+        for name in [name for name in sys.modules if name.startswith("chainer.")]:
+            del sys.modules[name]
+
+
 def _skip_environment_check() -> None:
     # `import chainer` ends with _environment_check.check(), which imports numpy.distutils (gone
     # with NumPy 2 or Python 3.12) and pkg_resources (gone with setuptools 82). All it can do is
@@ -119,6 +127,7 @@ class _ExecuteInContext:
         return spec
 
 
+_forget_a_failed_import()
 _skip_environment_check()
 _restore_numpy_names()
 _default_to_no_cudnn()

@@ -160,6 +160,20 @@ def test_advice_to_install_nccl_is_not_shown(tmp_path: Path) -> None:
     assert "asked" in out
 
 
+def test_an_import_of_chainer_that_failed_before_does_no_harm() -> None:
+    run(
+        """
+        try:
+            import chainer
+        except Exception:  # NumPy 2 has no np.sctypes
+            pass
+        """,
+        LOAD,
+        "import chainer.links, chainer.training.extensions",
+        options=("-W", "ignore"),
+    )
+
+
 def test_loading_twice_does_no_harm() -> None:
     run(LOAD, "import chainer", LOAD, "import chainer.testing, chainer.gradient_check")
 
