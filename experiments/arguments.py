@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments.system.paths import given
 from grustab.text import printable
 
-#: Of the command time: iterations a cell, and where in training the third point is.
+#: Of the command time: iterations per cell, and where in training the third point is.
 ROUNDS = 40
 LATER = 2654
 
@@ -81,7 +81,7 @@ def add_sweep(sub: argparse.ArgumentParser) -> None:
         help="cpu (default), or GPUs such as 0 or 0,1",
     )
     sub.add_argument(
-        "--jobs-per-device", type=positive, default=1, metavar="N", help="runs a GPU; default: 1"
+        "--jobs-per-device", type=positive, default=1, metavar="N", help="runs per GPU; default: 1"
     )
     sub.add_argument(
         "--scheduler",

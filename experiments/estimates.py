@@ -88,7 +88,7 @@ def estimate_seconds(
 
 @cache
 def product_rate() -> float:
-    """Floating point operations a second of this machine's float32 matrix product."""
+    """Floating point operations per second of this machine's float32 matrix product."""
     a = np.ones((1000, 1000), dtype=np.float32)
     best = float("inf")
     for _ in range(10):

@@ -52,7 +52,7 @@ class Measurement(BaseModel):
         return self
 
     def median(self, name: str) -> float:
-        """Median seconds an iteration."""
+        """Median seconds per iteration."""
         return statistics.median(self.seconds[name])
 
     def ratio(self, name: str) -> float:
@@ -109,7 +109,7 @@ def write_report(out: Path) -> None:
 
 def format_bench(name: str, result: BenchResult) -> str:
     """A measurement as Markdown."""
-    header = ["model", "implementation", "seconds an iteration", "we are faster by", "peak MiB"]
+    header = ["model", "implementation", "seconds per iteration", "we are faster by", "peak MiB"]
     rows, shares = [], []
     for task, measured in result.paper.items():
         for key, title in NAMES.items():
@@ -118,7 +118,7 @@ def format_bench(name: str, result: BenchResult) -> str:
                 rows.append([*row, str(measured.peak_mib[key])])
         rate = 2 * result.sgemm_side**3 / measured.median("sgemm") / 1e9
         shares.append(
-            f"{task}: {measured.flops / 1e9:.1f} GFLOP of matrix products an iteration; at the "
+            f"{task}: {measured.flops / 1e9:.1f} GFLOP of matrix products per iteration; at the "
             f"rate of a square product, {rate:.0f} GFLOP/s, they would take "
             f"{measured.flops / rate / 1e9:.3f} s: we reach {measured.share(result.sgemm_side):.0%}"
         )
@@ -147,7 +147,7 @@ def _versions(environment: Machine) -> str:
 
 
 def draw_scaling(result: BenchResult) -> Figure | None:
-    """Milliseconds an iteration as units and steps grow; ``None`` where that was not measured."""
+    """Milliseconds per iteration as units and steps grow; ``None`` where that was not measured."""
     if not result.scaling:
         return None
     figure, axes = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True)
@@ -169,7 +169,7 @@ def draw_scaling(result: BenchResult) -> Figure | None:
         axis.set_xticks(x, [str(v) for v in x])
         axis.minorticks_off()
         axis.set_xlabel(f"{key} ({getattr(paper, other)} {other})")
-    axes[0].set_ylabel("ms an iteration")
+    axes[0].set_ylabel("ms per iteration")
     axes[0].legend(fontsize=8)
     figure.suptitle(
         "Language model, 10,000 words, 20 sequences: one iteration with norm clipping", fontsize=9

@@ -39,7 +39,7 @@ class Seconds(_Part):
 
 
 class IterationCurves(_Part):
-    """One point a window of iterations, see ``IterationRecorder``."""
+    """One point per window of iterations, see ``IterationRecorder``."""
 
     iteration: list[int]
     loss: Curve
@@ -56,7 +56,7 @@ class IterationCurves(_Part):
 
 
 class EpochCurves(_Part):
-    """One point an epoch, see :class:`experiments.training.recorder.EpochRecorder`."""
+    """One point per epoch, see :class:`experiments.training.recorder.EpochRecorder`."""
 
     epoch: list[float]
     iteration: list[int]

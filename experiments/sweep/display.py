@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: a line a run, how far it is, and what is left."""
+"""What a person sees of a sweep: a line per run, how far it is, and what is left."""
 
 import json
 import sys

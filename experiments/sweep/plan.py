@@ -82,7 +82,7 @@ def describe_plan(runs: Sequence[RunSpec], jobs: int) -> str:
 
 
 def describe_done(runs: Sequence[RunSpec]) -> list[str]:
-    """The runs that are done, a line a cell, and how to see or repeat them."""
+    """The runs that are done, a line per cell, and how to see or repeat them."""
     seeds: dict[str, list[str]] = {}
     for run in runs:
         if run_is_done(run):

@@ -14,7 +14,7 @@ ARRAY = 1001
 
 TEMPLATE = """\
 #!/bin/bash
-# {count} runs of {config}, an array task each. Submit with: sbatch FILE
+# {count} runs of {config}, one task for each. Submit with: sbatch FILE
 # Adapt the lines below to your cluster (partition, account, a GPU: --gres=gpu:1).
 #SBATCH --job-name=grustab-{config}
 #SBATCH --array=0-{last}

@@ -15,7 +15,7 @@ from grustab.errors import GrustabError
 
 #: How far the run is, by whoever holds its lock.
 PROGRESS = "progress.json"
-#: What the process exits with that another one keeps off a run.
+#: Exit code of a process that cannot have a run because another process has it.
 LOCKED = 75
 #: Seconds after which a name is there to be seen that another process wrote at the same moment.
 SETTLED = 1.0

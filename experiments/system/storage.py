@@ -10,9 +10,9 @@ from pathlib import Path
 from experiments.system.paths import shown
 from grustab.errors import GrustabError
 
-#: How the name of a file begins that is being written.
+#: How the name of a file that is being written begins.
 PARTIAL = ".partial-"
-#: What a file system says that does not know a step.
+#: Errors of a file system that does not offer an operation.
 NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
 

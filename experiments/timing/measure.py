@@ -46,7 +46,7 @@ def time_config(
     """Measure all cells of a config, and write one file.
 
     Args:
-        config: A config that reports seconds an iteration.
+        config: A config that reports seconds per iteration.
         settings: ``key=value`` settings of the command line.
         device_name: ``cpu`` or the number of a GPU.
         rounds: Iterations of each cell at each point.

@@ -23,7 +23,7 @@ NOT_MEASURED = "not measured"
 HEADER = [
     "point of training",
     "cell",
-    "seconds an iteration",
+    "seconds per iteration",
     *PARTS,
     "projection's share",
     "ratio to clipping",
@@ -98,7 +98,7 @@ def _notes(measured: TimingResult) -> list[str]:
         "Evaluation is not part of it.",
         "All cells start from the same weights at a point, those of P_δ with `auto`, and go on by "
         "themselves (one whose loss is no longer finite goes back to them; an explosion makes the "
-        "output layer do work twice). Values capped: mean number a step.",
+        "output layer do work twice). Values capped: mean number per step.",
         f"Ours ran on: {measured.environment.name}.",
         f"Ours came from: `{measured.command}` (`--force` to measure again).",
     ]
@@ -134,7 +134,7 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
                 text = f" {ratio(point.cells[name], reference):.2f}"
                 axis.text(left[y], y, text, va="center", fontsize=7.5)
         axis.set_title(_place(point).replace(" (", "\n("), fontsize=9)
-        axis.set_xlabel("ms an iteration (median)")
+        axis.set_xlabel("ms per iteration (median)")
         axis.grid(axis="y", visible=False)
         axis.margins(x=0.12)
     axes[0, 0].invert_yaxis()

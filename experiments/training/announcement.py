@@ -69,7 +69,7 @@ def _number(count: int, what: str) -> str:
 
 
 def score(conditions: dict[str, Any], loss: float | None) -> str:
-    """The loss as the paper gives it: perplexity for language, nats a step for music."""
+    """The loss as the paper gives it: perplexity for language, nats per step for music."""
     if loss is None:
         return "not finite"
     if conditions["task"] == "language":

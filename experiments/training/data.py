@@ -16,7 +16,7 @@ class RunData(NamedTuple):
     Attributes:
         train, valid, test: Iterators of :class:`grustab.iterators.SequenceBatch`.
         n_symbols: Words of the vocabulary, or notes.
-        unigram_loss: Validation loss in nats a step of the best predictor that always says the
+        unigram_loss: Validation loss in nats per step of the best predictor that always says the
             same: each symbol's frequency in the training data (one added to each count).
     """
 

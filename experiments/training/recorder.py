@@ -17,7 +17,7 @@ from grustab.serialization import serialize_json
 
 
 class IterationRecorder(training.Extension):
-    """Mean and maximum of what iterations report, one point a window.
+    """Mean and maximum of what iterations report, one point per window.
 
     At the end of a window it looks at the exact spectrum too.
 
@@ -26,7 +26,7 @@ class IterationRecorder(training.Extension):
         interval: Iterations in a window.
 
     Attributes:
-        curves: Lists of equal length: ``iteration`` (of a window's end), ``loss`` (mean, nats a
+        curves: Lists of equal length: ``iteration`` (of a window's end), ``loss`` (mean, nats per
             step), ``gradient_norm`` (mean), ``gradient_norm_max``, ``gradient_mean_abs``, and
             per layer ``sigma_1``, ``spectral_radius``, ``capped`` (mean).
     """
@@ -105,7 +105,7 @@ class EpochRecorder(training.Extension):
         elapsed: Says how many seconds the run has taken so far.
 
     Attributes:
-        curves: Lists of equal length: ``epoch``, ``iteration``, ``validation_loss`` (nats a
+        curves: Lists of equal length: ``epoch``, ``iteration``, ``validation_loss`` (nats per
             step), ``learning_rate`` (of the epoch), ``seconds`` (since the start).
         best: ``epoch``, ``iteration``, ``validation_loss``, ``test_loss`` at the lowest
             validation loss, or ``None``.

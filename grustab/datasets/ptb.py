@@ -1,4 +1,4 @@
-"""The Penn Treebank as Mikolov et al. (2010) preprocessed it: one sentence a line.
+"""The Penn Treebank as Mikolov et al. (2010) preprocessed it: one sentence per line.
 
 The files hold lower-case words, ``N`` for numbers and ``<unk>`` for words outside the 10,000 most
 frequent.  The Penn Treebank's licence does not let this package carry them, so they are read from
@@ -51,7 +51,7 @@ def load_ptb(directory: str | PathLike[str] | None = None) -> Corpus:
             downloaded once into the user's cache.
 
     Returns:
-        929,589 training, 73,760 validation and 82,430 test tokens, ``<eos>`` counted once a line,
+        929,589 training, 73,760 validation and 82,430 test tokens, ``<eos>`` counted once per line,
         over 10,000 words including ``<eos>``.
 
     Raises:
@@ -62,7 +62,7 @@ def load_ptb(directory: str | PathLike[str] | None = None) -> Corpus:
 
 
 def read_corpus(train: Path, valid: Path, test: Path) -> Corpus:
-    """Read three text files, one sentence a line, words parted by ASCII blanks.
+    """Read three text files, one sentence per line, words parted by ASCII blanks.
 
     Words are numbered in the order in which they first appear in the training file.  Each line,
     an empty one too, ends with the word ``<eos>``.
@@ -93,7 +93,7 @@ def _words(path: Path) -> list[bytes]:
     except OSError as error:
         raise DataError(f"cannot read {path} ({error.strerror}), check its permissions") from error
     if not text.strip():
-        raise DataError(f"{path} holds no words, replace it with a text of one sentence a line")
+        raise DataError(f"{path} holds no words, replace it with a text of one sentence per line")
     if not text.endswith(b"\n"):
         text += b"\n"
     # One replace and one split over the whole text is ten times faster than a loop over lines.

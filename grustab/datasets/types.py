@@ -22,7 +22,7 @@ class Corpus(NamedTuple):
 
 
 class Tunes(NamedTuple):
-    """Piano rolls, one array a tune.
+    """Piano rolls, one array per tune.
 
     Attributes:
         train: Arrays of shape ``(steps, notes)``, uint8, 1 where the note sounds at the step and 0

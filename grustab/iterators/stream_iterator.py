@@ -18,7 +18,7 @@ class StreamIterator(ShufflingIterator):
     Args:
         sequences: Arrays that agree in all but the first axis: (N,) word numbers or (N, notes).
         batch_size: Number of parts B.
-        n_steps: Steps a batch T.
+        n_steps: Steps per batch, T.
         repeat: ``True`` (training): go on for ever, and drop the up to T - 1 last steps of a part
             that do not fill a batch, and the up to B - 1 last of the stream that do not fill a
             part, so that all batches have one shape. ``False`` (evaluation): one pass in which

@@ -20,7 +20,7 @@ class TuneIterator(ShufflingIterator):
 
     Args:
         tunes: Piano rolls (steps, notes), 0/1, at least 2 steps each.
-        batch_size: Tunes a batch B; an epoch's last batch may have fewer.
+        batch_size: Tunes per batch, B; an epoch's last batch may have fewer.
         n_steps: Steps of a piece T; a batch's last piece may have fewer. ``None``: whole tunes.
         repeat: ``True`` goes on for ever, ``False`` makes one pass.
         rng: Shuffle the tunes with it at each epoch; ``None`` keeps their order.

@@ -52,13 +52,13 @@ class StackedGRU(chainer.ChainList):
             layer.reset_state()
 
     def set_state(self, states: Any) -> None:
-        """Start the next call from the given states, one (B, out_size) array a layer.
+        """Start the next call from the given states, one (B, out_size) array per layer.
 
         Raises:
-            ValueError: If there is not one state a layer, or one has the wrong shape.
+            ValueError: If there is not one state per layer, or one has the wrong shape.
         """
         if len(states) != len(self):
-            raise ValueError(f"expected {len(self)} states, one a layer, got {len(states)}")
+            raise ValueError(f"expected {len(self)} states, one per layer, got {len(states)}")
         for layer, h in zip(self, states, strict=True):
             layer.set_state(h)
 

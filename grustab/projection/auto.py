@@ -26,7 +26,7 @@ PROBES = 8
 FOLLOWED, SPARE = 0.88, 4
 #: Nothing that is not followed may come closer to the cap than this share of it.
 MARGIN = 0.97
-#: A singular value, and a Frobenius norm, so many times the cap are left to the exact way.
+#: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
 FAR, HUGE = 4, 1000
 #: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed.
 DEGREE = 5

@@ -116,7 +116,7 @@ def keep_out_of_the_checkout(tmp_path, monkeypatch):
 
 @pytest.fixture
 def small_data(monkeypatch):
-    """Made-up data of a few batches an epoch: 14 of text, as the tiny config cuts it."""
+    """Made-up data of a few batches per epoch: 14 of text, as the tiny config cuts it."""
     corpus, tunes = synthetic_corpus(n_tokens=1500), synthetic_tunes(n_tunes=4)
     monkeypatch.setattr(grustab.datasets, "synthetic_corpus", lambda: corpus)
     monkeypatch.setattr(grustab.datasets, "synthetic_tunes", lambda: tunes)

@@ -46,7 +46,7 @@ def test_an_interruption_during_an_evaluation_keeps_the_epochs_before(tiny, run,
     count = itertools.count(1)
 
     def interrupted(self):
-        if next(count) == 4:  # twice an epoch while it improves: the test data of the second
+        if next(count) == 4:  # twice per epoch while it improves: the test data of the second
             raise KeyboardInterrupt
         return evaluate(self)
 

@@ -160,7 +160,7 @@ def test_the_loss_may_be_averaged_over_the_steps(tiny, run):
         run(tiny(loss=loss, learning_rate=rate))[0]
         for loss, rate in (("sum_over_steps", 0.05), ("mean_over_steps", 0.5))
     )
-    # 10 steps a batch: a tenth of the gradient at ten times the rate.
+    # 10 steps per batch: a tenth of the gradient at ten times the rate.
     np.testing.assert_allclose(
         by_sum["curves"]["epochs"]["validation_loss"],
         by_mean["curves"]["epochs"]["validation_loss"],

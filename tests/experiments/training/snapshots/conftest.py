@@ -7,7 +7,7 @@ from tests.experiments.training.snapshots.common import number, snapshots
 
 @pytest.fixture
 def stopped(tiny, run, tmp_path):
-    """Stop a run at iterations, a snapshot each; gives its folder."""
+    """Stop a run at iterations, with a snapshot each; gives its folder."""
 
     def stop(*iterations, options=()):
         for iteration in iterations:
