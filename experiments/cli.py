@@ -1,4 +1,4 @@
-"""Command line: list, run, sweep, time, bench, explosion, table, claims, report, figures."""
+"""The command line: each command and its options."""
 
 import argparse
 import errno
@@ -173,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
         type=positive,
         default=ROUNDS,
         metavar="N",
-        help=f"iterations a cell; default: {ROUNDS}",
+        help=f"iterations per cell; default: {ROUNDS}",
     )
     sub.add_argument(
         "--later",
@@ -247,11 +247,9 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "report",
         commands.report_command,
-        "All tables and figures on one page of HTML, and the tables in README.md.",
+        "All tables and figures on one page, and the results in the front page.",
     )
-    add_out(
-        sub, "folder of the results; report.html is written there, too, and README.md is left alone"
-    )
+    add_out(sub, "folder of the results, where README.md and report.html go; the front page stays")
 
     sub = command("figures", commands.figures_command, "Draw the figures from the results.")
     sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")

@@ -217,7 +217,7 @@ def identify_command(options: argparse.Namespace) -> None:
 
 
 def report_command(options: argparse.Namespace) -> None:
-    """The page with everything, and README's tables."""
+    """The page with everything, and the front page's results."""
     from experiments.reports.page import write_report
     from experiments.reports.readme import write_readme
 

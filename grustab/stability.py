@@ -44,8 +44,8 @@ def stacked_jacobian(W_hh: Sequence[Any], W_xh: Sequence[Any]) -> Any:
 
     Layer l reads layer l-1's state of the same step. The blocks left of the diagonal are
     ``B_l B_(l-1) ... B_(l-d+1) A_(l-d)`` with ``A = W_hh / 4 + I / 2`` and ``B = W_xh / 2``, which
-    is not what eq. (11) prints: see README, "Slips in the supplement". The diagonal blocks, all
-    that Lemma 4 needs, are eq. (10)'s.
+    is not what eq. (11) prints: see configs/README.md, "Slips in the supplement". The diagonal
+    blocks, all that Lemma 4 needs, are eq. (10)'s.
 
     Args:
         W_hh: Recurrent matrices, layer by layer, (n_l, n_l) each.

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Usage: scripts/figures.sh
 #
-# Writes results/figures/*.png, results/*/table.md, results/claims.md, results/report.html and the
-# tables in README.md anew from the result files, in seconds: no training, no data.
+# Makes from the result files, in half a minute, without training and without data:
+# results/figures/*.png, results/*/table.md, results/claims.md, results/identify_music/signs.md,
+# results/README.md, the results in README.md, and results/report.html (which git ignores).
 set -euo pipefail
 . "$(dirname -- "$0")/environment.sh"
 help_if_asked "$@"
@@ -11,5 +12,6 @@ bash "$root/scripts/setup.sh"
 "$python" -P -m experiments figures
 "$python" -P -m experiments table >/dev/null
 "$python" -P -m experiments claims >/dev/null
-echo "written: results/*/table.md, results/claims.md"
+"$python" -P -m experiments identify >/dev/null
+echo "written: results/*/table.md, results/claims.md, results/identify_music/signs.md"
 "$python" -P -m experiments report

@@ -174,7 +174,7 @@ CLAIMS = [
 #: Claims of the supplement that runs here could hardly refute.
 CLAIMS_APART = [
     Claim(
-        "B; batches and the loss's normalisation were chosen by it (README)",
+        "B; batches and the loss's normalisation were chosen by it (configs/README.md)",
         "The average norm of the gradient is about 30 in music modelling "
         "(here: SGD with clipping, within a factor of 2).",
         lambda e: e.gradient_near(_theirs(TABLE_3, "sgd"), "norm", 30),

@@ -1,37 +1,71 @@
-"""Keep the tables of README.md equal to the results'."""
+"""Keep what README.md says of the results equal to them."""
 
 import re
+from pathlib import Path
 
 from experiments.config.load import load_config
-from experiments.reports.table import format_table
+from experiments.reports.claims import CLIPPING, TABLE_1, TABLE_3, TIMING
+from experiments.reports.evidence import Evidence
+from experiments.reports.markdown import markdown_table
+from experiments.reports.pairs import compare, lowest_values
+from experiments.reports.summary import summary
+from experiments.reports.table import score_rows
+from experiments.results.store import find_results
 from experiments.system.paths import RESULTS, ROOT, shown
 from experiments.system.storage import write_file
 
 README = ROOT / "README.md"
-#: A table goes between two comments; what stands there now is replaced.
-BLOCK = re.compile(r"(<!-- table (?P<config>\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+#: What stands between the two comments is replaced.
+BLOCK = re.compile(r"(<!-- results -->\n).*(<!-- end of results -->)", re.DOTALL)
+#: The rows of the table: what they are called, and the cells of both methods.
+ROWS = {
+    "music, Adam at 1e-3": (TABLE_3, "adam_1e-3"),
+    "music, RMSprop at 1e-3": (TABLE_3, "rmsprop_1e-3"),
+    "music, Adam at 1e-4": (TABLE_3, "adam_1e-4"),
+    "music, SGD": (TABLE_3, "sgd"),
+    "language, SGD divided by 1.1": (TABLE_1, "sgd_1.1"),
+}
 
 
 def write_readme() -> None:
-    """Write the tables of finished and partial runs into README.md, where it asks for them.
+    """Write the results into README.md.
 
     Raises:
         grustab.errors.GrustabError: If a result file is not valid, or the file cannot be written.
     """
     text = README.read_text(encoding="utf-8")
-    new = fill_in(text)
+    new = fill_in(text, RESULTS)
     if new != text:
         write_file(README, new.encode())
         print(f"written: {shown(README)}")
 
 
-def fill_in(text: str) -> str:
-    """The text with each of its tables as the committed results have it."""
-    return BLOCK.sub(lambda found: found[1] + _table(found["config"]) + found[3], text)
+def fill_in(text: str, out: Path) -> str:
+    """The text with the results of a folder between its two comments."""
+    return BLOCK.sub(lambda found: found[1] + _results(out) + found[2], text)
 
 
-def _table(name: str) -> str:
-    """The rows of a config's table, without its title and its notes."""
-    config = load_config(name)
-    lines = format_table(config, list(config.cells.values()), RESULTS).splitlines()
-    return "".join(f"{line}\n" for line in lines if line.startswith("|"))
+def _results(out: Path) -> str:
+    """Three sentences, a table of a few settings, and what P_delta costs."""
+    evidence = Evidence(out)
+    rows = []
+    for name, (table, method) in ROWS.items():
+        config = load_config(table)
+        cells = [config.cell(f"{method}/{kind}") for kind in ("projection_0.2", CLIPPING[table])]
+        _, scores = score_rows(cells, {cell.name: find_results(out, cell) for cell in cells})
+        values = [text for _, ours, published, *_ in scores for text in (ours, published)]
+        difference = compare(*(evidence.runs((table, c.name)) for c in cells), lowest_values)
+        rows.append([name, *values, str(difference or "")])
+    header = ["lowest validation value", "P_δ", "published", "clipping", "published"]
+    header.append("P_δ minus clipping, ours")
+    cost = evidence.no_slower(TIMING, "sgd_1.1/projection_auto", "sgd_1.1/clipping_5").numbers
+    return "\n".join(
+        [
+            summary(out),
+            "",
+            *markdown_table(header, rows),
+            "",
+            f"Time per iteration with P_δ beside clipping (language model, CPU): {cost}.",
+            "",
+        ]
+    )

@@ -31,7 +31,7 @@ def summary(out: Path) -> str:
     return (
         f"{headline(evidence)} Of the {len(printed)} validation values that the supplement prints, "
         f"{len(ratios)} have finished runs here, and {near} of these came out within "
-        f"{100 * NEAR:g} % of the print. In Table 3 (music), the gradient's norm passed "
+        f"{100 * NEAR:g} % of the published one. In Table 3 (music), the gradient's norm passed "
         f"{EXPLOSION['music']:g}, before clipping, in {clipping} runs of clipping and in "
         f"{projection} runs of P_δ."
     )

@@ -62,7 +62,7 @@ def format_table(config: Config, cells: list[Cell], out: Path, pattern: str = "*
         notes = make_notes(config, cells, notes)
     else:
         results = {cell.name: find_results(out, cell) for cell in cells}
-        header, rows = _score_rows(cells, results)
+        header, rows = score_rows(cells, results)
         runs = [run for found in results.values() for run in found]
         notes = make_notes(config, cells, score_notes(runs))
         notes.append(repeat_note(config, cells, pattern, runs))
@@ -71,9 +71,10 @@ def format_table(config: Config, cells: list[Cell], out: Path, pattern: str = "*
     return "\n".join(lines)
 
 
-def _score_rows(
+def score_rows(
     cells: list[Cell], results: dict[str, list[Result]]
 ) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of a table of scores: cell, ours, published (where any is), and more."""
     language = cells[0].conditions.task == "language"
     overridden = bool(all_overrides(cells))
     unit = "perplexity" if language else "loss (nats per step)"

@@ -88,7 +88,7 @@ class Tally(dict[str, Row]):
             commit += " with uncommitted changes"
         tests = ", ".join(f"{count} {outcome}" for outcome, count in about["tests"].items())
         lines = [
-            "# Faults",
+            "## Faults",
             "",
             "What `scripts/test.sh --faults` did to the program, and what came of it. A fault is "
             "survived",
