@@ -1,4 +1,4 @@
-"""Options that several commands share, and what their words have to look like."""
+"""Options that several commands share, and the checks of their values."""
 
 import argparse
 import math
@@ -63,7 +63,7 @@ def add_out(sub: argparse.ArgumentParser, text: str) -> None:
 
 
 def add_sweep(sub: argparse.ArgumentParser) -> None:
-    """All that says which runs to do, and how."""
+    """Options that say which runs to do, and how."""
     sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
     add_cells(sub)
     add_seeds(sub)

@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _flush() -> None:
-    """Let go of what nobody takes, or the interpreter complains of it at its end."""
+    """Drop output that nobody reads; else the interpreter complains when it ends."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

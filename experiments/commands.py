@@ -142,7 +142,7 @@ def reproduce_command(options: argparse.Namespace) -> int:
 
 
 def _time(options: argparse.Namespace) -> None:
-    """Section D by the words of ``reproduce``."""
+    """Section D, with the options of ``reproduce``."""
     from experiments.arguments import LATER, ROUNDS
     from experiments.config.schema import ConfigError
 

@@ -80,7 +80,7 @@ class Cell(NamedTuple):
 
 
 def file_word(file: str) -> str:
-    """A config on the command line of somebody who has its file, in whatever folder."""
+    """The name of a config, as a command line has it in the folder of its file."""
     name = Path(file).name
     return f"./{name}" if name.startswith("-") else name
 

@@ -1,4 +1,4 @@
-"""Sizes of data and models, where they are needed without either."""
+"""Sizes of data and models, computed without loading either."""
 
 from typing import Any
 

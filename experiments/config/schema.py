@@ -82,7 +82,7 @@ class ConfigText(BaseModel):
 
 
 def validated(where: str, model: type[BaseModel], data: Any) -> Any:
-    """``model`` of ``data``.
+    """Data checked against a model of Pydantic's.
 
     Raises:
         ConfigError: With one complaint as one sentence that begins with ``where``. Of several it
@@ -104,7 +104,7 @@ def _rank(error: Any) -> int:
 
 
 def _place(loc: tuple[Any, ...], data: Any) -> list[int]:
-    """Where in the file that is: the numbers of the keys on the way there."""
+    """The place in the file: the number of each key on the way there."""
     place = []
     for key in loc:
         if not isinstance(data, dict) or key not in data:

@@ -19,7 +19,7 @@ CUTS = {
     "z and r": ("both gates cut", BOTH),
     "W_hh": (r"$W_{hh}$ cut", CANDIDATE),
 }
-#: How far the panels of training reach above the median: an explosion would flatten all before it.
+#: The panels of training end at this multiple of the median: an explosion would flatten the rest.
 HEADROOM = 8.0
 MATRICES = {"W_hz": GATE_Z, "W_hr": GATE_R, "W_hh": CANDIDATE}
 
@@ -104,7 +104,7 @@ def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot) -> None:
 
 
 def _logarithmic(axis: Axes) -> None:
-    """A logarithmic axis up to some times what is usual, where what is above ends as triangles."""
+    """A logarithmic axis up to a multiple of the usual value; triangles mark what is above it."""
     lines = list(axis.lines)
     usual = max(np.nanmedian(line.get_ydata()) for line in lines)
     low, top = axis.dataLim.minposy / 1.2, min(HEADROOM * usual, axis.dataLim.y1)

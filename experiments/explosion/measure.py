@@ -24,7 +24,7 @@ CUTS = {
     "W_hh": ("r", "candidate"),
     "all": ("z", "r", "candidate"),
 }
-#: What a matrix is multiplied by, to see how much hangs on its size.
+#: Factor on a matrix, to see how much depends on its size.
 FACTOR = 0.9
 #: Singular values kept of each matrix.
 LARGEST = 10
@@ -166,5 +166,5 @@ def _describe_layer(snapshot: Snapshot, number: int, xs: Any, h: Any) -> dict[st
 
 
 def _norms(steps: int, exponents: np.ndarray) -> list[float | None]:
-    """Norms of products of so many Jacobians."""
+    """Norms of products of ``steps`` Jacobians."""
     return [finite(norm) for norm in np.exp(steps * exponents)]

@@ -20,7 +20,7 @@ from experiments.training.run import make_model
 from grustab.generators import Generators
 from grustab.text import printable
 
-#: What reading a damaged file, or running one of another model, ends with.
+#: Errors of reading a damaged file, or of running one of another model.
 DAMAGED = (LookupError, TypeError, ValueError, AttributeError, EOFError, BadZipFile, InvalidType)
 
 

@@ -61,7 +61,7 @@ def _against(first: Sequence[Place], second: Sequence[Place]) -> Pairs:
 
 
 def _of_table_1(table: str, where: str) -> list[Claim]:
-    """What Table 1 shows, over its own cells or over their like at a small scale."""
+    """What Table 1 shows, for its own cells or for those at a small scale."""
     return [
         Claim(
             where,

@@ -79,7 +79,7 @@ def headline(evidence: Evidence) -> str:
     return (
         f"Of {len(CLAIMS)} claims of the supplement that runs can refute, {good} are reproduced, "
         f"{bad} are not, {undecided} are undecided, {leaning + against} rest on first runs only "
-        f"({leaning} so far as claimed, {against} otherwise), and {none} have not enough runs."
+        f"({leaning} so far as claimed, {against} otherwise), and {none} have too few runs."
     )
 
 

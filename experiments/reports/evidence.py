@@ -61,7 +61,7 @@ class Evidence:
         return [r for r in self._found(place) if r["status"] in FINISHED]
 
     def runs(self, place: Place) -> list[Result]:
-        """The same; where some are missing, partial ones, too, from their first evaluation on."""
+        """Finished runs; if some are missing, partial ones that have an evaluation, too."""
         if not self._missing([place]):
             return self.finished(place)
         return [r for r in self._found(place) if r["status"] in FINISHED or r["best"]]

@@ -1,6 +1,7 @@
 """Keep what README.md says of the results equal to them."""
 
 import re
+import textwrap
 from pathlib import Path
 
 from experiments.config.load import load_config
@@ -14,6 +15,8 @@ from experiments.results.store import find_results
 from experiments.system.paths import RESULTS, ROOT, shown
 from experiments.system.storage import write_file
 
+#: Of a line of text.
+WIDTH = 100
 README = ROOT / "README.md"
 #: What stands between the two comments is replaced.
 BLOCK = re.compile(r"(<!-- results -->\n).*(<!-- end of results -->)", re.DOTALL)
@@ -56,16 +59,16 @@ def _results(out: Path) -> str:
         values = [text for _, ours, published, *_ in scores for text in (ours, published)]
         difference = compare(*(evidence.runs((table, c.name)) for c in cells), lowest_values)
         rows.append([name, *values, str(difference or "")])
-    header = ["lowest validation value", "P_δ", "published", "clipping", "published"]
-    header.append("P_δ minus clipping, ours")
+    header = ["lowest validation value", "P_δ", "published", "clipping", "published", "difference"]
     cost = evidence.no_slower(TIMING, "sgd_1.1/projection_auto", "sgd_1.1/clipping_5").numbers
+    cost = f"Time per iteration with P_δ, compared with clipping (language, on a CPU): {cost}."
     return "\n".join(
         [
-            summary(out),
+            textwrap.fill(summary(out), WIDTH),
             "",
             *markdown_table(header, rows),
             "",
-            f"Time per iteration with P_δ beside clipping (language model, CPU): {cost}.",
+            textwrap.fill(cost, WIDTH),
             "",
         ]
     )

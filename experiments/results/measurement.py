@@ -11,7 +11,7 @@ class Blas(BaseModel):
 
 
 class Machine(BaseModel):
-    """What was measured on, as far as it is told with the numbers."""
+    """The machine that was measured on, as far as the file says."""
 
     model_config = ConfigDict(strict=True)
     device: str = "cpu"

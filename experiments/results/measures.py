@@ -24,7 +24,7 @@ def lowest_value(run: Result, iteration: float = math.inf) -> float | None:
 
 
 def largest_norm(run: Result, iteration: float = math.inf) -> float:
-    """Largest norm of the gradient, before clipping, up to an iteration; infinite if it was ever.
+    """Largest norm of the gradient, before clipping, up to an iteration; infinite if it ever was.
 
     The iteration in which loss or gradient were not finite is in the result, not in its curves.
     """
@@ -39,7 +39,7 @@ def largest_norm(run: Result, iteration: float = math.inf) -> float:
 
 
 def largest_radius(run: Result) -> float:
-    """Largest spectral radius seen in any layer; 0 where no look has one."""
+    """Largest spectral radius seen in any layer; 0 where none was recorded."""
     looks = run["curves"]["iterations"]["spectral_radius"]
     return max((r for layers in looks for r in layers if r is not None), default=0.0)
 

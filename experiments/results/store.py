@@ -126,7 +126,7 @@ def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:
 
 
 def _put_aside(folders: Sequence[Path], result: dict[str, Any]) -> Path | None:
-    """Write a result to the first folder that takes it, over no other; gives its path."""
+    """Write a result to the first folder that takes it, replacing none; gives its path."""
     names = ("result-aside.json", *(f"result-aside-{n}.json" for n in range(2, 100)))
     for folder in folders:
         with suppress(OSError, StorageError, StopIteration):

@@ -89,7 +89,7 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
 def _end_jobs(
     commands: list[list[str]], asked: dict[str, list[int]], dask_worker: Any
 ) -> list[int]:
-    """Ask jobs of a worker, each once, to save a snapshot and end; which ones are still there."""
+    """Ask each job of a worker, once, to save a snapshot and end; gives those that still run."""
     import psutil
 
     living = []

@@ -54,13 +54,13 @@ class Display:
             bar.close()
 
     def say(self, text: str) -> None:
-        """A line that stays, if anybody takes it: no full disk is to end a sweep."""
+        """Print a line that stays; a full disk must not end a sweep."""
         with suppress(OSError):
             tqdm.write(printable_lines(text))
             sys.stdout.flush()
 
     def waits(self, run: RunSpec, tail: str) -> None:
-        """A run turned out to be another process's; said at once and in each report, with whose."""
+        """Another process has the run: say so, and which one, now and in each report."""
         text = f"{run.name}: waiting for another process; {_refusal(tail)}"
         if run.name not in self.waiting:
             self.say(text)

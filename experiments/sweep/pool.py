@@ -81,7 +81,7 @@ def run_sweep(
 def _follow(
     futures: dict[Future, RunSpec], begin: Callable[[RunSpec], None], display: Display
 ) -> list[str]:
-    """Wait for all runs, begin anew those that another process had; names of those that failed."""
+    """Wait for all runs; start again those that another process had. Gives the failed names."""
     failed: list[str] = []
     locked: list[tuple[float, RunSpec]] = []
     while futures or locked:

@@ -1,4 +1,4 @@
-"""``sweep --emit-slurm``: a job array for Slurm that needs no engine."""
+"""``sweep --emit-slurm``: a job array for Slurm, without Dask."""
 
 import re
 import shlex

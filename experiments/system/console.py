@@ -4,6 +4,6 @@ from contextlib import suppress
 
 
 def print_safely(text: str) -> None:
-    """Print to whoever may still be there: no full disk and no closed pipe is to end a run."""
+    """Print, if anybody still reads: a full disk or a closed pipe must not end a run."""
     with suppress(OSError):  # what is not written yet is tried again with the next words
         print(text, flush=True)

@@ -36,7 +36,7 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
 
 
 def other_environment(before: dict[str, Any], now: dict[str, Any]) -> str | None:
-    """How two environments differ in what decides a run's numbers, for a person; maybe not."""
+    """What differs between two environments and changes a run's numbers, as text, if anything."""
     then, here = dict(_decisive(before)), dict(_decisive(now))
     keys = [key for key, value in here.items() if then.get(key, value) != value]
     if not keys:

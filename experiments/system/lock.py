@@ -17,7 +17,7 @@ from grustab.errors import GrustabError
 PROGRESS = "progress.json"
 #: Exit code of a process that cannot have a run because another process has it.
 LOCKED = 75
-#: Seconds after which a name is there to be seen that another process wrote at the same moment.
+#: Seconds until we can see a name that another process wrote at the same moment.
 SETTLED = 1.0
 
 
@@ -30,8 +30,8 @@ def run_lock(folder: Path) -> Iterator[None]:
     """Hold the lock of a run's folder; the system releases it when the process dies.
 
     The file ``.lock`` names who holds it. Where the file system offers no locks, that name alone
-    keeps others off: that of a dead process of this host is written over, not so that of a process
-    of another host, as nobody can tell from here whether it is dead.
+    keeps others off. The name of a dead process of this host is overwritten. That of a process of
+    another host is not, as nobody can tell from here whether it is dead.
 
     Raises:
         LockedError: If another process holds it.
@@ -87,7 +87,7 @@ def _write_name(file: int, name: bytes) -> None:
 
 
 def _acquire_by_name(file: int, path: Path, name: bytes) -> None:
-    """Write our name over nobody's, and see whether it stays."""
+    """Write our name where no living process has its own, and see whether it stays."""
     advice = f"; if that process is gone, remove {shown(path)}"
     if not _is_free(path):
         raise _locked(path, advice)
@@ -114,7 +114,7 @@ def _is_free(path: Path) -> bool:
 
 
 def _numbering() -> str:
-    """Which processes number theirs alike: containers of one host's name may each begin at 1."""
+    """Which numbering of processes is ours: two containers on one host may both begin at 1."""
     with suppress(OSError):
         return os.readlink("/proc/self/ns/pid")
     return ""

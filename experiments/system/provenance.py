@@ -89,7 +89,7 @@ def _is_blob(path: Path, digest: bytes) -> bool:
 
 
 def _git(problem: str, *words: str) -> bytes:
-    """What git prints; ``problem``: what it means where git fails."""
+    """What git prints; ``problem`` is what to say if git fails."""
     # GIT_DIR and the like would lead to another repository.
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     # Whoever runs the code trusts its folder, be it another user's.

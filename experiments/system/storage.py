@@ -35,7 +35,7 @@ def check_writable(path: Path) -> None:
 
 
 def write_file(path: Path, content: bytes | memoryview) -> None:
-    """Write a file whole or not at all, on disk when this returns where the system offers that.
+    """Write a file whole or not at all; if the system offers that, it is on disk on return.
 
     Raises:
         StorageError: If the folder or the disk does not take it.
@@ -64,7 +64,7 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
 
 
 def remove_partial_files(folder: Path) -> None:
-    """Remove what a process left that was killed while it wrote; nobody may be writing there."""
+    """Remove files that a killed process left half-written; nobody may be writing there."""
     for path in folder.glob(f"{PARTIAL}*"):
         with suppress(OSError):
             path.unlink()

@@ -74,7 +74,7 @@ def _place(point: Point) -> str:
 
 
 def _clipping(cells: Iterable[Cell], measured: TimingResult, point: Point) -> CellTimes | None:
-    """Times of what the others are compared with."""
+    """Times of the cell that the others are compared with."""
     clipped = (cell for cell in cells if cell.conditions.method == "clipping")
     return next((point.cells[cell.name] for cell in clipped if measured.holds(cell)), None)
 

@@ -87,7 +87,7 @@ def read_timing(path: Path) -> TimingResult | None:
 
 
 def ratio(times: CellTimes, reference: CellTimes) -> float:
-    """Median over the rounds of one cell's iteration to another's of the same round."""
+    """Median of the ratio of one cell's iteration to another's in the same round."""
     pairs = zip(times.totals(), reference.totals(), strict=True)
     return statistics.median(mine / theirs for mine, theirs in pairs)
 

@@ -15,7 +15,7 @@ def announce(
     device_name: str,
     epochs_taken: int | None,
 ) -> None:
-    """Say what a run will do and what it will cost; ``epochs_taken``: by such a run before."""
+    """Say what a run will do and cost; ``epochs_taken``: how many a run like it took."""
     cell, c = spec.cell, spec.cell.conditions
     max_iterations = spec.max_iterations
     protection = {"delta": c.delta, "threshold": c.threshold}

@@ -41,7 +41,7 @@ def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod
 def make_projection(
     c: Conditions, model: chainer.Link, generators: Generators
 ) -> SpectralProjection | None:
-    """The projection P_delta, where the method is that."""
+    """The projection P_delta, if that is the method."""
     if c.method != "projection":
         return None
     return SpectralProjection(model, c.delta, c.projection, generators.projection)

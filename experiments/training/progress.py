@@ -131,7 +131,7 @@ class ProgressFile(training.Extension):
 
 
 class EpochLog(extensions.LogReport):
-    """Chainer's log of each epoch, without which a run goes on if the disk does not take it."""
+    """Chainer's log of each epoch; if the disk does not take it, the run goes on without."""
 
     def __call__(self, trainer: training.Trainer) -> None:
         """Write the log."""

@@ -84,7 +84,7 @@ def _epochs_done(run: Run) -> float:
 
 
 def _whole_points(curves: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    """Without a last point of which an interruption left only a part."""
+    """The curves without a last point that an interruption left incomplete."""
     length = min(map(len, curves.values()))
     return {key: values[:length] for key, values in curves.items()}
 
