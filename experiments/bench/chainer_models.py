@@ -26,7 +26,7 @@ def ours(w: Workload, device: chainer.backend.Device) -> Callable[[Any, Any], fl
         DROPOUT,
         ("input", "gru"),
         True,
-        Generators(0, device),
+        Generators(0),
     )
     model.to_device(device)
     optimizer = optimizers.SGD(LEARNING_RATE).setup(model)

@@ -18,10 +18,24 @@ from experiments.training.data import RunData
 from experiments.training.models import SequenceModel
 from experiments.training.run import make_model
 from grustab.generators import Generators
+from grustab.masks import Masks
 from grustab.text import printable
 
 #: Errors of reading a damaged file, or of running one of another model.
 DAMAGED = (LookupError, TypeError, ValueError, AttributeError, EOFError, BadZipFile, InvalidType)
+
+
+class EarlierMasks(Masks):
+    """Dropout masks as runs drew them until 2026-11-26, one stream that goes on from a state."""
+
+    def __init__(self, state: dict[str, Any]) -> None:
+        super().__init__((0, 0))
+        self.rng = np.random.default_rng(0)
+        self.rng.bit_generator.state = state
+
+    def numbers(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Random numbers below 2^16, uint16."""
+        return self.rng.integers(2**16, size=shape, dtype=np.uint16)
 
 
 class Snapshot(NamedTuple):
@@ -34,7 +48,7 @@ class Snapshot(NamedTuple):
         arrays: ``params/...``, ``h/0`` ... (B, n) by layer, ``batch/xs`` and ``batch/ts``
             (T, B, notes).
         recorded: ``gradient_norm``, ``loss`` (nats per step) and ``commit`` of the run.
-        dropout: State of the generator of dropout masks before the forward pass.
+        dropout: State of the generator of dropout masks before the forward pass, NumPy's PCG64.
     """
 
     cell: Cell
@@ -56,6 +70,7 @@ class Snapshot(NamedTuple):
         In float64, so that the gradient does not depend on the order of a processor's sums.
         """
         generators = Generators(self.seed)
+        generators.masks = EarlierMasks(self.dropout)
         notes = self.arrays["batch/xs"].shape[2]
         data = RunData(None, None, None, notes, math.nan)  # a model asks for no more than that
         model = make_model(self.cell.conditions, data, generators)
@@ -63,7 +78,6 @@ class Snapshot(NamedTuple):
         for parameter in model.params():
             parameter.array = parameter.array.astype(np.float64)
         model.gru.set_state([self.arrays[f"h/{i}"] for i in range(len(model.gru))])
-        generators.dropout.bit_generator.state = self.dropout
         return model
 
 

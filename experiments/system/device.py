@@ -6,6 +6,7 @@ import chainer
 from chainer.backends import cuda
 
 from grustab.errors import GrustabError
+from grustab.text import printable
 
 
 class DeviceError(GrustabError):
@@ -24,8 +25,10 @@ def find_device(name: str) -> chainer.backend.Device:
         raise DeviceError(f"--device {name}: expected cpu, or the number of a GPU such as 0")
     # cuda.available says True for an installed CuPy without a GPU.
     if not (cuda.available and cuda.cupy.cuda.is_available()):
+        cause = None if cuda.available else cuda._resolution_error
+        why = "CuPy finds none" if cause is None else printable(" ".join(str(cause).split()), 200)
         raise DeviceError(
-            f"--device {name}: no GPU can be used (CuPy is missing or finds none); "
+            f"--device {name}: no GPU can be used ({why}); "
             "take --device cpu, or install CuPy: scripts/setup.sh --gpu cuda12x (or cuda13x)"
         )
     count = cuda.cupy.cuda.runtime.getDeviceCount()

@@ -13,7 +13,8 @@ import threadpoolctl
 
 from experiments.system.provenance import git_state
 
-PACKAGES = ("chainer", "numpy", "scipy", "fbpca", "cupy", "cupy-cuda12x", "cupy-cuda13x")
+PACKAGES = ("chainer", "numpy", "scipy", "fbpca")
+CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")
 
 
 def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
     Args:
         device: The run's device.
     """
-    return {
+    described = {
         "git": git_state(),
         "python": platform.python_version(),
         "packages": _versions(),
@@ -31,8 +32,14 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": _processor(),
         "cores": _cores(),
-        "device": _device_name(device),
+        "device": "cpu",
     }
+    if device.xp is np:
+        return described
+    runtime = device.xp.cuda.runtime
+    name = runtime.getDeviceProperties(device.device.id)["name"].decode()
+    cuda = {"version": runtime.runtimeGetVersion(), "driver": runtime.driverGetVersion()}
+    return described | {"device": name, "cuda": cuda | {"tf32": os.environ.get("CUPY_TF32")}}
 
 
 def other_environment(before: dict[str, Any], now: dict[str, Any]) -> str | None:
@@ -51,7 +58,10 @@ def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if git["commit"] is not None:
         yield "commit", git["commit"][:10] + (" with changes" if git["dirty"] else "")
     yield "Python", environment["python"]
-    for package in ("chainer", "numpy", "scipy", "fbpca"):
+    yield "device", environment["device"]
+    cuda = environment.get("cuda", {})
+    yield from ((f"CUDA's {key}", str(value)) for key, value in cuda.items())
+    for package in (*PACKAGES, *CUPY) if cuda else PACKAGES:
         if package in environment["packages"]:
             yield package, environment["packages"][package]
     named = (("BLAS", "internal_api"), ("BLAS version", "version"), ("BLAS kernel", "architecture"))
@@ -66,7 +76,7 @@ def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _versions() -> dict[str, str]:
     found = {}
-    for package in PACKAGES:
+    for package in (*PACKAGES, *CUPY):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -95,10 +105,3 @@ def _processor() -> str:
     except OSError:
         pass
     return platform.processor() or platform.machine()
-
-
-def _device_name(device: chainer.backend.Device) -> str:
-    if device.xp is not chainer.backends.cuda.cupy:
-        return "cpu"
-    properties = device.xp.cuda.runtime.getDeviceProperties(device.device.id)
-    return properties["name"].decode()

@@ -51,9 +51,7 @@ class SequenceModel(chainer.Chain):
         between = dropout if "gru" in dropout_after else 0.0
         with self.init_scope():
             self.input = self.make_input(n_symbols, units, Normal(input_std or std, rng=rng))
-            self.gru = StackedGRU(
-                units, units, layers, between, std, rng, dropout_rng=generators.dropout
-            )
+            self.gru = StackedGRU(units, units, layers, between, std, rng, generators.masks)
             self.output = L.Linear(
                 units,
                 n_symbols,
@@ -62,7 +60,7 @@ class SequenceModel(chainer.Chain):
             )
         self.input_scale = input_scale
         self.dropout = dict.fromkeys(dropout_after, dropout)
-        self.dropout_rng = generators.dropout
+        self.masks = generators.masks
 
     def reset_state(self) -> None:
         """Start the next call from ``h = 0``."""
@@ -71,9 +69,9 @@ class SequenceModel(chainer.Chain):
     def states(self, xs: Any) -> chainer.Variable:
         """Inputs of T steps of B sequences to what the output layer reads (T * B, units)."""
         h = self.embed(xs) * self.input_scale
-        h = seeded_dropout(h, self.dropout.get("input", 0), self.dropout_rng)
+        h = seeded_dropout(h, self.dropout.get("input", 0), self.masks)
         h = self.gru(h)
-        h = seeded_dropout(h, self.dropout.get("gru", 0), self.dropout_rng)
+        h = seeded_dropout(h, self.dropout.get("gru", 0), self.masks)
         return h.reshape(-1, h.shape[2])
 
     def scores(self, xs: Any) -> chainer.Variable:
@@ -103,7 +101,8 @@ class LanguageModel(SequenceModel):
             mask: (T, B), 0 where a step does not count, or ``None``.
         """
         if mask is not None:
-            ts = self.xp.where(mask > 0, ts, -1).astype(ts.dtype)
+            with chainer.using_device(self.device):
+                ts = self.xp.where(mask > 0, ts, -1).astype(ts.dtype)
         y = self.scores(xs)
         return F.sum(F.softmax_cross_entropy(y, ts.ravel(), normalize=False, reduce="no"))
 

@@ -65,7 +65,7 @@ class Run:
         self.spec, self.device = spec, device
         self.interruption = interruption or Interruption()
         c = spec.cell.conditions
-        self.generators = Generators(spec.seed, device)
+        self.generators = Generators(spec.seed)
         self.data = load_data(c, self.generators.order)
         with np.errstate(over="ignore"):  # an initial_std beyond float32: the run diverges
             self.model = make_model(c, self.data, self.generators)

@@ -55,7 +55,7 @@ def run_cell(
     device = find_device(device_name)
     device.use()
     path, folder = spec.result_file, spec.folder
-    snapshots = Snapshots(spec, device)
+    snapshots = Snapshots(spec)
     if not force and run_is_done(spec):
         title = f"{spec.cell.config} {spec.cell.name}, seed {spec.seed}"
         print(f"{title}: done already, see {shown(path)}")

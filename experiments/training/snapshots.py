@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import chainer
 import numpy as np
 from chainer import training
 from chainer.serializers import DictionarySerializer, NpzDeserializer
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from experiments.training.run import Run
 
 #: Changes whenever what a run saves changes its form or its meaning.
-FORMAT = 2
+FORMAT = 3
 KEPT = 2
 #: Differing keys that a refusal names.
 NAMED = 4
@@ -43,17 +42,15 @@ class Snapshots:
 
     Args:
         spec: The run.
-        device: Where the run is; generators of a CPU and of a GPU cannot go on from each other.
     """
 
-    def __init__(self, spec: RunSpec, device: chainer.backend.Device) -> None:
+    def __init__(self, spec: RunSpec) -> None:
         self.folder = spec.folder
         self.manifest: dict[str, Any] = {
             "format": FORMAT,
             "config": spec.cell.config,
             "cell": spec.cell.name,
             "seed": spec.seed,
-            "device": "cpu" if device.xp is np else "gpu",
             **spec.cell.conditions.model_dump(),
         }
 
@@ -149,8 +146,10 @@ class Snapshots:
             ) from None
         if differing:
             more = f" and {len(differing) - NAMED} more" if len(differing) > NAMED else ""
+            named = "; ".join(differing[:NAMED]) + more
+            other = "run" if manifest.get("format") == FORMAT else "version of this program"
             raise SnapshotError(
-                f"{shown(path)}: a snapshot of another run ({'; '.join(differing[:NAMED])}{more}), "
+                f"{shown(path)}: a snapshot of another {other} ({named}), "
                 "move it away or run with --force to begin anew"
             )
         return state

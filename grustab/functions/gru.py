@@ -92,24 +92,13 @@ class GRUSequence(function_node.FunctionNode):
         x, h0, w_x, w_h = (v.array for v in self.get_retained_inputs())
         (grad_hs,) = (g.array for g in grad_outputs)
         xp = backend.get_array_module(x)
-        gradient_before_reset, gradient_before_gates = gru_steps.backward(xp)
         a, rh, hs = self._a, self._rh, self._hs
         steps, batch, in_size = x.shape
         n = h0.shape[1]
-        w_gates, w_hh = w_h[: 2 * n], w_h[2 * n :]
-
         da = xp.empty_like(a)
         # In C order, whatever that of h0 is: a product is written there.
         dh = xp.zeros(h0.shape, dtype=h0.dtype)
-        d_rh = xp.empty_like(dh)
-        through_gates = xp.empty_like(dh)
-        for t in reversed(range(steps)):
-            dh += grad_hs[t]
-            gradient_before_reset(a[t], hs[t], dh, da[t])
-            xp.dot(da[t, :, 2 * n :], w_hh, out=d_rh)
-            gradient_before_gates(a[t], hs[t], d_rh, dh, da[t])
-            xp.dot(da[t, :, : 2 * n], w_gates, out=through_gates)
-            dh += through_gates
+        gru_steps.backward(xp)(a, hs, grad_hs, w_h, dh, da)
 
         # Weight gradients need no recurrence: one product over all steps each.
         flat = da.reshape(steps * batch, 3 * n)

@@ -2,9 +2,10 @@
 
 The arrays are those of :mod:`grustab.functions.gru` at one step: ``a`` and ``da`` (B, 3n), all
 others (B, n) but for ``gate_product`` (B, 2n). On a CPU each operation writes into an array that
-is there; on a GPU each function is one fused kernel.
+is there; on a GPU there is one fused kernel between two products.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,11 +18,9 @@ def forward(xp: Any) -> tuple[Callable, Callable]:
     return (_gates, _state) if xp is np else (_gates_gpu, _state_gpu)
 
 
-def backward(xp: Any) -> tuple[Callable, Callable]:
-    """``(gradient_before_reset, gradient_before_gates)`` of a step."""
-    if xp is np:
-        return _gradient_before_reset, _gradient_before_gates
-    return _gradient_before_reset_gpu, _gradient_before_gates_gpu
+def backward(xp: Any) -> Callable:
+    """``(a, hs, grad_hs, w_h, dh, da)``: all steps back, ``da``, and ``dh`` before the first."""
+    return _backward if xp is np else _backward_gpu
 
 
 def _gates(a: Any, gate_product: Any, h: Any, rh: Any) -> None:
@@ -44,6 +43,18 @@ def _state(a: Any, candidate_product: Any, h: Any, h_next: Any) -> None:
     np.subtract(h, candidate, out=h_next)
     h_next *= z
     h_next += candidate
+
+
+def _backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, dh: Any, da: Any) -> None:
+    n = dh.shape[1]
+    d_rh, through_gates = np.empty_like(dh), np.empty_like(dh)
+    for a_t, h, grad, da_t in zip(a[::-1], hs[-2::-1], grad_hs[::-1], da[::-1], strict=True):
+        dh += grad
+        _gradient_before_reset(a_t, h, dh, da_t)
+        np.dot(da_t[:, 2 * n :], w_h[2 * n :], out=d_rh)
+        _gradient_before_gates(a_t, h, d_rh, dh, da_t)
+        np.dot(da_t[:, : 2 * n], w_h[: 2 * n], out=through_gates)
+        dh += through_gates
 
 
 def _gradient_before_reset(a: Any, h: Any, dh: Any, da: Any) -> None:
@@ -77,66 +88,77 @@ def _gradient_before_gates(a: Any, h: Any, d_rh: Any, dh: Any, da: Any) -> None:
     np.multiply(d_rh, 1 - r, out=da[:, n : 2 * n])
 
 
-# The same four on a GPU, one kernel each; i runs over (B, n).
+# On a GPU; i runs over (B, n). cuBLAS takes no slice of columns without a copy, hence ``dc`` and
+# ``dg``: what ``da`` holds of the candidate, and of the gates, on its own. What the last product
+# left in ``through_gates`` is added to ``dh`` where that is read anyway.
 
 _PLACE = "ptrdiff_t j = i % n, row = i / n * 3 * n;"
-
-
-def _gates_gpu(a: Any, gate_product: Any, h: Any, rh: Any) -> None:
-    cuda.elementwise(
+_KERNELS = {
+    "gates": (
         "raw T product, T h, int32 n",
         "raw T a, T rh",
-        _PLACE
-        + """
+        """
         T z = tanh(a[row + j] + product[i / n * 2 * n + j]) * (T)0.5 + (T)0.5;
         T r = tanh(a[row + n + j] + product[i / n * 2 * n + n + j]) * (T)0.5 + (T)0.5;
         a[row + j] = z;
         a[row + n + j] = r;
         rh = r * h;
         """,
-        "grustab_gates",
-    )(gate_product, h, h.shape[1], a, rh)
-
-
-def _state_gpu(a: Any, candidate_product: Any, h: Any, h_next: Any) -> None:
-    cuda.elementwise(
+    ),
+    "state": (
         "T product, T h, int32 n",
         "raw T a, T h_next",
-        _PLACE
-        + """
+        """
         T candidate = tanh(a[row + 2 * n + j] + product);
         a[row + 2 * n + j] = candidate;
         h_next = candidate + a[row + j] * (h - candidate);
         """,
-        "grustab_state",
-    )(candidate_product, h, h.shape[1], a, h_next)
-
-
-def _gradient_before_reset_gpu(a: Any, h: Any, dh: Any, da: Any) -> None:
-    cuda.elementwise(
-        "raw T a, T h, int32 n",
-        "T dh, raw T da",
-        _PLACE
-        + """
+    ),
+    "gradient_before_reset": (
+        "T grad, T through_gates, raw T a, T h, int32 n",
+        "T dh, T dc, raw T dg, raw T da",
+        """
         T z = a[row + j], candidate = a[row + 2 * n + j];
-        T passed = dh * (1 - z);
-        da[row + j] = passed * z * (h - candidate);
-        da[row + 2 * n + j] = passed * (1 - candidate * candidate);
-        dh *= z;
+        T whole = dh + through_gates + grad, passed = whole * (1 - z);
+        da[row + j] = dg[i / n * 2 * n + j] = passed * z * (h - candidate);
+        da[row + 2 * n + j] = dc = passed * (1 - candidate * candidate);
+        dh = whole * z;
         """,
-        "grustab_gradient_before_reset",
-    )(a, h, h.shape[1], dh, da)
-
-
-def _gradient_before_gates_gpu(a: Any, h: Any, d_rh: Any, dh: Any, da: Any) -> None:
-    cuda.elementwise(
+    ),
+    "gradient_before_gates": (
         "raw T a, T h, T d_rh, int32 n",
-        "T dh, raw T da",
-        _PLACE
-        + """
+        "T dh, raw T dg, raw T da",
+        """
         T r = a[row + n + j];
         dh += d_rh * r;
-        da[row + n + j] = d_rh * h * r * (1 - r);
+        da[row + n + j] = dg[i / n * 2 * n + n + j] = d_rh * h * r * (1 - r);
         """,
-        "grustab_gradient_before_gates",
-    )(a, h, d_rh, h.shape[1], dh, da)
+    ),
+}
+
+
+@functools.cache  # Chainer compares the whole text at every call
+def _kernel(name: str) -> Callable:
+    inputs, outputs, body = _KERNELS[name]
+    return cuda.elementwise(inputs, outputs, _PLACE + body, f"grustab_{name}")
+
+
+def _gates_gpu(a: Any, gate_product: Any, h: Any, rh: Any) -> None:
+    _kernel("gates")(gate_product, h, h.shape[1], a, rh)
+
+
+def _state_gpu(a: Any, candidate_product: Any, h: Any, h_next: Any) -> None:
+    _kernel("state")(candidate_product, h, h.shape[1], a, h_next)
+
+
+def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, dh: Any, da: Any) -> None:
+    xp, (batch, n) = cuda.cupy, dh.shape
+    before_reset, before_gates = _kernel("gradient_before_reset"), _kernel("gradient_before_gates")
+    dc, d_rh, through_gates = xp.empty_like(dh), xp.empty_like(dh), xp.zeros_like(dh)
+    dg = xp.empty((batch, 2 * n), dh.dtype)
+    for t in reversed(range(len(a))):
+        before_reset(grad_hs[t], through_gates, a[t], hs[t], n, dh, dc, dg, da[t])
+        xp.dot(dc, w_h[2 * n :], out=d_rh)
+        before_gates(a[t], hs[t], d_rh, n, dh, dg, da[t])
+        xp.dot(dg, w_h[: 2 * n], out=through_gates)
+    dh += through_gates

@@ -96,7 +96,8 @@ class GRU(chainer.Link):
         h = h.array if isinstance(h, chainer.Variable) else h
         if h.ndim != 2 or h.shape[1] != self.out_size:
             raise ValueError(f"expected a state of shape (B, {self.out_size}), got {h.shape}")
-        self.h = self.device.send(h).astype(self.W_h.dtype)
+        with chainer.using_device(self.device):
+            self.h = self.device.send(h).astype(self.W_h.dtype)
 
     def device_resident_accept(self, visitor: Any) -> None:
         """Move the state along when the link moves to another device."""
@@ -126,9 +127,11 @@ class GRU(chainer.Link):
         h = self.h
         if h is None:
             batch = xs.shape[1] if xs.ndim == 3 else 0  # anything else is refused below
-            h = self.xp.zeros((batch, self.out_size), dtype=self.W_h.dtype)
+            with chainer.using_device(self.device):
+                h = self.xp.zeros((batch, self.out_size), dtype=self.W_h.dtype)
         hs = gru_sequence(xs, h, self.W_x, self.W_h)
-        self.h = hs.array[-1].copy()  # a copy: a view would keep all T states alive
+        with chainer.using_device(self.device):
+            self.h = hs.array[-1].copy()  # a copy: a view would keep all T states alive
         return F.cast(hs, dtype) if mixed else hs
 
 

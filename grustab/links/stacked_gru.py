@@ -8,6 +8,7 @@ import numpy as np
 from grustab.functions.dropout import seeded_dropout
 from grustab.generators import default_generator
 from grustab.links.gru import GRU
+from grustab.masks import Masks
 
 
 class StackedGRU(chainer.ChainList):
@@ -20,8 +21,7 @@ class StackedGRU(chainer.ChainList):
         dropout: Probability to drop an element of the sequence that one layer hands to the next.
             Neither the input of the first layer nor the output of the last is dropped here.
         initial_std, rng, dtype: As in :class:`GRU`; the layers draw from ``rng`` in turn.
-        dropout_rng: Generator of the dropout masks; ``None`` as for ``rng``. With one of CuPy's,
-            copy the model by ``copy()``: such a generator cannot be deep-copied or pickled.
+        masks: The dropout masks; ``None``: some with a key from NumPy's global state.
 
     Raises:
         ValueError: If ``n_layers`` < 1.
@@ -35,7 +35,7 @@ class StackedGRU(chainer.ChainList):
         dropout: float = 0.0,
         initial_std: float | None = None,
         rng: np.random.Generator | None = None,
-        dropout_rng: Any = None,
+        masks: Masks | None = None,
         dtype: Any = None,
     ) -> None:
         if n_layers < 1:
@@ -44,7 +44,7 @@ class StackedGRU(chainer.ChainList):
         sizes = [in_size] + [out_size] * (n_layers - 1)
         super().__init__(*(GRU(size, out_size, initial_std, rng, dtype) for size in sizes))
         self.dropout = dropout
-        self.dropout_rng = default_generator() if dropout_rng is None else dropout_rng
+        self.masks = Masks(default_generator().integers(2**63, size=2)) if masks is None else masks
 
     def reset_state(self) -> None:
         """Start the next call from ``h = 0`` in every layer."""
@@ -67,6 +67,6 @@ class StackedGRU(chainer.ChainList):
         hs = xs
         for number, layer in enumerate(self):
             if number:
-                hs = seeded_dropout(hs, self.dropout, self.dropout_rng)
+                hs = seeded_dropout(hs, self.dropout, self.masks)
             hs = layer(hs)
         return hs

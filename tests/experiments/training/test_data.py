@@ -57,7 +57,7 @@ def test_the_model_drops_as_the_conditions_say(tiny, small_data, after, places, 
     model = make_model(c, load_data(c, generators.order), generators)
     assert model.dropout == places
     assert model.gru.dropout == between
-    assert model.dropout_rng is model.gru.dropout_rng is generators.dropout
+    assert model.masks is model.gru.masks is generators.masks
 
 
 # The baseline

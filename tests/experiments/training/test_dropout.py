@@ -21,21 +21,21 @@ def _quiet():
 
 
 class _Masks:
-    """Stands in for the generator: drops the same units everywhere, and counts."""
+    """Drops the same units everywhere, and keeps the shapes asked for."""
 
     def __init__(self, dropped):
         self.dropped, self.shapes = dropped, []
 
-    def integers(self, high, size, dtype):
-        self.shapes.append(size)
-        values = np.full(size, high - 1, dtype)
-        values[..., self.dropped] = 0
-        return values
+    def __call__(self, shape, ratio, dtype, xp):
+        self.shapes.append(shape)
+        mask = np.full(shape, 1 / (1 - ratio), dtype)
+        mask[..., self.dropped] = 0
+        return mask
 
 
 def _with_masks(model, dropped=(0,)):
     masks = _Masks(list(dropped))
-    model.dropout_rng = model.gru.dropout_rng = masks
+    model.masks = model.gru.masks = masks
     return masks
 
 
@@ -86,7 +86,7 @@ def test_no_dropout_outside_training(kind, data):
 
 
 @KINDS
-def test_dropout_draws_from_the_runs_generator_alone(kind, data):
+def test_dropout_draws_the_runs_masks_alone(kind, data):
     losses = []
     for seed in (1, 2):
         np.random.seed(seed)

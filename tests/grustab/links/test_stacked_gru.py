@@ -7,6 +7,7 @@ import pytest
 
 from grustab.functions import seeded_dropout
 from grustab.links import GRU, StackedGRU
+from grustab.masks import Masks
 from tests.grustab import reference
 from tests.grustab.reference import Weights
 
@@ -76,24 +77,21 @@ def test_at_least_one_layer_is_asked_for(n_layers):
 
 
 def test_dropout_is_applied_between_the_layers_and_nowhere_else(xs):
-    stack = make(dropout=0.5, dropout_rng=np.random.default_rng(9))
-    rng = np.random.default_rng(9)
+    stack, masks = make(dropout=0.5, masks=Masks((9, 8))), Masks((9, 8))
     expected, h0 = xs, np.zeros((B, N))
     for number, layer in enumerate(stack):
         if number:
             # The whole sequence is masked once: nothing else is drawn in between.
-            kept = rng.integers(2**16, size=(T, B, N), dtype=np.uint16) >= 2**15
-            expected = expected * kept * 2
+            expected = expected * masks((T, B, N), 0.5, xs.dtype)
         expected = reference.forward(weights_of(layer), expected, h0)
-    # float32: the factor of kept elements is exactly 2
     np.testing.assert_allclose(stack(xs).array, expected, rtol=0, atol=1e-13)
-    assert stack.dropout_rng.random() == rng.random()
+    assert stack.masks.drawn == masks.drawn
 
 
 def test_one_layer_has_nothing_to_drop(xs):
-    dropped, plain = make(0.9, n_layers=1, dropout_rng=np.random.default_rng(0)), make(n_layers=1)
+    dropped, plain = make(0.9, n_layers=1), make(n_layers=1)
     np.testing.assert_array_equal(dropped(xs).array, plain(xs).array)
-    assert dropped.dropout_rng.random() == np.random.default_rng(0).random()
+    assert dropped.masks.drawn == 0
 
 
 def test_recurrence_of_an_upper_layer_is_not_dropped():
@@ -107,18 +105,18 @@ def test_recurrence_of_an_upper_layer_is_not_dropped():
 
 
 def test_nothing_is_dropped_at_test_time(xs):
-    stack, plain = make(dropout=0.5, dropout_rng=np.random.default_rng(0)), make()
+    stack, plain = make(dropout=0.5), make()
     with chainer.using_config("train", False):
         np.testing.assert_array_equal(stack(xs).array, plain(xs).array)
-    assert stack.dropout_rng.random() == np.random.default_rng(0).random()
+    assert stack.masks.drawn == 0
 
 
-def test_dropout_depends_on_its_rng_and_not_on_numpys_global_state(xs):
+def test_dropout_depends_on_its_masks_and_not_on_numpys_global_state(xs):
     results = []
-    for global_seed, seed in ((1, 4), (2, 4), (1, 5)):
+    for global_seed, key in ((1, 4), (2, 4), (1, 5)):
         np.random.seed(global_seed)
         state = np.random.get_state()[1].copy()
-        results.append(make(dropout=0.5, dropout_rng=np.random.default_rng(seed))(xs).array)
+        results.append(make(dropout=0.5, masks=Masks((0, key)))(xs).array)
         np.testing.assert_array_equal(np.random.get_state()[1], state)
     np.testing.assert_array_equal(results[0], results[1])
     assert not np.array_equal(results[0], results[2])
@@ -137,7 +135,7 @@ def test_without_generators_it_draws_as_chainers_links_do_from_numpys_global_sta
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_seeded_dropout_drops_its_share_and_scales_the_rest(ratio, dtype):
     x = chainer.Variable(np.ones((100, 200), dtype))
-    y = seeded_dropout(x, ratio, np.random.default_rng(0))
+    y = seeded_dropout(x, ratio, Masks((0, 0)))
     F.sum(y).backward()
     assert y.dtype == dtype
     kept = y.array != 0
