@@ -8,6 +8,14 @@ import pytest
 import grustab  # noqa: F401
 
 
+def pytest_runtest_setup(item):
+    """Tests of a GPU run where CuPy finds one, or what takes CuPy's place."""
+    from chainer.backends import cuda
+
+    if item.get_closest_marker("gpu") and not (cuda.available and cuda.cupy.cuda.is_available()):
+        pytest.skip("no GPU")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def signals_are_heard():
     """In the background of a script, or under nohup, these tests and their runs would be deaf."""

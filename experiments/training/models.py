@@ -116,7 +116,7 @@ class MusicModel(SequenceModel):
 
     def embed(self, xs: Any) -> chainer.Variable:
         """Piano rolls (T, B, notes) to (T, B, units)."""
-        return self.input(xs, n_batch_axes=2)
+        return self.input(xs.astype(self.input.W.dtype, copy=False), n_batch_axes=2)
 
     def forward(self, xs: Any, ts: Any, mask: Any = None) -> chainer.Variable:
         """Negative log-likelihood in nats, summed over notes and all steps that count.
@@ -126,9 +126,10 @@ class MusicModel(SequenceModel):
             ts: The steps that follow, same shape.
             mask: (T, B), 0 where a step does not count, or ``None``.
         """
-        ts = ts.astype(np.int32)
-        if mask is not None:
-            ts = self.xp.where(mask[:, :, None] > 0, ts, -1).astype(np.int32)
+        with chainer.using_device(self.device):
+            ts = ts.astype(np.int32)
+            if mask is not None:
+                ts = self.xp.where(mask[:, :, None] > 0, ts, -1).astype(np.int32)
         y = self.scores(xs)
         ts = ts.reshape(y.shape)
         return F.sum(F.sigmoid_cross_entropy(y, ts, normalize=False, reduce="no"))

@@ -49,12 +49,20 @@ def test_a_gpu_that_is_not_there_is_refused(tiny, refused, never_run, device):
     assert f"--device {device}: " in sentence
 
 
+def test_what_keeps_cupy_from_a_gpu_is_named(tiny, refused, never_run, monkeypatch):
+    monkeypatch.setattr("chainer.backends.cuda.available", False)
+    cause = ImportError("libcublasLt.so.12: cannot open\nshared object file")
+    monkeypatch.setattr("chainer.backends.cuda._resolution_error", cause, raising=False)
+    sentence = refused("run", tiny(), "--cell", "sgd/none", "--device", "0")
+    assert "no GPU can be used (libcublasLt.so.12: cannot open shared object file)" in sentence
+
+
 @pytest.mark.gpu
 def test_a_run_on_a_gpu_is_complete(tiny, run):
-    pytest.importorskip("cupy")
     result, _, _ = run(tiny(), "sgd/projection_0.2", "--device", "0")
     check_complete(result)
     assert result["environment"]["device"] != "cpu"
+    assert result["environment"]["cuda"].keys() == {"version", "driver", "tf32"}
 
 
 @pytest.mark.parametrize(

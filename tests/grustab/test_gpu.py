@@ -1,4 +1,4 @@
-"""Each function gives on a GPU what it gives on a CPU. Skipped where there is no GPU."""
+"""Each function gives on a GPU what it gives on a CPU."""
 
 import chainer
 import chainer.functions as F
@@ -6,17 +6,15 @@ import chainer.links as L
 import numpy as np
 import pytest
 from chainer import optimizers
+from chainer.backends import cuda
 
-from grustab.functions import gru_sequence, seeded_dropout
+from grustab.functions import gru_sequence
 from grustab.links import StackedGRU
+from grustab.masks import Masks
 from grustab.optimizer_hooks import GradientClipping
 from grustab.projection.auto import AutoProjection
 
-cupy = pytest.importorskip("cupy")
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not cupy.cuda.is_available(), reason="no GPU"),
-]
+pytestmark = pytest.mark.gpu
 T, B, M, N, V = 7, 5, 6, 8, 11
 RNG = np.random.default_rng(0)
 
@@ -49,11 +47,16 @@ def test_gru_sequence():
     assert_close(*on_both(gru_sequence, *arrays))
 
 
-def test_dropout_drops_its_share():
-    x = cupy.ones((200, 300), dtype=cupy.float32)
-    y = seeded_dropout(x, 0.25, cupy.random.default_rng(0)).array
-    assert float((y == 0).mean()) == pytest.approx(0.25, abs=0.02)
-    assert float(y.max()) == pytest.approx(1 / 0.75)
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("ratio", [0.1, 0.5, 1 - 1e-16])
+@pytest.mark.parametrize("shape", [(1,), (16,), (3, 5, 7)], ids=str)
+@pytest.mark.parametrize("key", [(0, 0), (2**64 - 1, 2**63 + 5)])
+def test_masks_are_the_same_to_the_bit(key, shape, ratio, dtype):
+    cpu, gpu = Masks(key), Masks(key)
+    for _ in range(2):
+        expected = cpu(shape, ratio, np.dtype(dtype))
+        got = gpu(shape, ratio, np.dtype(dtype), cuda.cupy).get()
+        np.testing.assert_array_equal(got, expected, strict=True)
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
@@ -63,7 +66,8 @@ def test_training_takes_the_same_way(name):
     for device in ("@numpy", "@cupy:0"):
         device = chainer.get_device(device)
         device.use()
-        model = chainer.Chain(embed=L.EmbedID(V, M), gru=StackedGRU(M, N, 2))
+        gru = StackedGRU(M, N, 2, 0.5, rng=np.random.default_rng(2), masks=Masks((3, 4)))
+        model = chainer.Chain(embed=L.EmbedID(V, M), gru=gru)
         model.embed.W.array[...] = np.random.default_rng(1).normal(size=(V, M))
         model.to_device(device)
         setup = getattr(optimizers, name)(0.01).setup(model)
@@ -87,8 +91,8 @@ def test_auto_projection_follows_a_walk():
         w += step.astype(np.float32)
         u, sigma, vt = np.linalg.svd(w.astype(np.float64))
         exact = (u * np.minimum(sigma, 1.8)) @ vt
-        projected, info = auto(cupy.asarray(w))
-        w = cupy.asnumpy(projected)
+        projected, info = auto(cuda.to_gpu(w))
+        w = cuda.to_cpu(projected)
         size = np.linalg.norm(np.maximum(sigma - 1.8, 0))
         assert np.linalg.norm(w - exact) <= 1e-4 * size + 1e-5
         assert info.capped == (sigma > 1.8).sum()
