@@ -1,4 +1,4 @@
-"""Lemmas 1-6 of the supplement as properties of the functions and links here."""
+"""Lemmas of the supplement as properties of the functions and links; 5 is in projection/."""
 
 import chainer
 import numpy as np
@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from grustab import stability
-from grustab.extensions import SpectralProjection
 from grustab.links import GRU, StackedGRU
 
 quick = settings(max_examples=40, deadline=None)
@@ -203,32 +202,6 @@ def test_equation_11_as_printed_is_not_the_jacobian_but_the_product_is(layer, d,
     np.testing.assert_allclose(product_formula(a, b, layer, d), block, rtol=0, atol=1e-8)
     # Without off-diagonal factors it would be right: the diagonal blocks are.
     np.testing.assert_array_equal(equation_11_as_printed(a, b, layer, 0), a[layer])
-
-
-@quick
-@given(
-    w=squares,
-    delta=st.floats(0.05, 1.95),
-    seed=seeds,
-    method=st.sampled_from(["naive", "truncated"]),
-)
-def test_lemma_5_the_projected_link_holds_the_nearest_matrix(w, delta, seed, method):
-    n, cap = len(w), 2 - delta
-    gru = make(n, seed)
-    gru.W_hh = w
-    others = [gru.W_x.array.copy(), gru.W_h.array[: 2 * n].copy()]
-    SpectralProjection(gru, delta, method)()
-    np.testing.assert_array_equal(gru.W_x.array, others[0])
-    np.testing.assert_array_equal(gru.W_h.array[: 2 * n], others[1])
-    distance = np.linalg.norm(w - gru.W_hh)
-    excess = np.maximum(np.linalg.svd(w, compute_uv=False) - cap, 0)
-    # project() may stay above the cap by 1e-5, and so much nearer to w.
-    assert distance == pytest.approx(np.linalg.norm(excess), abs=1e-5 * cap * np.sqrt(n) + 1e-12)
-    other = np.random.default_rng(seed).normal(size=(n, n))
-    other *= cap / np.linalg.svd(other, compute_uv=False)[0]
-    for t in (1, 0.1, 1e-3):
-        nearby = (1 - t) * gru.W_hh + t * other  # within the cap, too
-        assert np.linalg.norm(w - nearby) >= distance - 1e-5 * cap * np.sqrt(n) - 1e-12
 
 
 @quick

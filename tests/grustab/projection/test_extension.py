@@ -1,0 +1,282 @@
+"""P_delta as an extension: no optimizer step may leave a W_hh above the cap."""
+
+import copy
+import itertools
+
+import chainer
+import numpy as np
+import pytest
+from chainer import optimizers, training
+
+from experiments.training.models import LanguageModel
+from grustab.errors import NonFiniteMatrixError
+from grustab.extensions import SequenceEvaluator, SpectralProjection, SpectrumMonitor
+from grustab.generators import Generators
+from grustab.iterators import StreamIterator
+from grustab.links import GRU, StackedGRU
+from grustab.projection.project import TOLERANCE, project
+from grustab.updaters import BPTTUpdater
+from tests.grustab.projection.reference import methods, observed, orthogonal
+
+UNITS, WORDS = 32, 7
+remembering = pytest.mark.parametrize("method", ["auto", "truncated"])
+OPTIMIZERS = {
+    "SGD": lambda: optimizers.SGD(lr=5.0),
+    "Adam": lambda: optimizers.Adam(alpha=0.05),
+    "RMSprop": lambda: optimizers.RMSprop(lr=0.02, alpha=0.99),
+}
+
+
+def make_model():
+    return LanguageModel(WORDS, UNITS, 2, 1.0, None, 0.0, (), True, Generators(0))
+
+
+def stream(length=2000):
+    return [np.random.default_rng(0).integers(0, WORDS, length).astype(np.int32)]
+
+
+def sigma_1(gru):
+    return np.linalg.svd(gru.W_hh.astype(np.float64), compute_uv=False)[0]
+
+
+def two_layers(units=64):
+    return chainer.Chain(gru=StackedGRU(3, units, 2))
+
+
+@methods
+@pytest.mark.parametrize("delta", [0.2, 1.4])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_every_step_ends_within_the_cap_whatever_the_optimizer(optimizer, delta, method):
+    model = make_model()
+    optimizer = OPTIMIZERS[optimizer]().setup(model)
+    projection = SpectralProjection(model, delta, method)
+    updater = BPTTUpdater(StreamIterator(stream(), 4, 5), optimizer)
+    capped, overshoot = np.zeros(2), 0.0
+    for _ in range(40):
+        updater.update()
+        before = [sigma_1(gru) for gru in model.gru]
+        observation = observed(projection)
+        for i, gru in enumerate(model.gru):
+            assert sigma_1(gru) <= (2 - delta) * (1 + TOLERANCE)
+            capped[i] += observation[f"projection/gru/{i}/capped"]
+        overshoot = max(overshoot, *before)
+    assert (capped > 0).all(), "the test is to show a projection that has something to do"
+    assert overshoot > (2 - delta) * 1.01
+    assert len(projection.automatic) == (2 if method == "auto" else 0)
+    for auto in projection.automatic.values():
+        assert ways_taken(auto) == 40
+        assert auto.counts["failed_checks"] == 0
+
+
+def ways_taken(auto):
+    return sum(auto.counts[way] for way in ("skipped", "subspace", "exact"))
+
+
+@methods
+def test_reports_each_layer_and_the_time_it_took(method):
+    model = make_model()
+    model.gru[1].W_hh *= 3  # orthogonal before
+    projection = SpectralProjection(model, 0.2, method)
+    observation = observed(projection)
+    names = ("sigma_before", "sigma_bound", "capped")
+    expected = {f"projection/gru/{i}/{name}" for i in range(2) for name in names}
+    assert observation.keys() == {*expected, "projection/time"}
+    assert observation["projection/gru/1/sigma_before"] == pytest.approx(3, rel=1e-5)
+    assert observation["projection/gru/1/sigma_bound"] == pytest.approx(1.8, rel=1e-5)
+    assert [observation[f"projection/gru/{i}/capped"] for i in range(2)] == [0, UNITS]
+    assert observation["projection/gru/0/sigma_bound"] >= sigma_1(model.gru[0]) - 1e-6
+    first = projection.seconds
+    assert first == observation["projection/time"] > 0
+    observation = observed(projection)
+    assert projection.seconds == pytest.approx(first + observation["projection/time"])
+
+
+@methods
+def test_changes_only_the_recurrent_candidate_matrices(method):
+    model = make_model()
+    model.gru[0].W_hh *= 3
+    before = {name: p.array.copy() for name, p in model.namedparams()}
+    SpectralProjection(model, 0.2, method)()
+    for name, p in model.namedparams():
+        if name != "/gru/0/W_h":
+            np.testing.assert_array_equal(p.array, before[name])
+    w_h = model.gru[0].W_h.array
+    np.testing.assert_array_equal(w_h[: 2 * UNITS], before["/gru/0/W_h"][: 2 * UNITS])
+    # Three times an orthogonal matrix: all singular values go from 3 to 1.8.
+    np.testing.assert_allclose(w_h[2 * UNITS :], before["/gru/0/W_h"][2 * UNITS :] * 0.6, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [
+        (GRU(3, 4), [""]),
+        (StackedGRU(3, 4, 2), ["/0", "/1"]),
+        (chainer.Chain(a=chainer.Chain(b=GRU(3, 4)), c=GRU(3, 4)), ["/a/b", "/c"]),
+    ],
+)
+def test_finds_every_gru_at_any_depth(model, names):
+    assert sorted(SpectralProjection(model, 0.2).grus) == names
+    assert {k for k in observed(SpectralProjection(model, 0.2)) if k.endswith("capped")} == {
+        f"projection{name}/capped" for name in names
+    }
+
+
+@methods
+def test_in_a_trainer_it_acts_before_any_other_extension_sees_the_weights(method, tmp_path):
+    model, valid = make_model(), StreamIterator(stream(100), 4, 5, repeat=False)
+    updater = BPTTUpdater(StreamIterator(stream(), 4, 5), OPTIMIZERS["SGD"]().setup(model))
+    trainer = training.Trainer(updater, (25, "iteration"), tmp_path)
+    before, seen, evaluated, after = [], [], [], []
+
+    def look(list_):
+        list_.append(max(sigma_1(gru) for gru in model.gru))
+
+    class Evaluator(SequenceEvaluator):
+        def evaluate(self):
+            look(evaluated)
+            return super().evaluate()
+
+    # All of them are there before the projection.
+    for name in ("WRITER", "EDITOR", "READER"):
+        priority = getattr(training, f"PRIORITY_{name}")
+        trainer.extend(lambda _: look(seen), name, (1, "iteration"), priority)
+    trainer.extend(Evaluator(valid, model), trigger=(5, "iteration"))
+    trainer.extend(SpectrumMonitor(model), trigger=(1, "iteration"))
+    trainer.extend(SpectralProjection(model, 0.2, method))
+    trainer.extend(lambda _: look(before), "first", (1, "iteration"), 10**6)
+    trainer.extend(lambda t: after.append(dict(t.observation)), "last", (1, "iteration"), -(10**6))
+    trainer.run()
+
+    assert max(before) > 1.8 * 1.01, "the test is to show a projection that has something to do"
+    assert (len(seen), len(evaluated)) == (75, 5)
+    assert max(itertools.chain(evaluated, seen)) <= 1.8 * (1 + TOLERANCE)
+    for observation in after:
+        assert observation["projection/gru/0/sigma_bound"] <= 1.8 * (1 + TOLERANCE)
+        assert observation["spectrum/gru/0/sigma_1"] <= 1.8 * (1 + TOLERANCE)
+        assert observation["spectrum/gru/1/spectral_radius"] < 0.95 + 1e-5
+
+
+def test_model_without_a_gru_and_unknown_method_are_refused():
+    with pytest.raises(ValueError, match=r"holds no grustab\.links\.GRU"):
+        SpectralProjection(chainer.links.StatefulGRU(3, 4), 0.2)
+    for call in (SpectralProjection, lambda gru, *options: project(gru.W_hh, *options)):
+        with pytest.raises(ValueError, match=r"naive, truncated.*'qr'"):
+            call(GRU(3, 4), 0.2, "qr")
+
+
+@methods
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("layer", [0, 1])
+def test_weights_that_are_not_finite_are_an_error_and_leave_the_state_sound(layer, bad, method):
+    model = two_layers()
+    gru = model.gru[layer]
+    projection = SpectralProjection(model, 0.2, method)
+    for scale in (3, 0.1, 100):
+        kept, gru.W_hh[1, 2] = gru.W_hh.copy(), bad
+        with pytest.raises(NonFiniteMatrixError, match=f"W_hh of layer /gru/{layer} .*1 of its 40"):
+            projection()
+        gru.W_hh = scale * kept
+        projection()
+        assert sigma_1(gru) <= 1.8 * (1 + TOLERANCE)
+    if method == "auto":  # refused before it could be counted
+        assert ways_taken(projection.automatic[f"/gru/{layer}"]) == 3
+
+
+def test_each_layer_keeps_its_own_state():
+    model, rng = two_layers(), np.random.default_rng(0)
+    first, second = (model.gru[i] for i in range(2))
+    projection = SpectralProjection(model, 0.2, "auto")
+    for gru in (first, second):
+        gru.W_hh *= 0.5 / sigma_1(gru)
+    for _ in range(5):
+        u, v = rng.normal(size=(2, 64))
+        first.W_hh += (np.outer(u, v) / 64).astype(np.float32)  # the other stays as it is
+        projection()
+    moving, still = (projection.automatic[f"/gru/{i}"] for i in range(2))
+    assert moving is not still
+    assert (still.counts["exact"], still.counts["skipped"]) == (1, 4)
+    assert moving.counts["subspace"] > 0
+    assert sigma_1(second) == pytest.approx(0.5, rel=1e-5)
+    assert sigma_1(first) <= 1.8 * (1 + TOLERANCE)
+
+
+def _matrix(rng, top):
+    """Its largest singular value far from all others, so that no rounding decides what is done."""
+    u, v = (orthogonal(rng, 64) for _ in range(2))
+    return (u * np.r_[top, np.linspace(0.2, 0.1, 64 - 1)]) @ v.T, np.outer(u[:, 0], v[:, 0])
+
+
+def _known(extension):
+    """All that decides what an extension does next, seconds aside."""
+    followed = {
+        name: (auto._v, auto._reference, auto.counts) for name, auto in extension.automatic.items()
+    }
+    return followed, extension._last, extension.rng.bit_generator.state
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("given", [False, True], ids=["own generator", "generator given"])
+@remembering
+def test_resuming_equals_going_on(method, given, seed, tmp_path):
+    """To the bit, with Chainer's own serializers; a generator that was given is its owner's."""
+    model, rng = two_layers(), np.random.default_rng(seed)
+    model.gru[0].W_hh, direction = _matrix(rng, 1.81)
+    model.gru[1].W_hh, _ = _matrix(rng, 0.9)  # below the cap: it has a reference
+    mine = np.random.default_rng(7) if given else None
+    projection = SpectralProjection(model, 0.2, method, rng=mine)
+    for _ in range(3):
+        projection()
+        model.gru[0].W_hh += (0.01 * direction).astype(np.float32)
+    chainer.serializers.save_npz(tmp_path / "projection.npz", projection)
+    copied = copy.deepcopy(model)
+    another = SpectralProjection(copied, 0.2, method, rng=copy.deepcopy(mine))
+    chainer.serializers.load_npz(tmp_path / "projection.npz", another)
+    with np.load(tmp_path / "projection.npz") as saved:
+        assert ("rng" in saved.files) == (not given)
+    np.testing.assert_equal(_known(another), _known(projection))
+    if method == "auto":
+        assert projection.automatic["/gru/0"]._v is not None
+        assert projection.automatic["/gru/1"]._reference is not None
+    else:
+        for before, bounds in projection._last.values():  # Lemma 6 starts from these
+            assert (bounds >= np.linalg.svd(before, compute_uv=False) - 1e-5).all()
+        assert len(projection._last) == 2
+    draws = projection.rng.bit_generator.state
+    for _ in range(3):
+        for extension in (projection, another):
+            extension()
+            extension.grus["/gru/0"].W_hh += (0.01 * direction).astype(np.float32)
+        for i in range(2):
+            np.testing.assert_array_equal(model.gru[i].W_hh, copied.gru[i].W_hh)
+    np.testing.assert_equal(_known(another), _known(projection))
+    assert projection.rng.bit_generator.state != draws, "the test is to show random draws"
+
+
+@remembering
+def test_going_back_to_an_earlier_state_equals_a_fresh_start_from_it(method, tmp_path):
+    """Whatever has been followed since: the arrays there have other shapes."""
+    model, rng = two_layers(), np.random.default_rng(0)
+    fresh = SpectralProjection(copy.deepcopy(model), 1.4, method)
+    live = SpectralProjection(model, 1.4, method)
+    chainer.serializers.save_npz(tmp_path / "unused.npz", live)
+    for _ in range(4):
+        for gru in model.gru:
+            gru.W_hh += np.outer(*rng.normal(size=(2, 64))).astype("f") / 64
+        live()
+    chainer.serializers.save_npz(tmp_path / "used.npz", live)
+    for gru in model.gru:
+        gru.W_hh *= 0.1
+    for _ in range(4):
+        live()
+    for name in ("unused", "used"):
+        for extension in (live, fresh):
+            chainer.serializers.load_npz(tmp_path / f"{name}.npz", extension)
+        for gru, other in zip(live.grus.values(), fresh.grus.values(), strict=True):
+            gru.W_hh = other.W_hh = _matrix(rng, 1.0)[0]
+        for _ in range(3):
+            live()
+            fresh()
+            for gru, other in zip(live.grus.values(), fresh.grus.values(), strict=True):
+                np.testing.assert_array_equal(gru.W_hh, other.W_hh)
+                gru.W_hh = other.W_hh = 1.1 * gru.W_hh
+        np.testing.assert_equal(_known(live), _known(fresh))
