@@ -47,24 +47,19 @@ def test_clipping_bounds_the_step_and_not_what_is_recorded(tiny, run):
     assert losses[0] == pytest.approx(math.log(50), abs=0.05)
 
 
-def test_exponential_schedule_has_full_rate_and_then_divides_each_epoch(tiny, run):
-    result, _, _ = run(tiny(schedule="exponential", decay_after=3, decay_divisor=1.25, epochs=6))
-    rates = result["curves"]["epochs"]["learning_rate"]
-    full = 0.5
-    expected = [full, full, full, full / 1.25, full / 1.25**2, full / 1.25**3]
-    np.testing.assert_allclose(rates, expected, rtol=1e-12)
-
-
-def test_exponential_schedule_longer_than_the_run_never_divides(tiny, run):
-    result, _, _ = run(tiny(schedule="exponential", decay_after=10, decay_divisor=1.1))
-    assert result["curves"]["epochs"]["learning_rate"] == [0.5, 0.5]
-
-
-def test_exponential_schedule_moves_adams_alpha(tiny, run):
-    result, _, _ = run(
-        tiny(schedule="exponential", decay_after=1, decay_divisor=2, optimizer="adam", epochs=3)
-    )
-    np.testing.assert_allclose(result["curves"]["epochs"]["learning_rate"], [0.5, 0.25, 0.125])
+@pytest.mark.parametrize(
+    ("decay_after", "epochs", "optimizer", "rates"),
+    [
+        # Full rate, and then divided at the end of each epoch.
+        (3, 6, "sgd", [0.5, 0.5, 0.5, 0.5 / 2, 0.5 / 4, 0.5 / 8]),
+        (1, 3, "adam", [0.5, 0.25, 0.125]),
+        (10, 2, "sgd", [0.5, 0.5]),
+    ],
+)
+def test_exponential_schedule(tiny, run, decay_after, epochs, optimizer, rates):
+    schedule = {"schedule": "exponential", "decay_after": decay_after, "decay_divisor": 2}
+    result, _, _ = run(tiny(**schedule, epochs=epochs, optimizer=optimizer))
+    np.testing.assert_allclose(result["curves"]["epochs"]["learning_rate"], rates, rtol=1e-12)
 
 
 @pytest.fixture
@@ -118,25 +113,22 @@ def test_a_rate_below_the_smallest_one_is_refused(tiny, run, refused, tmp_path):
     assert "min_learning_rate" in sentence
 
 
-@pytest.mark.parametrize("patience", [1, 3])
+@pytest.mark.parametrize(
+    ("losses", "patience", "epochs", "end"),
+    [
+        ([5.0, 4.0, 4.5, 4.0, 4.2], 1, 50, 3),
+        ([5.0, 4.0, 4.5, 4.0, 4.2], 3, 50, 5),
+        ([5.0, 5.5, 4.0, 4.5, 3.0, 3.5, 3.1], 2, 50, 7),  # from the last improvement on
+        ([5.0], 50, 3, 3),  # epochs end it before
+    ],
+)
 def test_patience_ends_a_run_after_so_many_epochs_without_improvement(
-    tiny, run, validation_losses, patience
+    tiny, run, validation_losses, losses, patience, epochs, end
 ):
-    validation_losses(5.0, 4.0, 4.5, 4.0, 4.2)
-    result, _, _ = run(tiny(stop_patience=patience, epochs=50))
-    assert result["epochs"] == 2 + patience
-    assert (result["status"], result["best"]["epoch"]) == ("completed", 2.0)
-
-
-def test_patience_counts_from_the_last_improvement(tiny, run, validation_losses):
-    validation_losses(5.0, 5.5, 4.0, 4.5, 3.0, 3.5, 3.1)
-    result, _, _ = run(tiny(stop_patience=2, epochs=50))
-    assert result["epochs"] == 7.0
-
-
-def test_epochs_end_a_run_before_its_patience(tiny, run):
-    result, _, _ = run(tiny(stop_patience=50, epochs=3))
-    assert result["epochs"] == 3.0
+    validation_losses(*losses)
+    result, _, _ = run(tiny(stop_patience=patience, epochs=epochs))
+    assert (result["status"], result["epochs"]) == ("completed", end)
+    assert result["best"]["epoch"] == 1 + losses.index(min(losses[:end]))
 
 
 @pytest.mark.parametrize("batching", ["tunes", "tunes_by_length", "stream"])

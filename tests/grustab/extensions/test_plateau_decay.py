@@ -26,16 +26,20 @@ class Line(chainer.Chain):
         return loss
 
 
+def trainer_of(optimizer, **observation):
+    updater = SimpleNamespace(get_optimizer=lambda name: optimizer)
+    return SimpleNamespace(observation=observation, updater=updater)
+
+
 def plateau(values, **options):
     """The learning rates after each of the observed values."""
     optimizer = optimizers.SGD(lr=1.0)
     optimizer.alpha = 1.0
-    updater = SimpleNamespace(get_optimizer=lambda name: optimizer)
     decay = PlateauDecay(2.0, 3, **options)
     rates = []
     for value in values:
         seen = {} if value is None else {"validation/main/loss": value}
-        decay(SimpleNamespace(observation=seen, updater=updater))
+        decay(trainer_of(optimizer, **seen))
         rates.append(getattr(optimizer, decay.attr))
     return rates, decay
 
@@ -60,33 +64,22 @@ def test_plateau_decay_divides_after_patience_checks_without_a_new_best(values, 
     assert decay.best == np.nanmin([v for v in values if v is not None])
 
 
-def test_plateau_decay_puts_the_rate_back_when_a_trainer_goes_on(tmp_path):
-    _, decay = plateau([5, 5, 5, 5, 6])
+@pytest.mark.parametrize(
+    ("values", "rate", "count"), [([5, 5, 5, 5, 6], 0.5, 1), ([5], 1, 0), ([5, 5], 1, 1)]
+)
+def test_plateau_decay_puts_the_rate_back_when_a_trainer_goes_on(tmp_path, values, rate, count):
+    _, decay = plateau(values)
     chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
     other = PlateauDecay(2.0, 3)
     chainer.serializers.load_npz(tmp_path / "decay.npz", other)
-    optimizer = optimizers.SGD(lr=1.0)  # Chainer's optimizers do not save their rate
-    other.initialize(SimpleNamespace(updater=SimpleNamespace(get_optimizer=lambda _: optimizer)))
-    assert (optimizer.lr, other.best, other.count) == (0.5, 5, 1)
-
-
-@pytest.mark.parametrize("checks", [1, 2])
-def test_plateau_decay_puts_back_a_rate_that_it_has_not_divided(tmp_path, checks):
-    _, decay = plateau([5] * checks)
-    chainer.serializers.save_npz(tmp_path / "decay.npz", decay)
-    other = PlateauDecay(2.0, 3)
-    chainer.serializers.load_npz(tmp_path / "decay.npz", other)
-    optimizer = optimizers.SGD(lr=0.3)
-    other.initialize(SimpleNamespace(updater=SimpleNamespace(get_optimizer=lambda _: optimizer)))
-    assert (optimizer.lr, other.count) == (1.0, checks - 1)
+    optimizer = optimizers.SGD(lr=0.3)  # Chainer's optimizers do not save their rate
+    other.initialize(trainer_of(optimizer))
+    assert (optimizer.lr, other.best, other.count) == (rate, 5, count)
 
 
 def test_plateau_decay_goes_back_to_an_earlier_state(tmp_path):
     optimizer = optimizers.SGD(lr=1.0)
-    trainer = SimpleNamespace(
-        observation={"validation/main/loss": 5.0},
-        updater=SimpleNamespace(get_optimizer=lambda _: optimizer),
-    )
+    trainer = trainer_of(optimizer, **{"validation/main/loss": 5.0})
     decay = PlateauDecay(2.0, 1)
     decay.initialize(trainer)
     chainer.serializers.save_npz(tmp_path / "decay.npz", decay)

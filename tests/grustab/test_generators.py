@@ -1,0 +1,46 @@
+"""The generators of a run."""
+
+import chainer
+import numpy as np
+import pytest
+
+from grustab.generators import Generators
+from tests.grustab.extensions.test_sequence_evaluator import language
+
+STREAMS = ("weights", "order", "projection", "dropout")
+
+
+def test_generators_of_one_seed_repeat_and_differ_from_each_other_and_other_seeds():
+    np.random.seed(0)
+    state = np.random.get_state()[1].copy()
+    a, b, c = Generators(3), Generators(3), Generators(4)
+    draws = {name: tuple(getattr(a, name).random(5)) for name in STREAMS}
+    assert draws == {name: tuple(getattr(b, name).random(5)) for name in STREAMS}
+    others = {tuple(getattr(c, name).random(5)) for name in STREAMS}
+    assert len(others.union(draws.values())) == 8
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+
+
+@pytest.mark.parametrize("used", STREAMS)
+def test_drawing_from_one_generator_leaves_the_others_as_they_were(used):
+    a, b = Generators(3), Generators(3)
+    getattr(a, used).random(1000)
+    for name in set(STREAMS) - {used}:
+        assert getattr(a, name).random() == getattr(b, name).random()
+
+
+def test_generators_go_on_from_where_they_were_saved(tmp_path):
+    saved, loaded = Generators(3), Generators(4)
+    for name in STREAMS:
+        getattr(saved, name).random(5)
+    chainer.serializers.save_npz(tmp_path / "generators.npz", saved)
+    chainer.serializers.load_npz(tmp_path / "generators.npz", loaded)
+    for name in set(STREAMS) - {"weights"}:
+        assert (
+            getattr(loaded, name).bit_generator.state == getattr(saved, name).bit_generator.state
+        ), name
+
+
+def test_models_of_one_seed_start_alike_whatever_the_dropout():
+    for p, q in zip(*(language(dropout).params() for dropout in (0.0, 0.5)), strict=True):
+        np.testing.assert_array_equal(p.array, q.array)
