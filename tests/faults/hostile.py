@@ -1,12 +1,17 @@
-"""Pickles that run a program where an ordinary reader loads them, and others that are not tunes.
+"""Pickles that run a program where an ordinary reader loads them, and others that are no data.
 
 A payload that is executed makes a file.
 """
 
+import io
+import json
 import pickle
 import struct
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+
+import numpy as np
 
 
 class Reduced:
@@ -126,3 +131,74 @@ def _damaged():
     )
     for length in range(1, len(whole), 5):
         yield f"cut off after {length} bytes", whole[:length]
+
+
+def object_array(content):
+    """The form NumPy gives an array of Python objects in a file: a header and a pickle."""
+    head = io.BytesIO()
+    form = {"descr": "|O", "fortran_order": False, "shape": (1,)}
+    np.lib.format.write_array_header_1_0(head, form)
+    return head.getvalue() + content
+
+
+def _npy(array):
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=False)
+    return file.getvalue()
+
+
+def archive(manifest, *arrays, compression=zipfile.ZIP_STORED):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr("manifest.npy", _npy(np.asarray(json.dumps(manifest))))
+        archive.writestr("none.npy", _npy(np.asarray("[]")))
+        for number, array in enumerate(arrays):
+            archive.writestr(f"array{number}.npy", array)
+    return file.getvalue()
+
+
+def hostile_archives(manifest: dict) -> Iterator[tuple[str, bytes]]:
+    """Archives that are no snapshots of the run with this manifest, by what is wrong."""
+    whole = archive(manifest, _npy(np.zeros(3)))
+    yield "without the run's state", whole
+    yield "an empty archive", _zip({})
+    yield "an array alone", _npy(np.zeros(3))
+    yield "no manifest", _zip({"a.npy": _npy(np.zeros(3))})
+    for text in ("", "null", "[]", "{", "1", "[[]]", "NaN", '"a"', "[" * 200_000):
+        members = {"manifest.npy": _npy(np.asarray(text)), "none.npy": _npy(np.asarray("[]"))}
+        yield f"the manifest {text[:9]}", _zip(members)
+        members = {"manifest.npy": _npy(np.asarray(json.dumps(manifest)))}
+        yield f"the nones {text[:9]}", _zip({**members, "none.npy": _npy(np.asarray(text))})
+    yield "another run's", archive({**manifest, "seed": 1, "units": "many"}, _npy(np.zeros(3)))
+    for key in ("two\nlines", "k" * 5000):
+        yield f"a strange key {key[:3]}", archive({**manifest, key: key}, _npy(np.zeros(3)))
+    yield "text for an array", archive(manifest, b"text")
+    head = _npy(np.zeros(3))
+    for shape in (b"(4611686018427387904,)", b"(10000000, 10000000)", b"(-3,)", b"().__class__"):
+        yield f"the shape {shape!r}", archive(manifest, head.replace(b"(3,), }", shape + b", }"))
+    for at, name in ((6, "encrypted"), (8, "of an unknown compression")):  # in both headers
+        spoilt, central = bytearray(whole), whole.index(b"PK\x01\x02")
+        spoilt[at] = spoilt[central + at + 2] = 77
+        yield name, bytes(spoilt)
+    yield "a type there is not", archive(manifest, head.replace(b"<f8", b"<z8"))
+    yield "an array cut off", archive(manifest, head[:-9])
+    for at in range(0, len(whole), 29):  # the checksum is right, the archive damaged
+        yield f"byte {at} inverted", whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :]
+    yield from _broken_compression(manifest)
+
+
+def _broken_compression(manifest):
+    array = _npy(np.zeros(1000))
+    for name in ("DEFLATED", "BZIP2", "LZMA"):
+        whole = archive(manifest, array, compression=getattr(zipfile, f"ZIP_{name}"))
+        for at in range(0, len(whole), 53):
+            spoilt = whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :]
+            yield f"{name.lower()}, byte {at} inverted", spoilt
+
+
+def _zip(members):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return file.getvalue()

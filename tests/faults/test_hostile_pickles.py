@@ -1,20 +1,16 @@
 """Hostile pickles, as data and as snapshots: none is executed, each is one sentence."""
 
 import hashlib
-import io
-import json
 import pickle
-import zipfile
 
 import chainer
-import numpy as np
 import pytest
 
 from experiments.config.load import load_config
 from experiments.results.run_spec import RunSpec
 from experiments.training.snapshots import Snapshots
 from tests.faults import runs
-from tests.faults.hostile import hostile_pickles
+from tests.faults.hostile import archive, hostile_archives, hostile_pickles, object_array
 
 
 def test_the_payloads_are_real(tmp_path):
@@ -88,79 +84,12 @@ def test_as_snapshots(all_refused, offer):
 
 def test_within_snapshots(all_refused, offer):
     pickles = [
-        (name, _archive(offer.manifest, _object_array(content)))
+        (name, archive(offer.manifest, object_array(content)))
         for name, content in all_refused.small_pickles
     ]
     all_refused("hostile pickle within a snapshot", pickles, offer, *offer.words)
 
 
 def test_archives_that_are_no_snapshots(all_refused, offer):
-    archives = _archives(offer.manifest)
+    archives = hostile_archives(offer.manifest)
     all_refused("archive that is no snapshot", archives, offer, *offer.words)
-
-
-def _object_array(content):
-    """The form NumPy gives an array of Python objects in a file: a header and a pickle."""
-    head = io.BytesIO()
-    form = {"descr": "|O", "fortran_order": False, "shape": (1,)}
-    np.lib.format.write_array_header_1_0(head, form)
-    return head.getvalue() + content
-
-
-def _npy(array):
-    file = io.BytesIO()
-    np.save(file, array, allow_pickle=False)
-    return file.getvalue()
-
-
-def _archive(manifest, *arrays, compression=zipfile.ZIP_STORED):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as archive:
-        archive.writestr("manifest.npy", _npy(np.asarray(json.dumps(manifest))))
-        archive.writestr("none.npy", _npy(np.asarray("[]")))
-        for number, array in enumerate(arrays):
-            archive.writestr(f"array{number}.npy", array)
-    return file.getvalue()
-
-
-def _archives(manifest):
-    whole = _archive(manifest, _npy(np.zeros(3)))
-    yield "without the run's state", whole
-    yield "an empty archive", _zip({})
-    yield "an array alone", _npy(np.zeros(3))
-    yield "no manifest", _zip({"a.npy": _npy(np.zeros(3))})
-    for text in ("", "null", "[]", "{", "NaN", '"a"', "[" * 100_000):
-        members = {"manifest.npy": _npy(np.asarray(text)), "none.npy": _npy(np.asarray("[]"))}
-        yield f"the manifest {text[:9]}", _zip(members)
-        members = {"manifest.npy": _npy(np.asarray(json.dumps(manifest)))}
-        yield f"the nones {text[:9]}", _zip({**members, "none.npy": _npy(np.asarray(text))})
-    yield "another run's", _archive({**manifest, "seed": 1, "units": "many"}, _npy(np.zeros(3)))
-    head = _npy(np.zeros(3))
-    yield (
-        "a shape of 2^62",
-        _archive(manifest, head.replace(b"(3,), }", b"(4611686018427387904,), }")),
-    )
-    yield "a negative shape", _archive(manifest, head.replace(b"(3,), }", b"(-3,), }"))
-    yield "code for a header", _archive(manifest, head.replace(b"(3,), }", b"().__class__, }"))
-    yield "a type there is not", _archive(manifest, head.replace(b"<f8", b"<z8"))
-    yield "an array cut off", _archive(manifest, head[:-9])
-    for at in range(0, len(whole), 29):  # the checksum is right, the archive damaged
-        yield f"byte {at} inverted", whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :]
-    yield from _broken_compression(manifest)
-
-
-def _broken_compression(manifest):
-    array = _npy(np.zeros(1000))
-    for name in ("DEFLATED", "BZIP2", "LZMA"):
-        whole = _archive(manifest, array, compression=getattr(zipfile, f"ZIP_{name}"))
-        for at in range(0, len(whole), 53):
-            spoilt = whole[:at] + bytes([whole[at] ^ 255]) + whole[at + 1 :]
-            yield f"{name.lower()}, byte {at} inverted", spoilt
-
-
-def _zip(members):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return file.getvalue()
