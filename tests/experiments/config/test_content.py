@@ -1,0 +1,189 @@
+"""The configs against the supplement, and what each setting of theirs is ascribed to."""
+
+import pytest
+
+from experiments.config.load import config_names, load_config
+from experiments.config.schema import ASSUMPTION, STATED, UNVERIFIED
+from tests.experiments.config.supplement import (
+    ADAM_AND_RMSPROP,
+    ALWAYS_STATED,
+    MAY_BE_STATED,
+    REMEMBERED,
+    REMEMBERED_OF_BOTH,
+    SGD_LANGUAGE,
+    SGD_MUSIC,
+    TABLE_1,
+    TABLE_2_DELTA,
+    TABLE_2_THRESHOLD,
+    TABLE_3,
+    TABLE_4,
+)
+
+CELLS = {
+    "table1_language": 18,
+    "table2_language_lr0.1": 9,
+    "table3_music": 14,
+    "table4_elementwise": 4,
+    "main_language": 9,
+    "main_music": 9,
+    "demo": 3,
+    "open_music": 33,
+    "identify_music": 52,
+    "table1_language_small": 18,
+}
+
+
+def _cells(config):
+    return list(load_config(config).cells.values())
+
+
+def every_cell(*names):
+    cells = [cell for name in names or config_names() for cell in _cells(name)]
+    ids = [f"{cell.config}:{cell.name}" for cell in cells]
+    return pytest.mark.parametrize("cell", cells, ids=ids)
+
+
+SIDES = {
+    "delta": ("Our method", "δ", "projection"),
+    "threshold": ("Gradient clipping", "threshold", "clipping"),
+}
+
+
+def _printed():
+    """Config; table, column, row, entry, success rate and test; conditions of the entry."""
+    for config, number, table, rows, threshold in (
+        ("table1_language", 1, TABLE_1, {**ADAM_AND_RMSPROP, **SGD_LANGUAGE}, 5),
+        ("table3_music", 3, TABLE_3, {**ADAM_AND_RMSPROP, **SGD_MUSIC}, 15),
+    ):
+        for line in table.strip().splitlines():
+            row, *entries = (part.strip() for part in line.split("|"))
+            for key, value, entry in zip(SIDES, (0.2, threshold), entries):
+                side, letter, method = SIDES[key]
+                column = f"{side} {letter} = {value}, Validation"
+                conditions = {**rows[row], "method": method, key: value}
+                yield config, (number, column, row, entry, None, None), conditions
+    sgd = {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "constant", "epochs": 60}
+    sgd |= {"decay_after": None, "decay_divisor": None}
+    for key, entries in (("delta", TABLE_2_DELTA), ("threshold", TABLE_2_THRESHOLD)):
+        side, _, method = SIDES[key]
+        for value, (rate, entry) in entries.items():
+            printed = 2, f"{side}, {key.title()} {value:g}", "Validation", entry, rate, None
+            yield "table2_language_lr0.1", printed, {**sgd, "method": method, key: value}
+    sgd = {**SGD_LANGUAGE["SGD (η divided by 1.1)"], "method": "elementwise_clipping"}
+    for value, (rate, entry, test) in TABLE_4.items():
+        row = "Validation (first row of that name)"
+        printed = 4, f"Gradient clipping, Threshold {value:g}", row, entry, rate, test
+        yield "table4_elementwise", printed, {**sgd, "threshold": value}
+
+
+PRINTED = list(_printed())
+
+
+def test_there_are_just_these_configs():
+    assert set(config_names()) == {*CELLS, "timing"}
+    assert {name: len(_cells(name)) for name in CELLS} == CELLS
+
+
+@pytest.mark.parametrize(
+    ("config", "printed", "conditions"),
+    PRINTED,
+    ids=[f"{p[0]}, {p[1]}, {p[2]}" for _, p, _ in PRINTED],
+)
+def test_tables_1_to_4_are_as_printed(config, printed, conditions):
+    assert CELLS[config] == sum(name == config for name, _, _ in PRINTED)
+    place = printed[1:3]
+    (cell,) = [c for c in _cells(config) if (c.published.column, c.published.row) == place]
+    keys = ("table", "column", "row", "printed", "success_rate", "test")
+    assert tuple(getattr(cell.published, key) for key in keys) == printed
+    entry = cell.published.printed
+    unreadable = entry in ("N/A", "268.7.8±0.9")
+    assert cell.published.value == (None if unreadable else float(entry.partition("±")[0]))
+    assert {key: getattr(cell.conditions, key) for key in conditions} == conditions
+
+
+def test_timing_has_all_projections_clipping_and_a_baseline():
+    cells = _cells("timing")
+    assert len(cells) >= 5
+    kinds = {(c.conditions.method, c.conditions.projection) for c in cells}
+    assert {("projection", way) for way in ("naive", "truncated", "auto")} <= kinds
+    # What it costs to leave more room is asked for up to the paper's largest margin.
+    assert {c.conditions.delta for c in cells} >= {0.2, 0.5, 0.8, 1.1, 1.4}
+    assert {"clipping", "none"} <= {method for method, _ in kinds}
+    assert load_config("timing").report == "seconds_per_iteration"
+
+
+def test_slips_and_gaps_of_the_supplement_are_explained():
+    published = load_config("table4_elementwise").cell("sgd_1.1/elementwise_0.0015").published
+    assert "printed so" in published.note
+    assert any("268.7.8" in note for note in load_config("table4_elementwise").notes)
+    (note,) = [note for note in load_config("table2_language_lr0.1").notes if "Slip" in note]
+    assert "0.6, 0.9, 1.2, 1.5, 1.8" in note
+    cells = [cell for cell in _cells("table1_language") if cell.published.printed == "N/A"]
+    assert [cell.name for cell in cells] == ["adam_1e-2/clipping_5", "rmsprop_1e-2/clipping_5"]
+    for cell in cells:
+        assert cell.published.note == "the validation perplexity diverged in the learning process"
+
+
+@every_cell("main_language", "main_music", "timing", "demo")
+def test_only_the_supplements_tables_have_published_numbers(cell):
+    assert cell.published is None
+
+
+@pytest.mark.parametrize(
+    ("config", "thresholds"), [("main_language", (5, 10, 15, 20)), ("main_music", (15, 30, 45, 60))]
+)
+def test_main_experiments_have_the_main_papers_deltas_and_thresholds(config, thresholds):
+    cells = [cell.conditions for cell in _cells(config)]
+    assert [c.delta for c in cells if c.method == "projection"] == [0.2, 0.5, 0.8, 1.1, 1.4]
+    assert tuple(c.threshold for c in cells if c.method == "clipping") == thresholds
+
+
+@every_cell()
+def test_a_cell_is_named_after_what_it_sets(cell):
+    c, tail = cell.conditions, cell.name.partition("/")[2].rpartition("_")[2]
+    if c.method in ("clipping", "elementwise_clipping"):
+        assert float(tail) == c.threshold
+    elif c.method == "projection" and cell.config != "timing":
+        assert float(tail) == c.delta
+
+
+def test_equal_conditions_stand_nowhere_twice_in_a_config():
+    for name in config_names():
+        digests = [cell.conditions.digest() for cell in _cells(name)]
+        assert len(set(digests)) == len(digests)
+
+
+@every_cell()
+def test_every_setting_has_a_source_that_states_it(cell):
+    in_force = {key for key, value in cell.conditions.model_dump().items() if value is not None}
+    in_force.add("initial_std")  # null, too, means something: 1 / sqrt(units)
+    assert in_force - set(cell.sources) == set()
+    assert set(cell.sources.values()) <= {STATED, UNVERIFIED, ASSUMPTION}
+    says = {
+        STATED: {**ALWAYS_STATED, **MAY_BE_STATED[cell.config]},
+        UNVERIFIED: {**REMEMBERED_OF_BOTH, **REMEMBERED[cell.conditions.task]},
+    }
+    wrong = {
+        key: getattr(cell.conditions, key)
+        for key, source in cell.sources.items()
+        if source != ASSUMPTION and getattr(cell.conditions, key) not in says[source].get(key, ())
+    }
+    assert wrong == {}
+    if cell.config != "demo":  # as section B.1 says
+        c = cell.conditions
+        assert (c.adam_beta1, c.adam_beta2, c.rmsprop_beta, c.epsilon) == (0.9, 0.999, 0.99, 1e-8)
+
+
+@every_cell("table3_music", "main_music", "identify_music")
+def test_music_ends_by_the_stated_rule_of_its_optimizer(cell):
+    c = cell.conditions
+    if c.optimizer == "sgd":
+        assert c.stop_patience is None
+        assert c.min_learning_rate == 1e-4
+        assert cell.sources["min_learning_rate"] == UNVERIFIED
+    else:
+        assert c.stop_patience == 50
+        # A cell has one source, and of these the reading is ours.
+        ours = cell.config == "identify_music"
+        assert cell.sources["stop_patience"] == (ASSUMPTION if ours else STATED)
+        assert (c.min_learning_rate or 0) <= c.learning_rate
