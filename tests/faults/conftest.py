@@ -46,20 +46,16 @@ def config(tmp_path_factory):
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory, config):
     """Result of a run that nothing happens to, and its seconds."""
-    made: dict[tuple, tuple[dict, float]] = {}
+    made: dict[str, tuple[dict, float]] = {}
 
-    def make(task, *words, threads=1):
-        key = (task, *words, threads)
-        if key not in made:
+    def make(task):
+        if task not in made:
             out = tmp_path_factory.mktemp("undisturbed")
             start = time.monotonic()
-            given = words if "--cell" in words else ("--cell", runs.CELL, *words)
-            ended = runs.run(
-                config(task), *given, "--out", out, env=runs.environment(threads=threads)
-            )
+            ended = runs.run(config(task), "--cell", runs.CELL, "--out", out)
             assert ended.code == 0, ended.err
-            made[key] = runs.the_result(out), time.monotonic() - start
-        return made[key]
+            made[task] = runs.the_result(out), time.monotonic() - start
+        return made[task]
 
     return make
 

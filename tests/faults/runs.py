@@ -55,8 +55,7 @@ MUSIC = {
     "epochs": 14,
 }
 SHORT = {**LANGUAGE, "units": 24, "epochs": 1}
-SWEPT = {**LANGUAGE, "units": 64, "epochs": 2}
-CONDITIONS = {"language": LANGUAGE, "music": MUSIC, "short": SHORT, "swept": SWEPT}
+CONDITIONS = {"language": LANGUAGE, "music": MUSIC, "short": SHORT}
 CELL = "adam/projection_0.9"
 
 
@@ -102,9 +101,9 @@ class Ended(NamedTuple):
         return int(found[1]) if found else None
 
 
-def environment(threads: int = 1, **more: object) -> dict[str, str]:
-    """Of a child: nothing written into the checkout, and threads that a sweep would give it."""
-    given = dict.fromkeys(THREADS, str(threads))
+def environment(**more: object) -> dict[str, str]:
+    """Of a child: nothing written into the checkout, and one thread."""
+    given = dict.fromkeys(THREADS, "1")
     return {**os.environ, **given, "PYTHONDONTWRITEBYTECODE": "1", **more}
 
 
