@@ -5,8 +5,6 @@ import chainer.functions as F
 import chainer.links as L
 import numpy as np
 import pytest
-from chainer import gradient_check
-from chainer.utils.type_check import InvalidType
 
 from grustab.functions import gru_sequence
 from grustab.links import GRU
@@ -57,20 +55,23 @@ def test_the_references_two_gradients_agree(shape):
 @dtypes
 @shapes
 def test_states_are_those_of_the_equations(shape, dtype):
+    """From zero, from a state that was set, on from there, and from zero again."""
     gru, weights, xs, h0 = make(shape, dtype)
-    gru.set_state(h0)
-    hs = gru(xs)
-    assert hs.shape == (*shape[:2], shape[3])
-    assert hs.dtype == dtype
-    tol = TOLERANCE[dtype]
-    np.testing.assert_allclose(hs.array, reference.forward(weights, xs, h0), rtol=0, atol=tol)
-
-
-@shapes
-def test_first_state_is_zero_unless_set(shape):
-    gru, weights, xs, h0 = make(shape)
-    expected = reference.forward(weights, xs, np.zeros_like(h0))
-    np.testing.assert_allclose(gru(xs).array, expected, rtol=0, atol=1e-13)
+    tol = 2 * TOLERANCE[dtype]  # of two calls
+    zero = np.zeros_like(h0)
+    for begin in (
+        lambda: zero,
+        lambda: gru.set_state(h0) or h0,
+        lambda: gru.h.copy(),
+        lambda: gru.reset_state() or zero,
+    ):
+        state = begin()
+        hs = gru(xs)
+        assert (hs.shape, hs.dtype) == ((*shape[:2], shape[3]), dtype)
+        expected = reference.forward(weights, xs, state)
+        np.testing.assert_allclose(hs.array, expected, rtol=0, atol=tol)
+        np.testing.assert_array_equal(gru.h, hs.array[-1])
+        assert not np.shares_memory(gru.h, hs.array)
 
 
 @dtypes
@@ -88,16 +89,6 @@ def test_gradients_are_those_of_the_equations(shape, dtype):
     np.testing.assert_allclose(h.grad, dh0, rtol=tol, atol=tol)
     for name, ours, expected in zip(Weights._fields, named_grads(gru), dw, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=tol, atol=tol, err_msg=name)
-
-
-@pytest.mark.parametrize("shape", SHAPES[:4], ids=str)
-def test_chainers_numerical_gradient_check_passes(shape):
-    gru, _, xs, h0 = make(shape)
-    grad_hs = np.random.default_rng(1).normal(size=(*shape[:2], shape[3]))
-    gradient_check.check_backward(
-        gru_sequence, (xs, h0, gru.W_x.array, gru.W_h.array), grad_hs,
-        eps=1e-4, rtol=1e-6, atol=1e-7, dtype=np.float64,
-    )  # fmt: skip
 
 
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (3,), (0, 2), (1, 3)], ids=str)
@@ -137,37 +128,6 @@ def test_backward_leaves_everything_as_it_was():
         np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("view", ["transposed", "reversed", "strided", "fortran"])
-def test_inputs_need_not_be_contiguous(view):
-    gru, _, xs, _ = make((6, 3, 4, 5))
-    odd = {
-        "transposed": xs.transpose(1, 0, 2).copy().transpose(1, 0, 2),
-        "reversed": xs[::-1].copy()[::-1],
-        "strided": np.repeat(xs, 2, axis=2)[:, :, ::2],
-        "fortran": np.asfortranarray(xs),
-    }[view]
-    assert not odd.flags.c_contiguous
-    grads = []
-    for x in (odd, xs):
-        gru.reset_state()
-        gru.cleargrads()
-        hs = gru(x)
-        F.sum(hs * hs).backward()
-        grads.append((hs.array, gru.W_x.grad, gru.W_h.grad))
-    for a, b in zip(*grads, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-14)
-
-
-@dtypes
-def test_two_calls_equal_one_long_call(dtype):
-    gru, _, xs, h0 = make((9, 3, 5, 4), dtype)
-    gru.set_state(h0)
-    whole = gru(xs).array
-    gru.set_state(h0)
-    parts = np.concatenate([gru(xs[:4]).array, gru(xs[4:]).array])
-    np.testing.assert_allclose(parts, whole, rtol=0, atol=TOLERANCE[dtype])
-
-
 def test_gradient_stops_between_two_calls():
     gru, weights, xs, h0 = make((9, 3, 5, 4))
     gru.set_state(h0)
@@ -182,21 +142,6 @@ def test_gradient_stops_between_two_calls():
     assert before.grad is None
 
 
-def test_carried_state_is_a_copy_of_the_last_one():
-    gru, _, xs, _ = make(SHAPES[0])
-    hs = gru(xs)
-    np.testing.assert_array_equal(gru.h, hs.array[-1])
-    assert not np.shares_memory(gru.h, hs.array)
-
-
-def test_reset_state_starts_from_zero():
-    gru, _, xs, _ = make(SHAPES[0])
-    fresh = gru(xs).array
-    assert not np.array_equal(gru(xs).array, fresh)
-    gru.reset_state()
-    np.testing.assert_array_equal(gru(xs).array, fresh)
-
-
 @pytest.mark.parametrize("wrap", [np.asarray, chainer.Variable])
 def test_set_state_takes_a_copy_in_the_links_dtype(wrap):
     gru, _, xs, h0 = make(SHAPES[0], np.float32)
@@ -207,46 +152,6 @@ def test_set_state_takes_a_copy_in_the_links_dtype(wrap):
     gru.set_state(wrap(h0.astype(np.float64)))
     assert gru.h.dtype == np.float32
     assert gru(xs).dtype == np.float32
-
-
-@pytest.mark.parametrize("shape", [(4,), (3, 5), (3, 1), (1, 3, 4), ()], ids=str)
-def test_set_state_of_another_shape_is_refused(shape):
-    gru, _, _, h0 = make(SHAPES[0])
-    gru.set_state(h0)
-    with pytest.raises(ValueError, match=r"\(B, 4\)"):
-        gru.set_state(np.zeros(shape))
-    np.testing.assert_array_equal(gru.h, h0)
-
-
-@pytest.mark.parametrize(
-    "xs",
-    [
-        np.zeros((2, 3, 6), "f"),
-        np.zeros((2, 3, 4), "f"),
-        np.zeros((2, 2, 5), "f"),
-        np.zeros((0, 3, 5), "f"),
-        np.zeros((3, 5), "f"),
-        np.zeros((1, 2, 3, 5), "f"),
-        np.zeros((2, 3, 5), "d"),
-        np.zeros((2, 3, 5), "i"),
-    ],
-    ids=lambda xs: f"{xs.dtype}{xs.shape}",
-)
-def test_inputs_that_do_not_fit_are_an_invalid_type(xs):
-    gru, _, _, h0 = make((7, 3, 5, 4), np.float32)
-    gru.set_state(h0)
-    with pytest.raises(InvalidType):
-        gru(xs)
-    np.testing.assert_array_equal(gru.h, h0)
-
-
-@pytest.mark.parametrize("which", range(4))
-def test_function_arguments_that_do_not_fit_are_an_invalid_type(which):
-    gru, _, xs, h0 = make((7, 3, 5, 4))
-    arguments = [xs, h0, gru.W_x.array, gru.W_h.array]
-    arguments[which] = arguments[which][..., :-1]
-    with pytest.raises(InvalidType):
-        gru_sequence(*arguments)
 
 
 def test_double_backprop_is_refused_in_clear_words():

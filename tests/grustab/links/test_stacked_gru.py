@@ -88,12 +88,6 @@ def test_dropout_is_applied_between_the_layers_and_nowhere_else(xs):
     assert stack.masks.drawn == masks.drawn
 
 
-def test_one_layer_has_nothing_to_drop(xs):
-    dropped, plain = make(0.9, n_layers=1), make(n_layers=1)
-    np.testing.assert_array_equal(dropped(xs).array, plain(xs).array)
-    assert dropped.masks.drawn == 0
-
-
 def test_recurrence_of_an_upper_layer_is_not_dropped():
     # Without input only the recurrence moves the state: dropout must not be felt.
     stack, plain = make(dropout=0.9), make()
@@ -104,9 +98,10 @@ def test_recurrence_of_an_upper_layer_is_not_dropped():
     np.testing.assert_array_equal(stack(silence).array, plain(silence).array)
 
 
-def test_nothing_is_dropped_at_test_time(xs):
-    stack, plain = make(dropout=0.5), make()
-    with chainer.using_config("train", False):
+@pytest.mark.parametrize(("n_layers", "train"), [(1, True), (L, False)])
+def test_nothing_is_dropped_within_one_layer_or_at_test_time(xs, n_layers, train):
+    stack, plain = make(0.5, n_layers), make(n_layers=n_layers)
+    with chainer.using_config("train", train):
         np.testing.assert_array_equal(stack(xs).array, plain(xs).array)
     assert stack.masks.drawn == 0
 

@@ -1,20 +1,21 @@
-"""States and weights in any order of memory: the products inside ask for one of their own."""
+"""What a GRU takes: states and weights in any order of memory, and what it refuses."""
 
 import chainer
 import chainer.functions as F
 import numpy as np
 import pytest
+from chainer.utils.type_check import InvalidType
 
 from grustab.functions import gru_sequence
 from grustab.links import GRU
+from tests.grustab.links.test_gru import SHAPES, make
 
-N, B, T = 4, 3, 5
+B, N = 3, 4
 
 
-def arrays():
-    rng = np.random.default_rng(0)
-    shapes = ((T, B, 2), (B, N), (3 * N, 2), (3 * N, N))
-    return [rng.normal(size=shape) for shape in shapes]
+def arguments():
+    gru, _, xs, h0 = make((7, B, 5, N))
+    return [xs, h0, gru.W_x.array, gru.W_h.array]
 
 
 @pytest.mark.parametrize("order", ["fortran", "strided", "reversed"])
@@ -22,7 +23,7 @@ def arrays():
 def test_every_argument_may_be_of_any_order(which, order):
     gradients = []
     for odd in (False, True):
-        values = arrays()
+        values = arguments()
         if odd:
             a = values[which]
             values[which] = {
@@ -40,8 +41,8 @@ def test_every_argument_may_be_of_any_order(which, order):
 
 
 def test_a_state_may_be_broadcast_or_transposed():
-    gru = GRU(2, N, dtype=np.float64)
-    xs = arrays()[0]
+    gru = GRU(5, N, dtype=np.float64)
+    xs = arguments()[0]
     for state in (np.broadcast_to(np.ones(N), (B, N)), np.ones((N, B)).T):
         gru.cleargrads()
         gru.set_state(state)
@@ -50,7 +51,7 @@ def test_a_state_may_be_broadcast_or_transposed():
 
 
 def test_a_learned_initial_state_gets_its_gradient():
-    x, _, w_x, w_h = (chainer.Variable(a) for a in arrays())
+    x, _, w_x, w_h = (chainer.Variable(a) for a in arguments())
     h0 = chainer.Parameter(np.zeros(N))
     F.sum(gru_sequence(x, F.broadcast_to(h0, (B, N)), w_x, w_h)).backward()
     gradient = h0.grad.copy()
@@ -61,3 +62,43 @@ def test_a_learned_initial_state_gets_its_gradient():
         for s in (step, -step)
     )
     assert gradient[1] == pytest.approx((above - below) / 2e-6, rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 5), (3, 1), (1, 3, 4), ()], ids=str)
+def test_set_state_of_another_shape_is_refused(shape):
+    gru, _, _, h0 = make(SHAPES[0])
+    gru.set_state(h0)
+    with pytest.raises(ValueError, match=r"\(B, 4\)"):
+        gru.set_state(np.zeros(shape))
+    np.testing.assert_array_equal(gru.h, h0)
+
+
+@pytest.mark.parametrize(
+    "xs",
+    [
+        np.zeros((2, 3, 6), "f"),
+        np.zeros((2, 3, 4), "f"),
+        np.zeros((2, 2, 5), "f"),
+        np.zeros((0, 3, 5), "f"),
+        np.zeros((3, 5), "f"),
+        np.zeros((1, 2, 3, 5), "f"),
+        np.zeros((2, 3, 5), "d"),
+        np.zeros((2, 3, 5), "i"),
+    ],
+    ids=lambda xs: f"{xs.dtype}{xs.shape}",
+)
+def test_inputs_that_do_not_fit_are_an_invalid_type(xs):
+    gru, _, _, h0 = make((7, 3, 5, 4), np.float32)
+    gru.set_state(h0)
+    with pytest.raises(InvalidType):
+        gru(xs)
+    np.testing.assert_array_equal(gru.h, h0)
+
+
+@pytest.mark.parametrize("which", range(4))
+def test_function_arguments_that_do_not_fit_are_an_invalid_type(which):
+    gru, _, xs, h0 = make((7, 3, 5, 4))
+    arguments = [xs, h0, gru.W_x.array, gru.W_h.array]
+    arguments[which] = arguments[which][..., :-1]
+    with pytest.raises(InvalidType):
+        gru_sequence(*arguments)
