@@ -4,6 +4,7 @@ import copy
 import itertools
 
 import chainer
+import chainer.links as L
 import numpy as np
 import pytest
 from chainer import optimizers, training
@@ -111,11 +112,14 @@ def test_changes_only_the_recurrent_candidate_matrices(method):
     [
         (GRU(3, 4), [""]),
         (StackedGRU(3, 4, 2), ["/0", "/1"]),
-        (chainer.Chain(a=chainer.Chain(b=GRU(3, 4)), c=GRU(3, 4)), ["/a/b", "/c"]),
+        (chainer.Chain(a=chainer.Chain(b=GRU(3, 4)), c=L.GRU(3, 4)), ["/a/b", "/c"]),
+        (chainer.Chain(a=L.NStepGRU(2, 3, 4, 0), b=L.StatelessGRU(3, 4)), ["/a/0", "/a/1", "/b"]),
+        (L.NStepBiGRU(2, 3, 4, 0), ["/0", "/1", "/2", "/3"]),
     ],
+    ids="one stack depth layers directions".split(),
 )
 def test_finds_every_gru_at_any_depth(model, names):
-    assert sorted(SpectralProjection(model, 0.2).grus) == names
+    assert sorted(SpectralProjection(model, 0.2).matrices) == names
     assert {k for k in observed(SpectralProjection(model, 0.2)) if k.endswith("capped")} == {
         f"projection{name}/capped" for name in names
     }
@@ -157,8 +161,8 @@ def test_in_a_trainer_it_acts_before_any_other_extension_sees_the_weights(method
 
 
 def test_model_without_a_gru_and_unknown_method_are_refused():
-    with pytest.raises(ValueError, match=r"holds no grustab\.links\.GRU"):
-        SpectralProjection(chainer.links.StatefulGRU(3, 4), 0.2)
+    with pytest.raises(ValueError, match="holds no GRU: give the parameters"):
+        SpectralProjection(L.Linear(3, 4), 0.2)
     for call in (SpectralProjection, lambda gru, *options: project(gru.W_hh, *options)):
         with pytest.raises(ValueError, match=r"naive, truncated.*'qr'"):
             call(GRU(3, 4), 0.2, "qr")
@@ -245,7 +249,7 @@ def test_resuming_equals_going_on(method, given, seed, tmp_path):
     for _ in range(3):
         for extension in (projection, another):
             extension()
-            extension.grus["/gru/0"].W_hh += (0.01 * direction).astype(np.float32)
+            extension.matrices["/gru/0"].array[...] += (0.01 * direction).astype(np.float32)
         for i in range(2):
             np.testing.assert_array_equal(model.gru[i].W_hh, copied.gru[i].W_hh)
     np.testing.assert_equal(_known(another), _known(projection))
@@ -271,12 +275,14 @@ def test_going_back_to_an_earlier_state_equals_a_fresh_start_from_it(method, tmp
     for name in ("unused", "used"):
         for extension in (live, fresh):
             chainer.serializers.load_npz(tmp_path / f"{name}.npz", extension)
-        for gru, other in zip(live.grus.values(), fresh.grus.values(), strict=True):
-            gru.W_hh = other.W_hh = _matrix(rng, 1.0)[0]
+        pairs = [(live.matrices[k].array, fresh.matrices[k].array) for k in live.matrices]
+        for mine, other in pairs:
+            mine[...] = other[...] = _matrix(rng, 1.0)[0]
         for _ in range(3):
             live()
             fresh()
-            for gru, other in zip(live.grus.values(), fresh.grus.values(), strict=True):
-                np.testing.assert_array_equal(gru.W_hh, other.W_hh)
-                gru.W_hh = other.W_hh = 1.1 * gru.W_hh
+            for mine, other in pairs:
+                np.testing.assert_array_equal(mine, other)
+                mine *= 1.1
+                other *= 1.1
         np.testing.assert_equal(_known(live), _known(fresh))
