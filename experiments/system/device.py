@@ -23,15 +23,19 @@ def find_device(name: str) -> chainer.backend.Device:
         return chainer.get_device("@numpy")
     if not (name.isascii() and name.isdigit()):
         raise DeviceError(f"--device {name}: expected cpu, or the number of a GPU such as 0")
-    # cuda.available says True for an installed CuPy without a GPU.
-    if not (cuda.available and cuda.cupy.cuda.is_available()):
-        cause = None if cuda.available else cuda._resolution_error
-        why = "CuPy finds none" if cause is None else printable(" ".join(str(cause).split()), 200)
+    try:
+        if not cuda.available:
+            raise cuda._resolution_error
+        count = cuda.cupy.cuda.runtime.getDeviceCount()
+        if int(name) < count:
+            with cuda.Device(int(name)):
+                cuda.cupy.ones(1) + 1  # a kernel to compile
+    except Exception as error:  # CuPy, a library of CUDA's, the driver or any GPU is missing
+        why = printable(" ".join(str(error).split()), 200)
         raise DeviceError(
             f"--device {name}: no GPU can be used ({why}); "
             "take --device cpu, or install CuPy: scripts/setup.sh --gpu cuda12x (or cuda13x)"
-        )
-    count = cuda.cupy.cuda.runtime.getDeviceCount()
+        ) from None
     if int(name) >= count:
         raise DeviceError(f"--device {name}: there are {count} GPUs, numbered from 0")
     # CuPy reads it at its first product: with 1, products would have ten bits of a float32's 23.

@@ -116,7 +116,7 @@ class MusicModel(SequenceModel):
 
     def embed(self, xs: Any) -> chainer.Variable:
         """Piano rolls (T, B, notes) to (T, B, units)."""
-        return self.input(xs.astype(self.input.W.dtype, copy=False), n_batch_axes=2)
+        return self.input(F.cast(xs, self.input.W.dtype), n_batch_axes=2)
 
     def forward(self, xs: Any, ts: Any, mask: Any = None) -> chainer.Variable:
         """Negative log-likelihood in nats, summed over notes and all steps that count.

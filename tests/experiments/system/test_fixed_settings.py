@@ -1,6 +1,7 @@
 """What is set outside, in the environment or by whoever calls, changes no result."""
 
 import os
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import chainer
@@ -95,8 +96,8 @@ def test_a_run_trains_and_evaluates_under_the_fixed_settings(tiny, run, hostile,
 
 def test_a_gpu_multiplies_in_float32(monkeypatch):
     runtime = SimpleNamespace(getDeviceCount=lambda: 1)
-    cupy = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True, runtime=runtime))
-    cuda = SimpleNamespace(available=True, cupy=cupy)
+    cupy = SimpleNamespace(cuda=SimpleNamespace(runtime=runtime), ones=lambda _: 1)
+    cuda = SimpleNamespace(available=True, cupy=cupy, Device=nullcontext)
     monkeypatch.setattr("experiments.system.device.cuda", cuda)
     monkeypatch.setattr(chainer, "get_device", lambda name: name)
     monkeypatch.setenv("CUPY_TF32", "1")
