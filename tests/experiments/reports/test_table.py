@@ -63,70 +63,83 @@ def test_language_is_a_mean_of_perplexities_with_its_t_interval(store, table):
     assert row["difference"] == f"{mean / 138.1 - 1:+.1%}"
 
 
-def test_music_is_a_mean_of_losses(store, table):
-    cell = _cell(*MUSIC)
-    for seed, loss in enumerate((3.5, 3.6)):
-        store(cell, seed, validation=(4.0, loss), unigram=9.0)
-    row = table(MUSIC[0])[0][MUSIC[1]]
-    assert row["ours, validation loss (nats per step)"] == "3.55 [2.915, 4.185]"
-    assert row["published, validation"] == "3.42"
-    assert row["difference"] == "+3.8%"
+def ended(*validation, **changes):
+    return {"validation": validation, "unigram": 9.0, **changes}
 
 
-def test_one_run_has_no_interval(store, table):
-    store(_cell(*MUSIC), validation=(3.42,), unigram=9.0)
-    row = table(MUSIC[0])[0][MUSIC[1]]
-    assert row["ours, validation loss (nats per step)"] == "3.42"
-    assert row["difference"] == "+0.0%"
+def partial(*validation, **changes):
+    return ended(*validation, status="interrupted", **changes)
 
 
-def test_runs_without_success_count_but_not_in_the_mean(store, table):
-    cell = _cell(*MUSIC)
-    store(cell, 0, validation=(3.5,), unigram=9.0)
-    store(cell, 1, validation=(3.0, None), status="diverged", unigram=9.0)
-    store(cell, 2, validation=(9.5,), unigram=9.0)
-    store(cell, 3, validation=(2.0,), status="interrupted", unigram=9.0)
-    row = table(MUSIC[0])[0][MUSIC[1]]
-    assert row["ours, validation loss (nats per step)"] == "3.5"
-    assert (row["n"], row["success"]) == ("3", "33 %")
+def norm(value, make=ended):
+    return make(3.42, gradient_mean={"norm": value, "mean_abs": value and 0.1})
 
 
-def test_no_success_at_all_says_how_each_run_failed(store, table):
-    cell = _cell(*MUSIC)
-    store(cell, 0, validation=(3.0, None), status="diverged", unigram=9.0)
-    store(cell, 1, validation=(9.5,), unigram=9.0)
-    row = table(MUSIC[0])[0][MUSIC[1]]
-    assert row["ours, validation loss (nats per step)"] == (
-        "no success: diverged at iteration 20; no better than a unigram predictor (9.5)"
-    )
-    assert (row["n"], row["success"], row["difference"]) == ("2", "0 %", "")
+OURS = {
+    "language": "ours, validation perplexity",
+    "music": "ours, validation loss (nats per step)",
+}
+#: Runs of a cell, seed by seed, and entries of its row; "ours" is the first of them.
+ROWS = [
+    (
+        "music",
+        [ended(4.0, 3.5), ended(4.0, 3.6)],
+        {"ours": "3.55 [2.915, 4.185]", "published, validation": "3.42", "difference": "+3.8%"},
+    ),
+    ("music", [ended(3.42)], {"ours": "3.42", "difference": "+0.0%"}),
+    (
+        "music",  # runs without success count, but not in the mean
+        [ended(3.5), ended(3.0, None, status="diverged"), ended(9.5), partial(2.0)],
+        {"ours": "3.5", "n": "3", "success": "33 %"},
+    ),
+    (
+        "music",
+        [ended(3.0, None, status="diverged"), ended(9.5)],
+        {
+            "ours": "no success: diverged at iteration 20; "
+            "no better than a unigram predictor (9.5)",
+            "n": "2",
+            "success": "0 %",
+            "difference": "",
+        },
+    ),
+    (
+        "language",
+        [partial(6.0, 5.5, test=5.6, epochs=2.5)],
+        {
+            "ours": f"partial, epoch 2.5 of 60 at most: {math.exp(5.5):.4g}",
+            "ours, test": f"{math.exp(5.6):.4g}",
+            "n": "0",
+            "success": "",
+            "difference": "",
+        },
+    ),
+    (
+        "language",
+        [partial(6.0, 5.5), partial(5.0)],
+        {
+            "ours": f"partial, epoch 2 of 60 at most: {math.exp(5.5):.4g}; "
+            f"partial, epoch 1 of 60 at most: {math.exp(5.0):.4g}"
+        },
+    ),
+    ("language", [partial(epochs=0.25)], {"ours": "partial, epoch 0.25 of 60 at most"}),
+    ("language", [ended(1e5)], {"success": "0 %"}),
+    ("music", [norm(10.0), norm(55.0)], {"gradient norm": "32.5"}),
+    ("music", [norm(10.0), norm(99.0, partial)], {"gradient norm": "10"}),
+    ("music", [norm(None)], {"gradient norm": "not finite"}),
+]
 
 
-def test_a_partial_run_is_shown_and_not_compared(store, table):
-    cell = _cell(*LANGUAGE)
-    store(cell, validation=(6.0, 5.5), test=5.6, status="interrupted", epochs=2.5)
-    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
-    assert row["ours, validation perplexity"] == (
-        f"partial, epoch 2.5 of 60 at most: {math.exp(5.5):.4g}"
-    )
-    assert row["ours, test"] == f"{math.exp(5.6):.4g}"
-    assert (row["n"], row["success"], row["difference"]) == ("0", "", "")
-
-
-def test_every_partial_run_is_shown(store, table):
-    cell = _cell(*LANGUAGE)
-    store(cell, 0, validation=(6.0, 5.5), status="interrupted")
-    store(cell, 1, validation=(5.0,), status="interrupted")
-    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
-    longer, shorter = row["ours, validation perplexity"].split("; ")
-    assert longer == f"partial, epoch 2 of 60 at most: {math.exp(5.5):.4g}"
-    assert shorter == f"partial, epoch 1 of 60 at most: {math.exp(5.0):.4g}"
-
-
-def test_a_partial_run_before_its_first_evaluation_is_shown(store, table):
-    store(_cell(*LANGUAGE), validation=(), status="interrupted", epochs=0.25)
-    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
-    assert row["ours, validation perplexity"] == "partial, epoch 0.25 of 60 at most"
+@pytest.mark.parametrize(("task", "runs", "expected"), ROWS, ids=range(len(ROWS)))
+def test_the_row_of_a_cell(store, table, task, runs, expected):
+    config, name = {"language": LANGUAGE, "music": MUSIC}[task]
+    for seed, run in enumerate(runs):
+        store(_cell(config, name), seed, **run)
+    rows, _, notes = table(config)
+    row = {**rows[name], "ours": rows[name][OURS[task]]}
+    assert {key: row[key] for key in expected} == expected
+    assert ("inf" in row["ours"]) == (runs == [ended(1e5)])
+    assert not row["gradient norm"] or any("before clipping" in note for note in notes)
 
 
 def test_runs_with_overrides_are_never_compared_nor_mixed_with_others(store, table, out):
@@ -299,35 +312,6 @@ def test_the_notes_name_unverified_and_assumed_conditions(table, config):
     assert "input_scale 0.01" in text
     assert "Conditions that are assumption: " in text
     assert "loss sum_over_steps" in text
-
-
-def test_an_infinite_perplexity_is_shown_as_such(store, table):
-    store(_cell(*LANGUAGE), validation=(1e5,), unigram=6.5)
-    row = table(LANGUAGE[0])[0][LANGUAGE[1]]
-    assert "inf" in row["ours, validation perplexity"]
-    assert row["success"] == "0 %"
-
-
-def test_the_gradient_norm_is_the_mean_over_the_runs(table, store):
-    cell = _cell(*MUSIC)
-    for seed, norm in enumerate([10.0, 55.0]):
-        store(cell, seed, gradient_mean={"norm": norm, "mean_abs": 0.1})
-    rows, _, notes = table(MUSIC[0])
-    assert rows[MUSIC[1]]["gradient norm"] == "32.5"
-    assert rows["sgd/clipping_15"]["gradient norm"] == ""
-    assert any("before clipping" in note for note in notes)
-
-
-def test_the_gradient_norm_leaves_partial_runs_out_where_a_finished_one_is(table, store):
-    store(_cell(*MUSIC), gradient_mean={"norm": 10.0, "mean_abs": 0.1})
-    partial = {"norm": 99.0, "mean_abs": 0.1}
-    store(_cell(*MUSIC), 1, status="interrupted", gradient_mean=partial)
-    assert table(MUSIC[0])[0][MUSIC[1]]["gradient norm"] == "10"
-
-
-def test_a_gradient_norm_that_overflowed_is_not_a_number(table, store):
-    store(_cell(*MUSIC), gradient_mean={"norm": None, "mean_abs": None})
-    assert table(MUSIC[0])[0][MUSIC[1]]["gradient norm"] == "not finite"
 
 
 def test_without_a_config_every_table_is_written(call, out):

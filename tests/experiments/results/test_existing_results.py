@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from experiments.config.load import load_config
+from experiments.results import json_file as module
 from experiments.system.storage import StorageError
 from grustab.extensions import SequenceEvaluator
 
@@ -12,8 +14,6 @@ pytestmark = pytest.mark.usefixtures("small_data")
 
 
 def test_a_finished_result_is_not_run_again(tiny, run, results, never_run, store, tmp_path):
-    from experiments.config.load import load_config
-
     config = tiny()
     path = store(load_config(config).cell("sgd/none"))
     before = path.read_bytes()
@@ -25,8 +25,6 @@ def test_a_finished_result_is_not_run_again(tiny, run, results, never_run, store
 
 @pytest.mark.parametrize("status", ["completed", "diverged"])
 def test_force_runs_a_finished_result_again(tiny, run, store, status):
-    from experiments.config.load import load_config
-
     config = tiny(epochs=1)
     path = store(load_config(config).cell("sgd/none"), status=status)
     run(config, "sgd/none", "--force")
@@ -35,8 +33,6 @@ def test_force_runs_a_finished_result_again(tiny, run, store, status):
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 7}'])
 def test_a_damaged_result_is_reported_and_force_replaces_it(tiny, run, call, store, damage):
-    from experiments.config.load import load_config
-
     config = tiny(epochs=1)
     path = store(load_config(config).cell("sgd/none"))
     path.write_text(damage)
@@ -72,8 +68,6 @@ def test_a_longer_partial_result_replaces_a_shorter_one(tiny, run, results):
 def test_a_partial_result_with_the_iterations_asked_for_is_not_run_again(
     tiny, run, results, never_run, store
 ):
-    from experiments.config.load import load_config
-
     config = tiny()
     store(load_config(config).cell("sgd/none"), status="interrupted")
     _, out, _ = run(config, "sgd/none", "--max-iterations", "3")
@@ -170,8 +164,6 @@ def test_a_run_begun_anew_is_not_done_for_a_sweep(tiny, run, call, results, inte
 
 
 def test_a_newer_snapshot_of_a_run_never_forced_does_not_undo_its_result(tiny, run, store):
-    from experiments.config.load import load_config
-
     config = tiny()
     run(config, "sgd/none", "--max-iterations", "3")  # leaves a snapshot
     path = store(load_config(config).cell("sgd/none"))
@@ -193,8 +185,6 @@ def test_force_that_cannot_begin_leaves_snapshots(tiny, run, tmp_path, monkeypat
 
 
 def test_a_partial_result_leaves_one_that_cannot_be_read(tiny, run, store):
-    from experiments.config.load import load_config
-
     config = tiny()
     path = store(load_config(config).cell("sgd/none"))
     other = json.loads(path.read_text())
@@ -212,8 +202,6 @@ def test_results_do_not_go_where_snapshots_are(tiny, refused, tmp_path):
 def test_a_partial_run_keeps_what_another_process_finished_meanwhile(
     tiny, run, results, store, monkeypatch
 ):
-    from experiments.config.load import load_config
-
     config = tiny()
     cell = load_config(config).cell("sgd/none")
     evaluate = SequenceEvaluator.evaluate
@@ -229,8 +217,6 @@ def test_a_partial_run_keeps_what_another_process_finished_meanwhile(
 
 
 def test_a_result_that_its_place_does_not_take_is_kept_aside(tiny, call, tmp_path, monkeypatch):
-    from experiments.results import json_file as module
-
     write = module.write_file
 
     def full(path, content):

@@ -5,6 +5,7 @@ import pytest
 
 from experiments.training.models import LanguageModel, MusicModel
 from grustab.generators import Generators
+from tests.grustab import reference
 
 STEPS, BATCH, UNITS, SYMBOLS = 5, 3, 6, 7
 
@@ -27,21 +28,10 @@ def notes(seed=0):
     return drawn[:-1].astype("f"), drawn[1:].astype("f")
 
 
-def _sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
 def states(layer, xs, h):
-    """Eqs. (1) to (4), step by step, in float64."""
-    hs = []
-    w = {name: getattr(layer, name).astype("d") for name in "W_xz W_xr W_xh W_hz W_hr W_hh".split()}
-    for x in xs:
-        z = _sigmoid(x @ w["W_xz"].T + h @ w["W_hz"].T)
-        r = _sigmoid(x @ w["W_xr"].T + h @ w["W_hr"].T)
-        candidate = np.tanh(x @ w["W_xh"].T + (r * h) @ w["W_hh"].T)
-        h = z * h + (1 - z) * candidate
-        hs.append(h)
-    return np.array(hs)
+    """Eqs. (1) to (4) in float64."""
+    weights = (getattr(layer, name).astype("d") for name in reference.Weights._fields)
+    return reference.forward(reference.Weights(*weights), xs, h)
 
 
 def embedded(model, xs):
@@ -67,7 +57,7 @@ def losses(model, xs, ts, start=None):
     if isinstance(model, LanguageModel):
         p = np.exp(y) / np.exp(y).sum(axis=2, keepdims=True)
         return -np.log(np.take_along_axis(p, ts[:, :, None], axis=2)[:, :, 0])
-    p = _sigmoid(y)
+    p = reference.sigm(y)
     return -np.where(ts > 0, np.log(p), np.log(1 - p)).sum(axis=2)
 
 
