@@ -41,7 +41,7 @@ def test_nothing_run_is_said_so_beside_every_published_number(table):
     for row in rows.values():
         assert row["ours, validation perplexity"] == "not run"
         assert (row["ours, test"], row["n"], row["success"]) == ("", "0", "")
-        assert row["difference"] == ""
+        assert row["difference"] == row["gradient norm"] == ""
     assert rows[LANGUAGE[1]]["published, validation"] == "138.1±0.8"
     assert rows["sgd_0.1/clipping_5"]["published, success"] == "50 %"
 

@@ -2,9 +2,7 @@
 
 import json
 
-from tests.experiments.checks import (
-    find_files,
-)
+from tests.experiments.checks import find_files
 
 DEMO = ("sgd/clipping_20", "sgd/clipping_5", "sgd/projection_0.2")
 #: 34 iterations per epoch of the made-up text, which other processes make in full.

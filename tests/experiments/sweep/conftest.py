@@ -6,11 +6,7 @@ import signal
 import pytest
 
 from experiments.sweep import pool as driver
-from tests.experiments.checks import (
-    alive,
-    start_command,
-    training_processes,
-)
+from tests.experiments.checks import alive, start_command, training_processes
 
 
 @pytest.fixture

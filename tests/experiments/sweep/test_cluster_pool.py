@@ -85,15 +85,29 @@ def test_a_scheduler_that_cannot_be_reached_is_told_with_the_reason(monkeypatch,
 
 
 @pytest.mark.parametrize(
-    "address",
-    ["", "host:1", "tcp://host", "http://host:1", "tcp://host:1/x", "tcp://ho st:1", "tcp://h:1\n"],
+    ("address", "expected"),
+    [
+        ("tcp://127.0.0.1:1", "cannot be reached ("),
+        *(
+            (bad, "not an address, ")
+            for bad in (
+                "",
+                "host:1",
+                "tcp://host",
+                "http://host:1",
+                "tcp://host:1/x",
+                "tcp://ho st:1",
+            )
+        ),
+    ],
 )
-def test_what_is_no_address_is_refused(client, address):
-    with (
-        pytest.raises(ClusterError, match="not an address"),
-        cluster.cluster_pool(address, "cpu"),
-    ):
-        pass
+def test_a_scheduler_that_cannot_be_used_is_one_sentence(
+    refused, tiny, b, monkeypatch, address, expected
+):
+    monkeypatch.setattr("experiments.sweep.cluster.TIMEOUT", 0.5)
+    sentence = refused("sweep", tiny(), "--seeds=0", "--out", b, f"--scheduler={address}")
+    assert sentence.startswith(f"--scheduler {address}: {expected}")
+    assert "tcp://HOST:8786" in sentence
 
 
 @pytest.mark.parametrize("address", ["tcp://host:1", "tls://10.0.0.1:8786", "tcp://[::1]:8786"])

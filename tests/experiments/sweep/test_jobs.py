@@ -11,10 +11,7 @@ from experiments.results.run_spec import RunSpec, command_line
 from experiments.sweep import pool as driver
 from experiments.sweep.display import Display
 from experiments.sweep.plan import make_job, make_plan
-from tests.experiments.checks import (
-    EXPLODES,
-    find_files,
-)
+from tests.experiments.checks import EXPLODES, find_files
 from tests.experiments.sweep.common import FAST, read
 
 

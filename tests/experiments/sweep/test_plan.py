@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 
 import pytest
 
@@ -172,13 +173,21 @@ def test_no_cost_is_at_most_about_under(tiny, sweep):
     assert "about under" not in sweep(tiny(), "--dry-run")
 
 
+@pytest.mark.parametrize("command", [("run", "--cell=sgd/none"), ("sweep",)], ids=" ".join)
 def test_missing_data_is_one_sentence_before_anything_starts(
-    tiny, refused, no_jobs, tmp_path, monkeypatch
+    tiny, refused, no_jobs, tmp_path, monkeypatch, command
 ):
     def missing():
         raise DataError("cannot read ptb.train.txt")
 
     monkeypatch.setattr(grustab.datasets, "load_ptb", missing)
-    words = ("sweep", tiny(dataset="ptb"), "--out", tmp_path / "b")
+    words = (*command, tiny(dataset="ptb"), "--out", tmp_path / "b")
     assert refused(*words) == "cannot read ptb.train.txt"
-    assert not any(path.is_file() for path in (tmp_path / "b").rglob("*"))
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_a_machine_without_dask_is_told_what_to_install(refused, tiny, b, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    monkeypatch.delitem(sys.modules, "experiments.sweep.cluster", raising=False)
+    sentence = refused("sweep", tiny(), "--scheduler", "tcp://127.0.0.1:1", "--out", b)
+    assert "requirements-cluster.txt" in sentence
