@@ -162,17 +162,6 @@ def test_list_creates_nothing(call, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize(
-    "seeds",
-    ["x", "-1", "1-x", "1-", "-", "0.5", "1 2", "2-0", "4294967296", "0x1", "²", ",", "1,,2"],
-)
-@pytest.mark.parametrize("command", ["list", "sweep"])
-def test_bad_seeds_are_refused(usage_error, command, seeds):
-    line = usage_error(command, "demo", f"--seeds={seeds}")
-    assert line.startswith(f"python -m experiments {command}: error: argument --seeds: ")
-    assert "expected" in line
-
-
 # Options
 
 
@@ -201,6 +190,39 @@ def test_bad_seeds_are_refused(usage_error, command, seeds):
 )
 def test_bad_words_are_refused_by_name(usage_error, words, names):
     assert names in usage_error(*words)
+
+
+SECONDS = ["-1", "x", "nan", "inf", "-inf", "", "1e400", "1 2", "10s"]
+COUNTS = ["0", "-1", "x", "1.5", "", "²", "2147483648", "9" * 5000]
+SEEDS = ["x", "-1", "1-x", "1-", "-", "0.5", "1 2", "2-0", "4294967296", "0x1", "²", ",", "1,,2"]
+#: Commands, an option of theirs, values that it does not take, and what was expected.
+BAD = [
+    ("run sweep", "--snapshot-interval", SECONDS, "expected a number of seconds, got '{}'"),
+    ("sweep", "--jobs", COUNTS, "expected a positive integer below 2^31, got '{}"),
+    ("sweep", "--jobs-per-device", COUNTS, "expected a positive integer below 2^31, got '{}"),
+    ("sweep", "--max-iterations", COUNTS, "expected a positive integer below 2^31, got '{}"),
+    ("sweep", "--device", ["foo", "", "0;1", "0 1", "-1"], "expected cpu, or GPUs"),
+    ("list sweep", "--seeds", SEEDS, "expected"),
+]
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value", "expected"),
+    [
+        (command, option, value, expected)
+        for commands, option, values, expected in BAD
+        for command in commands.split()
+        for value in values
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_bad_value_of_an_option_is_refused(
+    usage_error, never_run, command, option, value, expected
+):
+    line = usage_error(command, "demo", f"{option}={value}", *["--cell=a"][: command == "run"])
+    start = f"python -m experiments {command}: error: argument {option}: "
+    assert line.startswith(start + expected.format(value[:50]))
+    assert len(line) < 300
 
 
 def test_overrides_may_stand_in_one_set_or_in_several(call, tmp_path):

@@ -91,21 +91,16 @@ def small_data():
 
 @pytest.fixture
 def check_refusal(tally):
-    """Whether an input was taken (where that may be), or refused with one sentence.
+    """Whether an input was refused with one sentence; gives what was wrong, or nothing."""
 
-    Gives what was wrong, or nothing.
-    """
-
-    def check(fault, name, ended, may_be_valid=False):
+    def check(fault, name, ended):
         row = tally(fault)
         row.tried += 1
         row.watch(ended.err)
         # A progress bar that had just begun is no answer.
         # Lines as a terminal has them: an error repeats what it was given.
         lines = [line for line in ended.err.split("\n") if line and "epoch 0.00 of" not in line]
-        if may_be_valid and ended.code == 0 and "Traceback" not in ended.err:
-            row.count("valid")
-        elif ended.code == 2 and len(lines) == 1 and lines[0].startswith("error: "):
+        if ended.code == 2 and len(lines) == 1 and lines[0].startswith("error: "):
             row.count("refused with one sentence")
         else:
             last = (lines or ["nothing said"])[-1]

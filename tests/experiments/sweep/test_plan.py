@@ -7,7 +7,6 @@ import sys
 import pytest
 
 import grustab.datasets
-from experiments.cli import main
 from experiments.config.load import load_config
 from grustab.errors import DataError
 from tests.experiments.sweep.common import DEMO, planned
@@ -66,26 +65,6 @@ def test_a_seed_given_twice_is_run_once(sweep):
 def test_a_plan_that_cannot_be_is_one_sentence(refused, no_jobs, b, words, names, how):
     assert names in refused("sweep", *words, how, "--out", b)
     assert not b.exists()
-
-
-@pytest.mark.parametrize("option", ["--jobs", "--jobs-per-device", "--max-iterations"])
-@pytest.mark.parametrize("value", ["0", "-1", "x", "1.5", "", "²", "2147483648", "9" * 5000])
-def test_counts_that_are_none_are_refused(capsys, option, value):
-    with pytest.raises(SystemExit) as stop:
-        main(["sweep", "demo", f"{option}={value}"])
-    assert stop.value.code == 2
-    err = capsys.readouterr().err
-    assert f"argument {option}: expected a positive integer below 2^31, got '{value[:50]}" in err
-    assert len(err.splitlines()[-1]) < 300
-
-
-@pytest.mark.parametrize("device", ["foo", "", "0;1", "0 1", "-1"])
-@pytest.mark.parametrize("how", ["--jobs=1", "--emit-slurm"])
-def test_an_unknown_device_is_refused(no_jobs, b, device, how, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["sweep", "demo", f"--device={device}", how, "--out", str(b)])
-    assert stop.value.code == 2
-    assert "argument --device: expected cpu, or GPUs" in capsys.readouterr().err
 
 
 def test_what_is_done_is_not_run_again(tiny, sweep, store, fake_jobs, tmp_path, b):

@@ -8,7 +8,7 @@ import pytest
 from chainer.optimizers import SGD
 
 from grustab.extensions import SequenceEvaluator
-from tests.experiments.checks import EXPLODES, check_complete, curves_of
+from tests.experiments.checks import check_complete, curves_of
 
 pytestmark = pytest.mark.usefixtures("small_data")
 
@@ -55,20 +55,14 @@ def test_the_cap_is_kept_by_each_projection_where_it_acts(tiny, run, few_large_v
     assert result["certificate"]["largest_sigma_1"] == pytest.approx(1.4, rel=1e-5)
 
 
-def test_both_projections_give_the_same_curves_nearly(tiny, run, few_large_values):
-    one, two = (
-        run(tiny(projection=projection, learning_rate=0.1, epochs=1), *CAPPING)[0]
-        for projection in ("naive", "truncated")
-    )
-    a, b = (r["curves"]["epochs"]["validation_loss"] for r in (one, two))
-    np.testing.assert_allclose(a, b, rtol=1e-3)
-
-
 @pytest.mark.parametrize("cell", ["sgd/projection_0.2", "sgd/clipping_5", "sgd/none"])
-@pytest.mark.parametrize("rate", ["1e300", "1e38"])
+@pytest.mark.parametrize("rate", ["1e300", "1e38", "1e5"])
 def test_divergence_is_a_result_and_no_error(tiny, run, cell, rate):
     result, out, err = run(tiny(), cell, "--set", f"learning_rate={rate}")
     check_complete(result)
+    assert "success: no" in out
+    if rate == "1e5":  # too large for a perplexity, though finite
+        return
     assert (result["status"], result["stopped_by"]) == (
         "diverged",
         "a value that is not finite",
@@ -76,7 +70,7 @@ def test_divergence_is_a_result_and_no_error(tiny, run, cell, rate):
     assert result["divergence"]["iteration"] == result["iterations"] < 28
     assert result["divergence"]["quantity"] in {"loss", "gradient", "W_hh", "validation loss"}
     assert result["divergence"]["message"] in out
-    assert "success: no" in out
+    assert result["epochs"] == pytest.approx(result["iterations"] / 14, abs=1e-6)
     assert "Warning" not in err
 
 
@@ -112,27 +106,26 @@ def test_a_spectrum_that_lapack_does_not_find_is_a_gap_and_no_end(tiny, run, mon
     assert [None] not in curves["sigma_1"]
 
 
-def test_a_diverged_run_did_the_iterations_that_it_says(tiny, run):
-    result, _, _ = run(tiny(), "sgd/none", "--set", EXPLODES)
-    assert result["epochs"] == pytest.approx(result["iterations"] / 14, abs=1e-6)
+@pytest.fixture
+def infinite(monkeypatch):
+    """Make the losses of an evaluator infinite, from its so-manieth call on."""
+
+    def make(name, first=1):
+        evaluate = SequenceEvaluator.evaluate
+
+        def evaluated(self):
+            self.calls = getattr(self, "calls", 0) + 1
+            observation = evaluate(self)
+            spoilt = self.name == name and self.calls >= first
+            return dict.fromkeys(observation, math.inf) if spoilt else observation
+
+        monkeypatch.setattr(SequenceEvaluator, "evaluate", evaluated)
+
+    return make
 
 
-def test_losses_too_large_for_a_perplexity_are_no_success(tiny, run):
-    _, out, _ = run(tiny(), "sgd/clipping_5", "--set", "learning_rate=1e5")
-    assert "success: no" in out
-
-
-def test_a_validation_loss_that_is_not_finite_is_divergence(tiny, run, monkeypatch):
-    evaluate = SequenceEvaluator.evaluate
-
-    def infinite_second_time(self):
-        observation = evaluate(self)
-        self.calls = getattr(self, "calls", 0) + 1
-        if self.calls == 2 and self.name == "validation":
-            return {"validation/main/loss": math.inf}
-        return observation
-
-    monkeypatch.setattr(SequenceEvaluator, "evaluate", infinite_second_time)
+def test_a_validation_loss_that_is_not_finite_is_divergence(tiny, run, infinite):
+    infinite("validation", 2)
     result, _, _ = run(tiny(epochs=5))
     check_complete(result)
     assert result["status"] == "diverged"
@@ -141,48 +134,35 @@ def test_a_validation_loss_that_is_not_finite_is_divergence(tiny, run, monkeypat
     assert result["best"]["epoch"] == 1.0
 
 
-def test_a_look_that_only_a_cut_run_takes_decides_nothing(tiny, run, monkeypatch):
-    evaluate = SequenceEvaluator.evaluate
-
-    def infinite(self):
-        return dict.fromkeys(evaluate(self), math.inf)
-
-    monkeypatch.setattr(SequenceEvaluator, "evaluate", infinite)
+def test_a_look_that_only_a_cut_run_takes_decides_nothing(tiny, run, infinite):
+    infinite("validation")
     result, _, _ = run(tiny(), "sgd/none", "--max-iterations", "3")
     assert (result["status"], result["divergence"]) == ("interrupted", None)
     assert result["curves"]["epochs"]["validation_loss"] == [None]
 
 
-def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, monkeypatch):
-    evaluate = SequenceEvaluator.evaluate
-
-    def infinite(self):
-        observation = evaluate(self)
-        return observation if self.name == "validation" else {"test/main/loss": math.inf}
-
-    monkeypatch.setattr(SequenceEvaluator, "evaluate", infinite)
+def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, infinite):
+    infinite("test")
     result, _, _ = run(tiny())
     assert result["status"] == "completed"
     assert result["best"]["test_loss"] is None
 
 
-@pytest.mark.parametrize("iterations", [1, 5, 14, 20])
+@pytest.mark.parametrize("iterations", [1, 5, 14, 20, 28])
 def test_max_iterations_leaves_a_partial_result(tiny, run, iterations):
     result, out, _ = run(tiny(), "sgd/projection_0.2", "--max-iterations", iterations)
     check_complete(result)
+    assert result["iterations"] == iterations
+    if iterations == 28:  # of 28
+        assert result["status"] == "completed"
+        return
     assert result["status"] == "interrupted"
     assert result["stopped_by"] == f"--max-iterations {iterations}"
-    assert result["iterations"] == iterations
     assert result["curves"]["iterations"]["iteration"][-1] == iterations
     # What it reached is evaluated, once.
     evaluated = result["curves"]["epochs"]["iteration"]
     assert evaluated == sorted({*range(14, iterations + 1, 14), iterations})
     assert "success" not in out
-
-
-def test_max_iterations_beyond_the_end_change_nothing(tiny, run):
-    result, _, _ = run(tiny(), "sgd/projection_0.2", "--max-iterations", "28")
-    assert (result["status"], result["iterations"]) == ("completed", 28)
 
 
 @pytest.mark.parametrize("task", ["language", "music"])

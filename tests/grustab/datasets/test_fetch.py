@@ -1,9 +1,6 @@
 """``scripts/fetch_data.sh``, and the command behind it."""
 
-import os
 import re
-import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -52,42 +49,3 @@ def test_addresses_are_pinned():
             assert re.match(r"https?://", url)
             assert file.sha256 is None or re.search(r"/[0-9a-f]{40}/", url)
         assert file.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", file.sha256)
-
-
-@pytest.fixture
-def script(tmp_path):
-    """The script at a place with a space, where set-up and Python are stand-ins."""
-    root, original = tmp_path / "the project", Path(fetch.__file__).parents[2]
-    texts = {"scripts/setup.sh": "exit $STATUS", ".venv/bin/python": 'printf "[%s]" "$PWD" "$@"'}
-    for name in ("fetch_data", "environment"):
-        texts[f"scripts/{name}.sh"] = (original / "scripts" / f"{name}.sh").read_text()
-    for name, text in texts.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text if text[:2] == "#!" else f"#!/usr/bin/env bash\n{text}\n")
-        (root / name).chmod(0o755)
-
-    def run(*words, status=0):
-        return subprocess.run(
-            ["bash", root / "scripts" / "fetch_data.sh", *words],
-            cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], "STATUS": str(status)},
-            capture_output=True,
-            text=True,
-        )
-
-    return run
-
-
-def test_the_script_passes_words_and_folder_on(script, tmp_path):
-    done = script("--dir", "a b", "ptb")
-    assert done.stdout == f"[{tmp_path}][-P][-m][grustab.datasets.fetch][--dir][a b][ptb]"
-
-
-def test_the_scripts_help_needs_no_set_up(script):
-    done = script("--help", status=2)
-    assert (done.returncode, done.stdout[:6]) == (0, "Usage:")
-
-
-def test_the_script_after_a_failed_set_up(script):
-    done = script("ptb", status=2)
-    assert (done.returncode, done.stdout) == (2, "")

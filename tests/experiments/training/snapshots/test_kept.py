@@ -6,7 +6,6 @@ import json
 import pytest
 
 import experiments.training.snapshots
-from experiments.cli import main
 from tests.experiments.checks import timeless
 from tests.experiments.training.snapshots.common import arrays, number, snapshots
 
@@ -64,13 +63,3 @@ def test_force_removes_the_snapshots_before_it_writes_new_ones(stopped, go_on):
     folder = stopped(10, 20)
     go_on("--force", "--max-iterations", "5")
     assert [number(path) for path in snapshots(folder)] == [5]
-
-
-@pytest.mark.parametrize("value", ["-1", "x", "nan", "inf", "-inf", "", "1e400", "1 2", "10s"])
-@pytest.mark.parametrize("command", [("run", "demo", "--cell", "a"), ("sweep", "demo")], ids=str)
-def test_bad_intervals_are_refused(capsys, command, value):
-    with pytest.raises(SystemExit) as stop:
-        main([*command, f"--snapshot-interval={value}"])
-    assert stop.value.code == 2
-    error = capsys.readouterr().err.splitlines()[-1]
-    assert f"argument --snapshot-interval: expected a number of seconds, got {value!r}" in error
