@@ -39,6 +39,11 @@ TINY = {
     "projection": "auto",
     "monitor_interval": 5,
 }
+CELLS = {
+    "sgd/clipping_5": {"method": "clipping", "threshold": 5},
+    "sgd/projection_0.2": {"method": "projection", "delta": 0.2},
+    "sgd/none": {"method": "none"},
+}
 MUSIC = {"task": "music", "batching": "tunes", "batch_size": 2, "eval_batch_size": 2}
 
 
@@ -52,21 +57,8 @@ def tiny_text():
             "runs": 2,
             "conditions": {"assumption": {**TINY, **changes}},
             "cells": {
-                "sgd/clipping_5": {
-                    "set": {"method": "clipping", "threshold": 5},
-                    "source": "assumption",
-                    "published": None,
-                },
-                "sgd/projection_0.2": {
-                    "set": {"method": "projection", "delta": 0.2},
-                    "source": "assumption",
-                    "published": None,
-                },
-                "sgd/none": {
-                    "set": {"method": "none"},
-                    "source": "assumption",
-                    "published": None,
-                },
+                name: {"set": dict(settings), "source": "assumption", "published": None}
+                for name, settings in CELLS.items()
             },
         }
 
@@ -99,6 +91,18 @@ def tiny(tiny_text, write_config):
 def tiny_music(tiny):
     """Path of a tiny config of music; keyword arguments change its conditions."""
     return lambda **changes: tiny(**{**MUSIC, **changes})
+
+
+@pytest.fixture
+def timed(tiny_text, write_config):
+    """A tiny config that reports times; with this delta, a first step reaches the cap."""
+
+    def make(delta=1.2, **changes):
+        text = tiny_text(**changes)
+        text["cells"]["sgd/projection_0.2"]["set"]["delta"] = delta
+        return write_config({**text, "report": "seconds_per_iteration"})
+
+    return make
 
 
 @pytest.fixture(autouse=True)

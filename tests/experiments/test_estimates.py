@@ -17,29 +17,26 @@ def cell(long):
     return load_config(long).cell("sgd/none")
 
 
-def test_without_a_finished_run_nothing_is_known(cell, store):
-    assert epochs_taken(cell) is None
-    store(cell, 0, status="interrupted")
-    assert epochs_taken(cell) is None
+CUT = {"status": "interrupted", "validation": (5.0,) * 9}
+DIVERGED = {"status": "diverged", "validation": (5.0, 4.0, None), "epochs": 2.5}
 
 
-def test_the_longest_finished_run_counts(cell, store):
-    store(cell, 0)
-    assert epochs_taken(cell) == 2
-    store(cell, 1, validation=(5.0, 4.0, None), status="diverged", epochs=2.5)
-    store(cell, 2, validation=(5.0,) * 9, status="interrupted")
-    assert epochs_taken(cell) == 3
-
-
-def test_a_run_that_took_all_its_epochs_tells_nothing_new(tiny, store):
-    cell = load_config(tiny(epochs=2)).cell("sgd/none")
-    store(cell, 0)
-    assert epochs_taken(cell) is None
-
-
-def test_runs_under_other_conditions_do_not_count(cell, store):
-    store(cell.override(["units=9"]), 0)
-    assert epochs_taken(cell) is None
+@pytest.mark.parametrize(
+    ("epochs", "settings", "runs", "expected"),
+    [
+        (10**6, [], [], None),
+        (10**6, [], [CUT], None),
+        (10**6, [], [{}], 2),
+        (10**6, [], [{}, DIVERGED, CUT], 3),  # the longest that ended
+        (2, [], [{}], None),  # all its epochs: that tells nothing new
+        (10**6, ["units=9"], [{}], None),  # under other conditions
+    ],
+)
+def test_the_longest_finished_run_tells_the_epochs(tiny, store, epochs, settings, runs, expected):
+    cell = load_config(tiny(epochs=epochs)).cell("sgd/none")
+    for seed, run in enumerate(runs):
+        store(cell.override(settings), seed, **run)
+    assert epochs_taken(cell) == expected
 
 
 def test_a_damaged_result_is_left_to_whoever_needs_it(cell, store):

@@ -33,12 +33,6 @@ HOSTILE = {
 
 
 @pytest.fixture
-def timed(tiny_text, write_config):
-    """A tiny config that reports times."""
-    return lambda: write_config({**tiny_text(), "report": "seconds_per_iteration"})
-
-
-@pytest.fixture
 def hostile(monkeypatch):
     """Set Chainer's global configuration, as its environment variables do, and NumPy's."""
 

@@ -53,26 +53,23 @@ def test_a_second_process_exits_75_and_names_the_first(holder, refused, run, tmp
     run(config, "sgd/clipping_5", *out)
 
 
-def test_a_killed_process_leaves_no_lock(holder, run, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_process_that_ended_leaves_no_lock(holder, run, tmp_path, number):
     process, words = holder
-    process.kill()
-    process.wait()
-    assert find_files(tmp_path / "b", "progress.json")  # it had no time to tidy up
-    config, *_ = words[1:]
-    result, _, _ = run(config, "sgd/none", "--out", tmp_path / "b", "--max-iterations", "3")
-    assert result["iterations"] == 3
+    process.send_signal(number)
+    killed = number == signal.SIGKILL
+    assert process.wait(timeout=30) == (-number if killed else 130)
+    # Killed, it had no time to tidy up.
+    assert bool(find_files(tmp_path / "b", "progress.json")) == killed
+    before = 0
+    for path in find_files(tmp_path / "b", "result.json"):
+        before = json.loads(open(path).read())["iterations"]
+    assert killed or before
+    stop = ("--max-iterations", str(before + 3))
+    result, text, _ = run(words[1], "sgd/none", "--out", tmp_path / "b", *stop)
+    assert result["iterations"] == before + 3
+    assert (f"resumed at iteration {before}" in text) == (before > 0)
     assert find_files(tmp_path / "b", "progress.json") == []
-
-
-def test_an_interrupted_process_leaves_no_lock(holder, run, tmp_path):
-    process, words = holder
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=30) == 130
-    config, *_ = words[1:]
-    out = ("--out", tmp_path / "b")
-    before = json.loads(open(find_files(tmp_path / "b", "result.json")[0]).read())["iterations"]
-    _, text, _ = run(config, "sgd/none", *out, "--max-iterations", str(before + 3))
-    assert f"resumed at iteration {before}" in text
 
 
 def test_a_result_that_is_there_already_needs_no_lock(tiny, run, tmp_path, small_data):

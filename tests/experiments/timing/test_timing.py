@@ -11,18 +11,6 @@ PARTS = ("forward", "backward", "update", "projection")
 
 
 @pytest.fixture
-def timed(tiny_text, write_config):
-    """A tiny config that reports times; with this delta, a first step reaches the cap."""
-
-    def make(delta=1.2, **changes):
-        text = tiny_text(**changes)
-        text["cells"]["sgd/projection_0.2"]["set"]["delta"] = delta
-        return write_config({**text, "report": "seconds_per_iteration"})
-
-    return make
-
-
-@pytest.fixture
 def measure(call, tmp_path, small_data):
     def run(config, *words):
         code, out, err = call(

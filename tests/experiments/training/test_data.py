@@ -86,17 +86,6 @@ def test_the_baseline_of_notes_is_their_frequency_in_the_training_tunes(tiny_mus
     assert got == pytest.approx(np.mean(each), rel=1e-12)
 
 
-@pytest.mark.parametrize("batching", ["stream", "tunes"])
-def test_music_can_be_evaluated_as_one_stream(tiny_music, small_data, batching):
-    c = load_config(tiny_music(batching=batching, validation="stream")).cell("sgd/none").conditions
-    data = load_data(c, Generators(0).order)
-    for iterator, tunes in ((data.valid, small_data[1].valid), (data.test, small_data[1].test)):
-        iterator.reset()
-        batches = list(iterator)
-        assert sum(batch.n_steps for batch in batches) == sum(map(len, tunes)) - 1
-        assert [batch.first for batch in batches] == [True] + [False] * (len(batches) - 1)
-
-
 def test_training_is_cut_as_the_conditions_say(tiny_music, small_data):
     settings = {"batching": "tunes", "padding": "counted", "state": "carried", "bptt_steps": None}
     c = load_config(tiny_music(**settings)).cell("sgd/none").conditions
@@ -104,13 +93,24 @@ def test_training_is_cut_as_the_conditions_say(tiny_music, small_data):
     assert (train.count_padding, train.carry_state, train.n_steps) == (True, True, None)
 
 
-@pytest.mark.parametrize("batching", ["stream", "tunes", "tunes_by_length"])
-def test_music_is_evaluated_tune_by_tune_however_it_is_trained(tiny_music, small_data, batching):
-    c = load_config(tiny_music(batching=batching)).cell("sgd/none").conditions
+@pytest.mark.parametrize(
+    ("batching", "validation"),
+    [
+        *((batching, None) for batching in ("stream", "tunes", "tunes_by_length")),
+        *((batching, "stream") for batching in ("stream", "tunes")),  # as one
+    ],
+)
+def test_music_is_evaluated_to_the_last_step(tiny_music, small_data, batching, validation):
+    changes = {"batching": batching, **({"validation": validation} if validation else {})}
+    c = load_config(tiny_music(**changes)).cell("sgd/none").conditions
     data = load_data(c, Generators(0).order)
     for iterator, tunes in ((data.valid, small_data[1].valid), (data.test, small_data[1].test)):
         iterator.reset()
-        assert sum(batch.n_steps for batch in iterator) == sum(len(tune) - 1 for tune in tunes)
+        batches = list(iterator)
+        n_targets = sum(map(len, tunes)) - (1 if validation else len(tunes))
+        assert sum(batch.n_steps for batch in batches) == n_targets
+        if validation:
+            assert [b.first for b in batches] == [True] + [False] * (len(batches) - 1)
 
 
 def test_every_word_of_the_evaluation_text_counts_once(tiny, small_data):

@@ -1,11 +1,11 @@
 """Snapshots of something else are refused."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 
-import experiments.training.snapshots
 from tests.experiments.checks import timeless
 from tests.experiments.training.snapshots.common import arrays, npz, sign, snapshots
 
@@ -58,10 +58,12 @@ def test_a_snapshot_of_another_task_is_refused_in_a_readable_sentence(
     assert 'task: "music" there, "language" here' in refusal()
 
 
-def test_a_snapshot_of_another_format_is_refused(stopped, refusal, monkeypatch):
+def test_a_snapshot_of_another_format_is_refused(stopped, refusal):
     (path,) = snapshots(stopped(20))
-    monkeypatch.setattr(experiments.training.snapshots, "FORMAT", 4)
-    assert "of another version of this program (format: 3 there, 4 here), move" in refusal()
+    state = arrays(path)
+    state["manifest"] = json.dumps({**json.loads(str(state["manifest"])), "format": 2})
+    path = sign(path, npz(state))
+    assert "(format: 2 there, 3 here)" in refusal()
     assert path.exists()
 
 
