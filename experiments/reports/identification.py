@@ -74,7 +74,7 @@ def format_identification(out: Path) -> str:
             *markdown_table(header, rows),
             "",
             RULES,
-            "- One run per cell, seed 0. A value after `>` or `<` may still change.",
+            "- One run per cell, seed 0. `<`: of a run that has not ended, so it may still fall.",
             "- Repeat: `python -m experiments sweep identify_music`, then "
             "`python -m experiments identify`.",
             "",
