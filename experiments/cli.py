@@ -249,6 +249,13 @@ def _parser() -> argparse.ArgumentParser:
         commands.report_command,
         "All tables and figures on one page, and the results in the front page.",
     )
+    sub.add_argument(
+        "--config",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="your own configs, to be on the page, too",
+    )
     add_out(sub, "folder of the results, where README.md and report.html go; the front page stays")
 
     sub = command("figures", commands.figures_command, "Draw the figures from the results.")

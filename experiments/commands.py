@@ -221,7 +221,7 @@ def report_command(options: argparse.Namespace) -> None:
     from experiments.reports.page import write_report
     from experiments.reports.readme import write_readme
 
-    write_report(_out(options))
+    write_report(_out(options), options.config)
     if options.out is None:
         write_readme()
 

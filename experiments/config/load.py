@@ -16,6 +16,7 @@ from experiments.config.schema import (
     hint,
     validated,
 )
+from experiments.config.sources import left_out, merge_sources, parse
 from experiments.config.yaml_text import NOT_YAML, load_yaml
 from experiments.system.paths import CONFIGS, given, shown
 from grustab.text import is_printable
@@ -169,52 +170,19 @@ def load_config(name: str) -> Config:
             f"{shown(path)}: its results would go to the folder {path.stem}, which has others, "
             "expected another file name"
         )
-    text = validated(shown(path), ConfigText, _parse(path))
-    base, base_sources = _merge_sources(path, text.conditions)
+    text = validated(shown(path), ConfigText, parse(path))
+    base, base_sources = merge_sources(path, text.conditions)
     file = name if named else str(path.resolve())
     cells = {}
     for cell_name, cell in text.cells.items():
         where = f"{shown(path)}: cell {cell_name!r}"
-        conditions = validated(where, Conditions, {**base, **cell.set})
+        said = {**base, **cell.set}
+        rest, rest_sources = left_out(said)
+        conditions = validated(where, Conditions, {**rest, **said})
         silent = dict.fromkeys(conditions.later_unset(), ASSUMPTION)
-        sources = {**silent, **base_sources, **dict.fromkeys(cell.set, cell.source)}
+        sources = {**silent, **base_sources, **dict.fromkeys(cell.set, cell.source), **rest_sources}
         cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {}, file)
     return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
-
-
-def _parse(path: Path) -> Any:
-    try:
-        return load_yaml(path.read_text(encoding="utf-8"))
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{shown(path)}: not valid YAML: byte {error.start} is no UTF-8, expected text in UTF-8"
-        ) from None
-    except NOT_YAML as error:
-        problem = getattr(error, "problem", None) or str(error)
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(
-            f"{shown(path)}{line}: not valid YAML: {' '.join(problem.split())}"
-        ) from None
-    except OSError as error:
-        raise ConfigError(f"{shown(path)}: cannot be read: {error.strerror}") from None
-
-
-def _merge_sources(
-    path: Path, conditions: dict[str, dict[str, Any]]
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """Settings of all sources together, and the source of each."""
-    settings: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    for source, group in conditions.items():
-        for key, value in group.items():
-            if key in sources:
-                raise ConfigError(
-                    f"{shown(path)}: key '{key}' stands under both '{sources[key]}' and "
-                    f"'{source}', expected it under one"
-                )
-            settings[key], sources[key] = value, source
-    return settings, sources
 
 
 def _parse_override(item: str) -> tuple[str, Any]:

@@ -1,10 +1,11 @@
 """``report``: everything in ``results/`` on one page, as Markdown and as HTML."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import markdown
 
-from experiments.config.load import Config, config_names, load_config
+from experiments.config.load import Config, config_names, file_word, load_config
 from experiments.reports.claims import TABLE_3
 from experiments.reports.claims_text import format_claims
 from experiments.reports.markdown import markdown_table
@@ -56,25 +57,26 @@ img { max-width: 100%; }
 """
 
 
-def write_report(out: Path) -> None:
+def write_report(out: Path, own: Sequence[str] = ()) -> None:
     """Write ``README.md``, and the same as ``report.html``, which git ignores.
 
     Args:
         out: Folder of the results, with the figures drawn.
+        own: Files of further configs.
 
     Raises:
         grustab.errors.GrustabError: If a result file is not valid, or a page cannot be written.
     """
-    text = make_report(out)
+    text = make_report(out, own)
     html = HTML + markdown.markdown(text, extensions=["tables", "sane_lists"])
     for name, page in (("README.md", text), ("report.html", html)):
         write_file(out / name, page.encode())
         print(f"written: {shown(out / name)}")
 
 
-def make_report(out: Path) -> str:
+def make_report(out: Path, own: Sequence[str] = ()) -> str:
     """The page in Markdown; equal results give an equal page."""
-    names = [*ORDER, *(name for name in config_names() if name not in ORDER)]
+    names = [*ORDER, *(name for name in config_names() if name not in ORDER), *own]
     configs = [load_config(name) for name in names]
     parts = ["# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced"]
     parts += [summary(out)]
@@ -109,7 +111,10 @@ def _runs(configs: list[Config], out: Path) -> str:
         finished = sum(bool(status & set(FINISHED)) for status in statuses)
         none = sum(not status for status in statuses)
         partial = len(statuses) - finished - none
-        link, command = f"[{config.name}](#{config.name})", f"`scripts/reproduce.sh {config.name}`"
+        link, command = (
+            f"[{config.name}](#{config.name})",
+            f"`scripts/reproduce.sh {file_word(config.file)}`",
+        )
         rows.append([link, f"{finished} of {len(statuses)}", str(partial), str(none), command])
     header = ["config", "cells with a finished run", "partial", "not run", "command"]
     return "\n".join(markdown_table(header, rows))
@@ -123,7 +128,7 @@ def _table(config: Config, out: Path) -> str:
         return format_table(config, cells, out)
     return (
         f"## {config.title}\n\nNothing run yet, of {len(cells)} cells; the supplement prints no "
-        f"number to compare with. Run: `scripts/reproduce.sh {config.name}`."
+        f"number to compare with. Run: `scripts/reproduce.sh {file_word(config.file)}`."
     )
 
 

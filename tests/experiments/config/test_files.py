@@ -109,7 +109,7 @@ MISTAKES = [
         ("success_rate", "all"), ("value", "116.7"), ("printed", 116.7), ("page", 3),
     ]),
     *((top(**{key: GONE}), f"key '{key}' is missing") for key in ("title", "runs", "cells")),
-    *((setting(**{key: GONE}), f"key '{key}' is missing") for key in ("task", "projection")),
+    *((setting(**{key: GONE}), f"key '{key}' is missing") for key in ("task", "learning_rate")),
     *((cell(**{key: GONE}), "sgd/none", f"{key}' is missing") for key in ("set", "published")),
     *(((("cells",), {name: {}}), "cells") for name in (
         "", "../up", "/root", "a//b", "a b", "sgd/", ".", "a/../b", "*"
