@@ -110,9 +110,8 @@ def sweep_command(options: argparse.Namespace) -> int:
         check_writable(run.folder / "log.txt")
     print(describe_plan(runs, jobs), flush=True)
     if options.scheduler is None:  # once, here, not in every run
-        for conditions in {
-            run.cell.conditions.dataset: run.cell.conditions for run in missing
-        }.values():
+        needed = [run.cell.conditions for run in missing]
+        for conditions in {(c.task, c.dataset, c.path): c for c in needed}.values():
             load_dataset(conditions)
     done = run_sweep(missing, jobs, devices, options.snapshot_interval, options.scheduler)
     return 0 if done else 1

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -86,6 +87,11 @@ def estimate_seconds(
     return count * seconds + math.ceil(count / iterations) * evaluation
 
 
+def total(costs: Sequence[float | None]) -> float | None:
+    """Seconds of all together, ``None`` where one of them cannot be told."""
+    return None if None in costs else sum(costs)
+
+
 @cache
 def product_rate() -> float:
     """Floating point operations per second of this machine's float32 matrix product."""
@@ -100,7 +106,9 @@ def product_rate() -> float:
 
 def at_most(seconds: float | None, as_ours: float | None) -> str:
     """Such as ``at most about 12 h, about 3.1 h if as long as ours``."""
-    if seconds is not None and seconds < 1:
+    if seconds is None:
+        return "time unknown"
+    if seconds < 1:
         return "at most a second"
     text = f"at most about {human_time(seconds)}"
     if as_ours == seconds:

@@ -11,7 +11,10 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Divisor = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 #: Keys that are younger than the first results.
-LATER = ("padding", "state", "validation", "input_std", "output_std", "loss_over_batch")
+LATER = ("padding", "state", "validation", "input_std", "output_std", "loss_over_batch",
+         "path", "data_sha256")  # fmt: skip
+#: Data of one's own.
+OWN = ("text", "tunes")
 
 
 class Conditions(BaseModel):
@@ -21,7 +24,12 @@ class Conditions(BaseModel):
 
     # Data
     task: Literal["language", "music"]
-    dataset: Literal["ptb", "nottingham", "nottingham_pickle", "synthetic"]
+    dataset: Literal["ptb", "nottingham", "nottingham_pickle", "synthetic", "text", "tunes"]
+    path: str | None = None
+    """text: a folder with train.txt, valid.txt and test.txt; tunes: a .mat or .pickle file.
+    From the config's folder, or with --set from the current one."""
+    data_sha256: str | None = None
+    """Of what is there; it is found by itself."""
     batching: Literal["stream", "tunes", "tunes_by_length"]
     """One stream cut into ``batch_size`` parts; or (music) whole tunes with masks, put together as
     they come or by length."""
@@ -117,7 +125,13 @@ class Conditions(BaseModel):
             raise ValueError("padding 'counted' needs batching 'tunes' or its like")
         if self.task == "language" and self.validation != "tunes":
             raise ValueError("validation 'stream' belongs to task 'music'")
-        if self.dataset != "synthetic" and (self.dataset == "ptb") != (self.task == "language"):
+        if {self.path is None, self.data_sha256 is None} != {self.dataset not in OWN}:
+            raise ValueError(
+                "dataset 'text' or 'tunes' needs path; to others belong neither path nor "
+                f"data_sha256, got dataset '{self.dataset}' with path {self.path!r}"
+            )
+        of_words = self.dataset in ("ptb", "text")
+        if self.dataset != "synthetic" and of_words != (self.task == "language"):
             raise ValueError(f"dataset '{self.dataset}' does not fit task '{self.task}'")
         return self
 
@@ -125,8 +139,9 @@ class Conditions(BaseModel):
         """SHA-256 of all conditions: what tells runs under different conditions apart.
 
         A key that came later counts only where it is set: results from before keep their hash.
+        Of data of one's own its hash counts, not where it is.
         """
-        text = json.dumps(self.model_dump(exclude=self.later_unset()), sort_keys=True)
+        text = json.dumps(self.model_dump(exclude=self.later_unset() | {"path"}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def later_unset(self) -> set[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.config.conditions import Conditions
+from experiments.config.own_data import with_data
 from experiments.config.schema import (
     ASSUMPTION,
     COMMAND_LINE,
@@ -56,11 +57,17 @@ class Cell(NamedTuple):
             return self
         now = self.conditions.model_dump()
         given = dict(_parse_override(item) for item in settings)
-        if all(_same(now[key], value) for key, value in given.items()):
-            return self
         where = f"--set {' '.join(settings)}: cell {self.name!r} of {self.config}"
-        conditions = validated(where, Conditions, {**now, **given})
+        if given.keys() & {"path", "dataset"}:
+            now["data_sha256"] = None
+        found = with_data(where, {**now, **given}, Path())
+        given = {key: found[key] for key in given}
+        if all(_same(getattr(self.conditions, key), value) for key, value in given.items()):
+            return self
+        conditions = validated(where, Conditions, found)
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
+        if conditions.path is not None:
+            sources["data_sha256"] = sources["path"]
         return self._replace(conditions=conditions, sources=sources, overrides=given)
 
     def check_planned(self, digest: str) -> None:
@@ -178,9 +185,12 @@ def load_config(name: str) -> Config:
         where = f"{shown(path)}: cell {cell_name!r}"
         said = {**base, **cell.set}
         rest, rest_sources = left_out(said)
-        conditions = validated(where, Conditions, {**rest, **said})
+        settings = with_data(where, {**rest, **said}, path.parent)
+        conditions = validated(where, Conditions, settings)
         silent = dict.fromkeys(conditions.later_unset(), ASSUMPTION)
         sources = {**silent, **base_sources, **dict.fromkeys(cell.set, cell.source), **rest_sources}
+        if conditions.path is not None:
+            sources["data_sha256"] = sources["path"]
         cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {}, file)
     return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from experiments.config.load import Cell, Config, all_overrides
-from experiments.estimates import at_most, estimate, human_time
+from experiments.estimates import Estimate, at_most, estimate, human_time, total
 from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import shown
 from experiments.timing.store import timing_file
@@ -27,7 +27,7 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         state = f"measured: {shown(path)}" if path.exists() else "not measured"
         return "\n  ".join([head, *(cell.name for cell in cells), state]) + "\n"
     rows = [("cell", "published", "done", "one run on this CPU, at most", "as long as ours")]
-    missing, seconds, as_ours = 0, 0.0, 0.0
+    costs: list[Estimate] = []
     for cell in cells:
         results = find_results(out, cell)
         ended = [result["seed"] in seeds for result in results if result["status"] in FINISHED]
@@ -40,12 +40,11 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         cost = estimate(cell)
         ours = f"{human_time(cost.as_ours)}, {cost.epochs} epochs" if cost.epochs else ""
         rows.append((cell.name, printed, done, human_time(cost.at_most), ours))
-        missing += len(seeds) - finished
-        seconds += (len(seeds) - finished) * (cost.at_most or 0)
-        as_ours += (len(seeds) - finished) * (cost.as_ours or 0)
+        costs += [cost] * (len(seeds) - finished)
     if not any(row[-1] for row in rows[1:]):
         rows = [row[:-1] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    total = f"to run: {missing}, {at_most(seconds, as_ours)}" if missing else "all done"
-    return "\n  ".join([head, *lines, total]) + "\n"
+    both = (total([getattr(cost, key) for cost in costs]) for key in ("at_most", "as_ours"))
+    end = f"to run: {len(costs)}, {at_most(*both)}" if costs else "all done"
+    return "\n  ".join([head, *lines, end]) + "\n"

@@ -51,7 +51,8 @@ def gradient_mean(run: Result, quantity: str) -> float:
     Infinite where one overflowed.
     """
     if quantity == "rms":
-        return gradient_mean(run, "norm") / math.sqrt(n_parameters(run["conditions"]))
+        count = n_parameters(run["conditions"], run.get("n_symbols"))
+        return gradient_mean(run, "norm") / math.sqrt(count)
     mean = run["gradient_mean"][quantity]
     return math.inf if mean is None else mean
 

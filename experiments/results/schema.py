@@ -104,6 +104,7 @@ class ResultFile(_Part):
     epochs: float
     best: Best | None
     unigram_validation_loss: float
+    n_symbols: int | None = Field(default=None, gt=1)
     gradient_mean: GradientMean
     seconds: Seconds
     overrides: dict[str, Any]

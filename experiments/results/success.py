@@ -74,15 +74,15 @@ def diverged(result: dict[str, Any]) -> bool:
     losses = _finite_losses(result)
     if result["status"] == "diverged" or not losses:
         return True
-    return losses[-1] > _uniform_loss(result["conditions"])
+    return losses[-1] > _uniform_loss(result)
 
 
 def _finite_losses(result: dict[str, Any]) -> list[float]:
     return [loss for loss in result["curves"]["epochs"]["validation_loss"] if loss is not None]
 
 
-def _uniform_loss(conditions: dict[str, Any]) -> float:
+def _uniform_loss(result: dict[str, Any]) -> float:
     """Loss of a predictor to which all words, or all sets of notes, are equally likely."""
-    task = conditions["task"]
-    n = n_symbols(task, conditions["dataset"])
+    task = result["conditions"]["task"]
+    n = result.get("n_symbols") or n_symbols(task, result["conditions"]["dataset"])
     return n * math.log(2) if task == "music" else math.log(n)

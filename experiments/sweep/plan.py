@@ -7,7 +7,7 @@ from pathlib import Path
 
 from experiments.config.load import load_config
 from experiments.config.schema import ConfigError
-from experiments.estimates import at_most, estimate
+from experiments.estimates import at_most, estimate, total
 from experiments.results.run_spec import RunSpec
 from experiments.results.store import run_is_done
 from experiments.sweep.job import Job
@@ -71,11 +71,10 @@ def describe_plan(runs: Sequence[RunSpec], jobs: int) -> str:
         partial = ", from a snapshot" if any(run.folder.glob("snapshot-*.npz")) else ""
         lines.append(f"  {run.name:{width}}  {at_most(cost.at_most, cost.as_ours)}{partial}")
     done = len(runs) - len(missing)
-    total = sum(cost.at_most or 0 for cost in costs)
-    total_as_ours = sum(cost.as_ours or 0 for cost in costs)
+    both = [total([getattr(cost, key) for cost in costs]) for key in ("at_most", "as_ours")]
     lines.append(
         f"{len(missing)} to run, {done} done"
-        + (f"; one after the other on this CPU {at_most(total, total_as_ours)}" if total else "")
+        + (f"; one after the other on this CPU {at_most(*both)}" if both[0] else "")
         + (f", {jobs} at a time" if jobs > 1 else "")
     )
     return "\n".join(lines)

@@ -57,6 +57,10 @@ def load_dataset(conditions: Conditions) -> datasets.Corpus | datasets.Tunes:
             return datasets.load_nottingham()
         case "nottingham_pickle":
             return datasets.load_nottingham(filename="Nottingham.pickle")
+        case "text":
+            return datasets.load_text(conditions.path)
+        case "tunes":
+            return datasets.load_tunes(conditions.path)
     if conditions.task == "language":
         return datasets.synthetic_corpus()
     return datasets.synthetic_tunes()

@@ -34,6 +34,7 @@ def make_result(run: Run) -> dict[str, Any]:
         "epochs": finite(_epochs_done(run)),
         "best": run.epochs.best,
         "unigram_validation_loss": run.data.unigram_loss,
+        "n_symbols": run.data.n_symbols,
         "gradient_mean": run.iterations.gradient_means(),
         "certificate": certificate(c, curves["iterations"]),
         "projection_ways": _projection_ways(run),

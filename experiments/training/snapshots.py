@@ -51,7 +51,7 @@ class Snapshots:
             "config": spec.cell.config,
             "cell": spec.cell.name,
             "seed": spec.seed,
-            **spec.cell.conditions.model_dump(),
+            **spec.cell.conditions.model_dump(exclude={"path"}),  # data may move
         }
 
     def __bool__(self) -> bool:

@@ -9,6 +9,7 @@ here (04d78dc9, 7b3d9d9f, 8079cdf3), that is, the same bytes.
 """
 
 import codecs
+from collections import defaultdict
 from os import PathLike
 from pathlib import Path
 
@@ -61,24 +62,30 @@ def load_ptb(directory: str | PathLike[str] | None = None) -> Corpus:
     return read_corpus(*(obtain(file, directory) for file in PTB_FILES))
 
 
-def read_corpus(train: Path, valid: Path, test: Path) -> Corpus:
+def read_corpus(train: Path, valid: Path, test: Path, unknown: str | None = None) -> Corpus:
     """Read three text files, one sentence per line, words parted by ASCII blanks.
 
     Words are numbered in the order in which they first appear in the training file.  Each line,
-    an empty one too, ends with the word ``<eos>``.
+    an empty one too, ends with the word ``<eos>``.  If given, ``unknown`` is in the vocabulary and
+    stands for words that are not in the training file.
 
     Raises:
         DataError: If a file cannot be read, is empty or is not UTF-8, or if a validation or test
-            word is not in the training file.
+            word is not in the training file and there is no ``unknown``.
     """
     train_words, valid_words, test_words = (_words(path) for path in (train, valid, test))
     # A dict keeps the order of insertion, so this is the order of first appearance.
     numbers = {word: number for number, word in enumerate(dict.fromkeys(train_words))}
+    if unknown is not None:
+        other = numbers.setdefault(unknown.encode(), len(numbers))
+    vocabulary = [word.decode() for word in numbers]
+    if unknown is not None:
+        numbers = defaultdict(lambda: other, numbers)
     return Corpus(
         _encode(train_words, numbers, train),
         _encode(valid_words, numbers, valid),
         _encode(test_words, numbers, test),
-        [word.decode() for word in numbers],
+        vocabulary,
     )
 
 

@@ -28,6 +28,7 @@ KEYS = {
     "epochs": float,
     "best": (dict, type(None)),
     "unigram_validation_loss": float,
+    "n_symbols": int,
     "gradient_mean": dict,
     "certificate": dict,
     "projection_ways": dict,

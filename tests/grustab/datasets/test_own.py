@@ -1,0 +1,88 @@
+"""Texts and tunes of your own."""
+
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from grustab.datasets import load_text, load_tunes
+from grustab.datasets.own import data_sha256
+from grustab.errors import DataError
+
+TEXT = {"train": b"b a\na c\n", "valid": b"c new\n", "test": b"a\n"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder of three texts; ``None`` leaves one out."""
+
+    def make(**texts):
+        for name, text in {**TEXT, **texts}.items():
+            if text is not None:
+                (tmp_path / f"{name}.txt").write_bytes(text)
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("train", "words"),
+    [
+        (b"b a\na c\n", ["b", "a", "<eos>", "c", "<unk>"]),
+        (b"\xef\xbb\xbfb a\r\na c\r\n", ["b", "a", "<eos>", "c", "<unk>"]),
+        (b"b a\na c", ["b", "a", "<eos>", "c", "<unk>"]),
+        (b"<unk> a\n", ["<unk>", "a", "<eos>"]),
+    ],
+    ids=["plain", "BOM and CRLF", "no last line end", "its own <unk>"],
+)
+def test_the_training_text_decides_what_is_known(folder, train, words):
+    corpus = load_text(folder(train=train, valid=b"new a newer\n"))
+    assert corpus.vocabulary == words
+    assert [words[i] for i in corpus.valid] == ["<unk>", "a", "<unk>", "<eos>"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ({"valid": None}, "there is no .*valid.txt, expected a folder with train.txt, valid.txt"),
+        ({"valid": b""}, "valid.txt holds no words"),
+        ({"test": b" \r\n\n"}, "test.txt holds no words"),
+        ({"train": b"caf\xe9\n"}, r"train.txt is not UTF-8 text \(byte 3\)"),
+        ({"train": "a\n".encode("utf-16")}, r"train.txt is not UTF-8 text \(byte 0\)"),
+    ],
+    ids=str,
+)
+def test_a_text_that_cannot_be_used_is_one_sentence(folder, texts, expected):
+    with pytest.raises(DataError, match=expected):
+        load_text(folder(**texts))
+
+
+@pytest.mark.parametrize("name", ["a.mat", "a.pickle", "a.pkl"])
+def test_tunes_are_read_by_the_name_of_their_file(tmp_path, name):
+    roll = np.eye(3, 88, dtype=np.uint8)
+    if name == "a.mat":
+        cell = np.empty((1, 1), object)
+        cell[0, 0] = roll
+        savemat(tmp_path / name, {f"{split}data": cell for split in TEXT})
+    else:
+        (tmp_path / name).write_bytes(pickle.dumps({key: [[(21,), (22,), (23,)]] for key in TEXT}))
+    for tunes in load_tunes(tmp_path / name):
+        np.testing.assert_array_equal(tunes, [roll])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.midi", "ends with .mat, .pickle, .pkl"), ("a.mat", "there is no file .*a.mat")],
+)
+def test_tunes_that_cannot_be_used_are_one_sentence(tmp_path, name, expected):
+    with pytest.raises(DataError, match=expected):
+        load_tunes(tmp_path / name)
+
+
+def test_the_hash_is_of_all_that_is_read(folder, tmp_path):
+    whole = data_sha256("text", folder())
+    assert {data_sha256("text", folder(**{name: b"x\n"})) for name in TEXT} & {whole} == set()
+    (tmp_path / "a.mat").write_bytes(b"tunes")
+    assert data_sha256("tunes", tmp_path / "a.mat") == hashlib.sha256(b"tunes").hexdigest()
