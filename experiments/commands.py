@@ -158,11 +158,16 @@ def _time(options: argparse.Namespace) -> None:
         return list_command(options)
     (device,) = options.device
     words = {**vars(options), "device": device, "rounds": ROUNDS, "later": LATER, "force": False}
-    return time_command(argparse.Namespace(**words))
+    return _measure(argparse.Namespace(**words))
 
 
 def time_command(options: argparse.Namespace) -> None:
-    """Section D."""
+    """Section D, and its table."""
+    _measure(options)
+    table_command(argparse.Namespace(**vars(options), cells="*"))
+
+
+def _measure(options: argparse.Namespace) -> None:
     from experiments.config.load import load_config
     from experiments.timing.measure import time_config
 

@@ -6,4 +6,6 @@ set -euo pipefail
 . "$(dirname -- "$0")/environment.sh"
 # Matrices this small gain nothing from more threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
+echo "demo: it ends with a table like results/demo/table.md and figures like results/figures/demo_*.png:" \
+    "clipping at 20 explodes, clipping at 5 and P_delta do not." >&2
 exec bash "$root/scripts/reproduce.sh" demo --out "$root/runs/demo" --jobs 2 --figures "$@"

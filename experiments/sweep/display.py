@@ -13,6 +13,7 @@ from experiments.results.run_spec import RunSpec, command_line
 from experiments.sweep.job import LOG
 from experiments.system.lock import PROGRESS
 from experiments.system.paths import shown
+from experiments.training.announcement import score
 from grustab.text import printable, printable_lines
 
 #: Seconds between two reports where nothing can be overwritten, such as in a log file.
@@ -98,10 +99,10 @@ class Display:
                 continue
             try:
                 state = json.loads((run.folder / PROGRESS).read_text())
-                loss = state["validation_loss"]
+                loss, task = state["validation_loss"], {"task": run.cell.conditions.task}
                 lines.append(
                     f"  {run.name}: epoch {state['epoch']:.2f}"
-                    + (f", validation {loss:.4g}" if loss is not None else "")
+                    + (f", validation {score(task, loss)}" if loss is not None else "")
                     + f", at most {human_time(state['seconds_left'])} left"
                 )
             except (OSError, ValueError, LookupError, TypeError, RecursionError):

@@ -13,31 +13,34 @@ from chainer import training
 from chainer.training import extensions
 from tqdm import tqdm
 
+from experiments.config.conditions import Conditions
 from experiments.system.lock import PROGRESS
+from experiments.training.announcement import score
 
 
 class TrainingBar(training.Extension):
     """What is done of what is planned, the losses, and the time left, on standard error.
 
     Args:
-        epochs: How many epochs the run may take.
+        conditions: Of the run: how many epochs it may take, and how losses are shown.
         iterations: How many iterations, where that is its limit; the bar then counts these.
     """
 
     trigger = (1, "iteration")
     priority = training.PRIORITY_READER
 
-    def __init__(self, epochs: int, iterations: int | None = None) -> None:
+    def __init__(self, conditions: Conditions, iterations: int | None = None) -> None:
         # Into a log file, a line every half minute is enough.
         interval = 0.2 if sys.stderr and sys.stderr.isatty() else 30
         count = "epoch {n:.2f} of {total}" if iterations is None else "iteration {n} of {total}"
         layout = (
             "{percentage:3.0f}% |{bar:24}| " + count + " [{elapsed}, {remaining} left{postfix}]"
         )
+        self.conditions = conditions.model_dump()
         self.counts_epochs = iterations is None
         self.begun = False
         self.bar = tqdm(
-            total=epochs if iterations is None else iterations,
+            total=conditions.epochs if iterations is None else iterations,
             bar_format=layout,
             mininterval=interval,
             delay=1e-9,  # say nothing before it is known where a resumed run stands
@@ -49,8 +52,9 @@ class TrainingBar(training.Extension):
         """Move the bar."""
         for key, name in (("main/loss", "train"), ("validation/main/loss", "validation")):
             if key in trainer.observation:
-                self.shown[name] = f"{float(trainer.observation[key]):.3f}"
-        self.bar.set_postfix(self.shown, refresh=False)
+                self.shown[name] = score(self.conditions, float(trainer.observation[key]))
+        shown = ", ".join(f"{name} {value}" for name, value in self.shown.items())
+        self.bar.set_postfix_str(shown, refresh=False)
         updater = trainer.updater
         done = updater.epoch_detail if self.counts_epochs else updater.iteration
         if not self.begun:  # a resumed run does not begin at 0

@@ -90,9 +90,9 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
             )
     periodic = SnapshotExtension(snapshots, run, interval)
     run.trainer.extend(periodic, trigger=periodic.trigger)
-    limits = run.spec.cell.conditions.epochs, run.spec.max_iterations
-    run.trainer.extend(TrainingBar(*limits))
-    run.trainer.extend(ProgressFile(snapshots.folder, *limits))
+    conditions, limit = run.spec.cell.conditions, run.spec.max_iterations
+    run.trainer.extend(TrainingBar(conditions, limit))
+    run.trainer.extend(ProgressFile(snapshots.folder, conditions.epochs, limit))
     if run.train() and run.status == "interrupted":
         periodic()
     run.finish()

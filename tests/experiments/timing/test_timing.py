@@ -40,9 +40,10 @@ def test_every_cell_takes_its_turn_at_every_point(timed, measure, tmp_path):
 
 def test_the_table_gives_parts_ratio_and_hours(timed, measure, call, tmp_path):
     config = timed(epochs=75)
-    measure(config)
+    measured = measure(config)
     code, out, _ = call("table", config, "--out", tmp_path / "out")
     assert code == 0
+    assert measured.endswith(out)
     lines = [line for line in out.splitlines() if line.startswith("|")]
     assert len(lines) == 2 + 9
     for word in (*PARTS, "ratio to clipping", "hours for 75 epochs", "projection's share"):

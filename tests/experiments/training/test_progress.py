@@ -17,7 +17,8 @@ class Watched:
         self.now = 0.0
         self.file = io.StringIO()
         monkeypatch.setattr(sys, "stderr", self.file)
-        self.training_bar = TrainingBar(1000)
+        c = SimpleNamespace(epochs=1000, model_dump=lambda: {"task": "language"})
+        self.training_bar = TrainingBar(c)
         bar = self.training_bar.bar
         monkeypatch.setattr(bar, "_time", lambda: self.now)
         monkeypatch.setattr(bar, "mininterval", 1)
@@ -40,6 +41,7 @@ def test_it_says_nothing_before_the_first_iteration(bar):
     assert bar.file.getvalue() == ""
     bar.move(0.5, 0.0, now=5)
     assert "epoch 0.50 of 1000" in bar.file.getvalue()
+    assert "train perplexity 12.18" in bar.file.getvalue()
 
 
 @pytest.mark.parametrize("done", [0, 160, 900])
