@@ -22,7 +22,8 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
     tables = {cell.published.table for cell in cells if cell.published}
     if tables:
         numbers = ", ".join(map(str, sorted(tables)))
-        notes.append(f"Published: the supplement's Table {numbers}, as printed.")
+        whose = "the supplement's" if config.file == config.name else "the config's"
+        notes.append(f"Published: {whose} Table {numbers}, as printed.")
     else:
         notes.append("The supplement prints no number to compare with.")
     remarks: dict[str, None] = {}
