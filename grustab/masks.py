@@ -38,7 +38,8 @@ class Masks:
             xp: ``numpy`` or ``cupy``, which makes it on the current device.
         """
         self.drawn += 1
-        least, kept = round(ratio * 2**16), dtype.type(1 / (1 - ratio))
+        least = min(round(ratio * 2**16), 2**16 - 1)  # never all of it
+        kept = dtype.type(1 / (1 - ratio))
         if xp is np:
             return np.multiply(self.numbers(shape) >= least, kept, dtype=dtype)
         mask = xp.empty(shape, dtype)

@@ -130,6 +130,7 @@ def _complaint(error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "value_error":
         return (f"key '{place}': " if place else "") + str(error["ctx"]["error"])
     if error["type"] == "model_type":
+        model = {2: CellText, 3: Published}.get(len(error["loc"]), model)
         keys = ", ".join(name for name, f in model.model_fields.items() if f.is_required())
         return (f"key '{place}': " if place else "") + f"expected a mapping with the keys {keys}"
     expected = error["msg"][0].lower() + error["msg"][1:]

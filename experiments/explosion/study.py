@@ -11,7 +11,7 @@ from experiments.explosion.trajectory import train
 from experiments.results.json_file import ResultError, write_json
 from experiments.system.console import print_safely
 from experiments.system.environment import describe_environment
-from experiments.system.paths import RESULTS, shown
+from experiments.system.paths import RESULTS, RUNS, shown
 from experiments.system.storage import check_writable
 from experiments.training.run import BY_INTERRUPTION
 
@@ -50,7 +50,7 @@ def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None
         print_safely(f"update {snapshot.update}: gradient norm {measured[-1]['gradient_norm']:.4g}")
     write_json(folder / "explosion.json", head | {"snapshots": measured})
     print_safely(f"written: {shown(folder / 'explosion.json')}")
-    trained = updates and train(snapshots[0].cell, snapshots[0].seed, updates)
+    trained = updates and train(snapshots[0].cell, snapshots[0].seed, updates, RUNS / "explosion")
     if trained and trained["worst_updates"]:
         write_json(folder / "training.json", head | trained)
         print_safely(f"written: {shown(folder / 'training.json')}")

@@ -1,6 +1,7 @@
 """Train from the start, and look at the worst update of every hundred."""
 
 import statistics
+from pathlib import Path
 from typing import Any
 
 import chainer
@@ -9,7 +10,6 @@ from experiments.config.load import Cell
 from experiments.results.run_spec import RunSpec
 from experiments.results.store import finite
 from experiments.system.console import print_safely
-from experiments.system.paths import RESULTS
 from experiments.training.progress import TrainingBar
 from experiments.training.run import Run
 from grustab.extensions import LyapunovMonitor, SpectrumMonitor
@@ -84,16 +84,18 @@ def describe_layer(gru: GRU, xs: Any, h: Any) -> dict[str, Any]:
     }
 
 
-def train(cell: Cell, seed: int, updates: int, interval: int = 100) -> dict[str, Any]:
+def train(cell: Cell, seed: int, updates: int, out: Path, interval: int = 100) -> dict[str, Any]:
     """Train a cell for some updates, or until it diverges or is interrupted.
+
+    Its log goes to the folder ``out``.
 
     Raises:
         GrustabError: If the data is not usable.
     """
-    run = Run(RunSpec(cell, seed, RESULTS, updates), chainer.get_device("@numpy"))
+    run = Run(RunSpec(cell, seed, out, updates), chainer.get_device("@numpy"))
     worst = WorstUpdates(run.model, interval)
     run.optimizer.add_hook(worst)
-    run.trainer.extend(TrainingBar(cell.conditions.epochs, updates))
+    run.trainer.extend(TrainingBar(cell.conditions, updates))
     print_safely(f"training {cell.config} {cell.name}, seed {seed}, for {updates} updates")
     run.train()
     if run.failure:

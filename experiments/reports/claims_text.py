@@ -73,13 +73,14 @@ def write_claims(out: Path) -> None:
 
 
 def headline(evidence: Evidence) -> str:
-    """How the claims stand, in one sentence."""
+    """How the claims stand, in a few words."""
     count = Counter(claim.check(evidence).word for claim in CLAIMS)
     good, bad, undecided, leaning, against, none = (count[word] for word in WORDS)
     return (
-        f"Of {len(CLAIMS)} claims of the supplement that runs can refute, {good} are reproduced, "
-        f"{bad} are not, {undecided} are undecided, {leaning + against} rest on first runs only "
-        f"({leaning} so far as claimed, {against} otherwise), and {none} have too few runs."
+        f"We tested {len(CLAIMS)} claims of the supplement. Reproduced: {good}. Not reproduced: "
+        f"{bad}. Undecided: {undecided}. Not all runs are there yet: {leaning + against} "
+        f"({leaning} look as claimed so far, {against} otherwise). Too few runs to say anything: "
+        f"{none}."
     )
 
 

@@ -166,11 +166,11 @@ class Evidence:
         others = max(rank - 1, 0)
         wrong = {n for n, d in known.items() if d.low > 0 or (not rank and d.low == d.high == 0)}
         right = {n for n, d in known.items() if d.high < 0 or (rank and d.low == d.high == 0)}
-        lower = {n for n, d in known.items() if d.mean < 0}
+        lower = {n for n, d in known.items() if d.mean < 0 or (rank and d.mean == 0)}
         everything = [place for pair in pairs.values() for place in pair]
         refuted = len(wrong & full) > others or len(pairs) - len(right & full) < others
         if refuted or self._missing(everything):
-            holds = not refuted and len(known) - len(lower) <= others
+            holds = not refuted and len(known) - len(lower) <= others <= len(pairs) - len(lower)
         else:
             holds = True if len(wrong) == len(pairs) - len(right) == others else None
         listed = "; ".join(f"{name} {d}" for name, d in known.items())

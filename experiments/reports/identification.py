@@ -105,6 +105,11 @@ def _ended(run: dict[str, Any]) -> bool:
     return run["status"] in FINISHED
 
 
+def _by_rule(run: dict[str, Any]) -> bool | None:
+    """Whether its own rule, not divergence, ended a run; ``None`` where it has not ended."""
+    return run["status"] == "completed" if _ended(run) else None
+
+
 def _lowest(run: dict[str, Any]) -> float:
     return run["best"]["validation_loss"] if run["best"] else math.inf
 
@@ -122,8 +127,8 @@ def _sgd_is_stable(runs: dict[str, dict[str, Any]]) -> Seen:
         return Seen(OPEN, "")
     calm = False if exploded(ours) else True if _ended(ours) else None
     seen = [(calm, f"norm {largest_norm(ours):.3g}")]
-    if theirs and _ended(ours) and _ended(theirs):
-        better = _lowest(ours) <= _lowest(theirs)
+    if theirs and _ended(ours):  # clipping's lowest only falls, so a failure is early
+        better = False if _lowest(ours) > _lowest(theirs) else True if _ended(theirs) else None
         seen.append((better, f"{_lowest(ours):.3f} against {_lowest(theirs):.3f}"))
     else:
         seen.append((None, _value(ours)))
@@ -139,7 +144,7 @@ def _stays_high(*cells: str) -> Callable[[dict[str, dict[str, Any]]], Seen]:
             elif _lowest(run) <= UNIGRAM:
                 seen.append((False, _value(run)))
             else:
-                seen.append((True if _ended(run) else None, _value(run)))
+                seen.append((_by_rule(run), _value(run)))
         return _all(seen)
 
     return sign
@@ -163,7 +168,7 @@ def _norm_is_near_30(runs: dict[str, dict[str, Any]]) -> Seen:
     norm = run["gradient_mean"]["norm"]
     norm = math.inf if norm is None else norm
     if _ended(run):
-        word = HOLDS if 20 <= norm <= 45 else FAILS
+        word = HOLDS if _by_rule(run) and 20 <= norm <= 45 else FAILS
     else:
         word = FAILS if run["epochs"] >= 10 and not 10 <= norm <= 90 else OPEN
     return Seen(word, f"{norm:.3g}")

@@ -37,7 +37,8 @@ class Difference(NamedTuple):
 
     Attributes:
         mean: Over the seeds with which neither run failed; else infinite.
-        low: Lower end of the 95 % t-interval, or, where that leaves fewer than two seeds, of what
+        low: Lower end of the 95 % t-interval, or, where that leaves one seed or less than half, of
+            what
             all seeds have; minus infinity where there is no second seed.
         high: The upper end.
         n: Seeds that count.
@@ -81,7 +82,7 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     every = every or [math.inf] * len(pairs)
     values = [d for d in every if math.isfinite(d)]
     low, high = t_interval(values)
-    if len(values) < 2 <= len(every):
+    if len(every) > 1 and len(values) < max(2, len(every) / 2):
         low, high = min(every), max(every)
     mean = statistics.fmean(values or every[:1])
     epoch = min((epoch for _, epoch in ends if epoch), default=None)

@@ -67,7 +67,7 @@ def test_without_results_nothing_is_decided(out):
     assert {verdict.word for verdict in found.values()} == {NOT_ENOUGH}
     assert len(found) == len(ALL_CLAIMS)  # no two alike
     assert (
-        f"rest on first runs only (0 so far as claimed, 0 otherwise), and {len(CLAIMS)} have"
+        f"(0 look as claimed so far, 0 otherwise). Too few runs to say anything: {len(CLAIMS)}."
         in format_claims(out)
     )
 

@@ -44,8 +44,8 @@ def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
         store(load_config("table3_music").cell(name), validation=(9.5, norm), unigram=10.0)
     call("figures", "table3_music", "--out", out)
     start = make_report(out).partition("\n## ")[0]
-    assert "2 have finished runs here, and 1 of these came out within 10 %" in start
-    assert "in 0 of 1 runs of clipping and in 0 of 1 runs of P_δ" in start
+    assert "For 2 of them we have finished runs, and 1 of these are within 10 %" in start
+    assert "in 0 of 1 runs with clipping and in 0 of 1 runs with P_δ" in start
     assert start.count("![") == 1
 
 
@@ -108,7 +108,7 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
     store(load_config("table3_music").cell("sgd/projection_0.2"), validation=(4.0,), unigram=10.0)
     text = "a\n<!-- results -->\nold\nlines\n<!-- end of results -->\nb"
     new = fill_in(text, out)
-    assert new.startswith("a\n<!-- results -->\nOf ")
+    assert new.startswith("a\n<!-- results -->\nWe tested ")
     assert new.endswith(": not measured.\n<!-- end of results -->\nb")
     assert re.search(r"\| music, SGD +\| 4 +\| 3.42 +\| not run +\| 3.55", new)
     assert "old" not in new

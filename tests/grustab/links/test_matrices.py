@@ -164,8 +164,9 @@ MODEL = chainer.Chain(fc=L.Linear(3, 4), late=L.Linear(None, 4))
         ([MODEL.late.W], "/late/W has no values yet"),
         ([MODEL.fc.b], r"/fc/b must be a matrix, got shape \(4,\)"),
         ([(MODEL.fc.W, slice(4, 9))], r"/fc/W\[4:9\] must be a matrix, got shape \(0, 3\)"),
+        ([MODEL.fc.W, (MODEL.fc.W, slice(0, 2))], r"/fc/W\[0:2\] has rows that are in"),
     ],
-    ids="empty foreign list late bias beyond".split(),
+    ids="empty foreign list late bias beyond twice".split(),
 )
 def test_what_cannot_be_capped_is_refused(matrices, message):
     with pytest.raises(ValueError, match=message):
