@@ -12,7 +12,7 @@ Divisor = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 #: Keys that are younger than the first results.
 LATER = ("padding", "state", "validation", "input_std", "output_std", "loss_over_batch",
-         "path", "data_sha256")  # fmt: skip
+         "path", "data_sha256", "projected", "spike_norm", "spike_divisor")  # fmt: skip
 #: Data of one's own.
 OWN = ("text", "tunes")
 
@@ -81,6 +81,10 @@ class Conditions(BaseModel):
     plateau: epochs without improvement before a division."""
     min_learning_rate: Positive | None = None
     """Training ends when the learning rate falls below it."""
+    spike_norm: Positive | None = None
+    """After an iteration whose gradient has a larger norm, at most once per epoch, ..."""
+    spike_divisor: Divisor | None = None
+    """... the learning rate is divided by this."""
     epochs: Count
     """Epochs at most."""
     stop_patience: Count | None = None
@@ -90,6 +94,8 @@ class Conditions(BaseModel):
     method: Literal["projection", "clipping", "elementwise_clipping", "none"]
     delta: Annotated[float, Field(gt=0, lt=2)] | None = None
     """projection: singular values of W_hh are capped at ``2 - delta``."""
+    projected: Literal["candidate", "all"] = "candidate"
+    """projection: W_hh alone, as in the paper; or W_hz and W_hr, too."""
     projection: Literal["naive", "truncated", "auto"]
     """projection: how the singular values are computed; the result is the same."""
     threshold: Positive | None = None
@@ -111,6 +117,10 @@ class Conditions(BaseModel):
             raise ValueError(f"threshold belongs to clipping, not to method '{self.method}'")
         if self.schedule != "constant" and None in (self.decay_divisor, self.decay_after):
             raise ValueError(f"schedule '{self.schedule}' needs decay_divisor and decay_after")
+        if (self.spike_norm is None) != (self.spike_divisor is None):
+            raise ValueError("spike_norm and spike_divisor belong together, only one is set")
+        if self.method != "projection" and self.projected != "candidate":
+            raise ValueError(f"projected belongs to method 'projection', not to '{self.method}'")
         if (self.min_learning_rate or 0) > self.learning_rate:
             raise ValueError(
                 f"learning_rate {self.learning_rate:g} lies below min_learning_rate "

@@ -8,7 +8,7 @@ from chainer.optimizer_hooks import GradientHardClipping
 from chainer.training import extensions
 
 from experiments.config.conditions import Conditions
-from grustab.extensions import PlateauDecay, SpectralProjection
+from grustab.extensions import PlateauDecay, SpectralProjection, SpikeDecay
 from grustab.generators import Generators
 from grustab.optimizer_hooks import GradientClipping, GradientMonitor
 
@@ -44,7 +44,12 @@ def make_projection(
     """The projection P_delta, if that is the method."""
     if c.method != "projection":
         return None
-    return SpectralProjection(model, c.delta, c.projection, generators.projection)
+    matrices = None
+    if c.projected == "all":
+        n = c.units
+        starts = range(0, 3 * n, n)
+        matrices = [(gru.W_h, slice(i, i + n)) for gru in model.gru for i in starts]
+    return SpectralProjection(model, c.delta, c.projection, generators.projection, matrices)
 
 
 def add_schedule(c: Conditions, trainer: training.Trainer) -> None:
@@ -61,6 +66,8 @@ def add_schedule(c: Conditions, trainer: training.Trainer) -> None:
         trainer.extend(shift, trigger=ends)
     elif c.schedule == "plateau":
         trainer.extend(PlateauDecay(c.decay_divisor, c.decay_after, attr, VALIDATION_LOSS))
+    if c.spike_norm is not None:
+        trainer.extend(SpikeDecay(c.spike_norm, c.spike_divisor, attr))
 
 
 def make_stop_rule(

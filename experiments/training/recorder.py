@@ -56,8 +56,9 @@ class IterationRecorder(training.Extension):
             if key in seen:
                 self._window[key].append(float(seen[key]))
         for name in self.monitor.grus:
-            if f"projection{name}/capped" in seen:
-                self._window[f"capped{name}"].append(seen[f"projection{name}/capped"])
+            keys = [k for k in seen if k.startswith(f"projection{name}/") and k.endswith("/capped")]
+            if keys:
+                self._window[f"capped{name}"].append(sum(seen[key] for key in keys))
         for i, key in enumerate(("gradient/norm", "gradient/mean_abs")):
             if key in seen:
                 self._gradient_sums[i] += float(seen[key])

@@ -1,10 +1,11 @@
-"""Trainer extensions: the projection P_delta, monitors, evaluation, plateau schedule."""
+"""Trainer extensions: the projection P_delta, monitors, evaluation, schedules."""
 
 from grustab.extensions.lyapunov_monitor import LyapunovMonitor
 from grustab.extensions.plateau_decay import PlateauDecay
 from grustab.extensions.sequence_evaluator import SequenceEvaluator
 from grustab.extensions.spectral_projection import SpectralProjection
 from grustab.extensions.spectrum_monitor import SpectrumMonitor
+from grustab.extensions.spike_decay import SpikeDecay
 
 __all__ = [
     "LyapunovMonitor",
@@ -12,4 +13,5 @@ __all__ = [
     "SequenceEvaluator",
     "SpectralProjection",
     "SpectrumMonitor",
+    "SpikeDecay",
 ]

@@ -167,7 +167,7 @@ def refused(call):
         assert err.endswith("\n")
         assert err.count("\n") == 1, err
         sentence = err.removeprefix("error: ").rstrip("\n")
-        assert len(sentence) < 600, f"too long to be read: {len(sentence)} characters"
+        assert len(sentence) < 650, f"too long to be read: {len(sentence)} characters"
         assert "Traceback" not in sentence
         return sentence
 

@@ -37,6 +37,9 @@ OTHER = {
     "method": ("elementwise_clipping", {}),
     "delta": (0.2, {"method": "projection", "threshold": None}),
     "projection": ("truncated", {}),
+    "projected": ("all", {"method": "projection", "delta": 0.2, "threshold": None}),
+    "spike_norm": (300.0, {"spike_divisor": 2.0}),
+    "spike_divisor": (2.0, {"spike_norm": 300.0}),
 }
 
 

@@ -29,6 +29,7 @@ CELLS = {
     "demo": 3,
     "open_music": 33,
     "identify_music": 52,
+    "beyond_music": 5,
     "table1_language_small": 18,
 }
 

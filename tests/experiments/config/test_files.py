@@ -98,6 +98,8 @@ MISTAKES = [
             ({"schedule": "exponential", "decay_after": 1}, "schedule", "decay_divisor"),
             ({"batching": "tunes"}, "batching", "'stream'"),
             ({"bptt_steps": None}, "bptt_steps", "'tunes'"),
+            ({"spike_norm": 300}, "spike_divisor", "belong together"),
+            ({"projected": "all"}, "projected", "'projection'"),
             ({"padding": "counted"}, "padding", "'tunes'"),
             ({"validation": "stream"}, "validation", "'music'"),
             ({"dataset": "nottingham"}, "dataset", "'language'"),

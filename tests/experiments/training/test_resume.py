@@ -25,6 +25,7 @@ CASES = {
     "auto, nothing to do": f"{PROJECTION} delta=0.2 projection=auto units=96",
     "exponential": "schedule=exponential decay_after=1 decay_divisor=1.5",
     "plateau": f"schedule=plateau decay_after=1 decay_divisor=2 {STILL}",
+    "spike": f"spike_norm=1e-9 spike_divisor=2 {PROJECTION} delta=0.9 projected=all units=96",
     "patience": f"stop_patience=2 epochs=9 {STILL}",
     "clipping": "method=clipping threshold=0.5",
     "elementwise": "method=elementwise_clipping threshold=0.003",
@@ -42,6 +43,8 @@ def ways(result):
 #: That a case went the way that it is to try.
 WENT = {
     "plateau": lambda r: r["curves"]["epochs"]["learning_rate"] == [1e-30, 1e-30, 5e-31],
+    # Every iteration is a spike, and every epoch has one division.
+    "spike": lambda r: r["curves"]["epochs"]["learning_rate"] == [5e-4, 2.5e-4, 1.25e-4],
     "patience": lambda r: (r["status"], r["epochs"]) == ("completed", 3.0),
     # The first step has none to follow.
     "auto": lambda r: (ways(r)["exact"], ways(r)["subspace"]) == (1, 41),
