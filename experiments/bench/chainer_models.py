@@ -15,33 +15,11 @@ from grustab.generators import Generators
 from grustab.optimizer_hooks import GradientClipping
 
 
-def ours(w: Workload, device: chainer.backend.Device) -> Callable[[Any, Any], float]:
-    """An iteration of this package; the function takes a batch and returns its loss."""
-    model = (LanguageModel if w.task == "language" else MusicModel)(
-        w.symbols,
-        w.units,
-        w.layers,
-        INPUT_SCALE,
-        None,
-        DROPOUT,
-        ("input", "gru"),
-        True,
-        Generators(0),
-    )
-    model.to_device(device)
-    optimizer = optimizers.SGD(LEARNING_RATE).setup(model)
-    optimizer.add_hook(GradientClipping(THRESHOLD[w.task]))
-
-    def iterate(xs: Any, ts: Any) -> float:
-        total = model(xs, ts)
-        value = float(total.array)
-        loss = total / w.batch
-        model.cleargrads()
-        loss.backward()
-        optimizer.update()
-        return value / (w.steps * w.batch)
-
-    return iterate
+def our_model(w: Workload) -> LanguageModel | MusicModel:
+    """The paper's model, as our runs build it."""
+    make = LanguageModel if w.task == "language" else MusicModel
+    sizes = (w.symbols, w.units, w.layers)
+    return make(*sizes, INPUT_SCALE, None, DROPOUT, ("input", "gru"), True, Generators(0))
 
 
 class StepwiseModel(chainer.Chain):
@@ -52,19 +30,22 @@ class StepwiseModel(chainer.Chain):
 
     def __init__(self, w: Workload) -> None:
         super().__init__()
+        np.random.seed(0)
         with self.init_scope():
             if w.task == "language":
                 self.input = L.EmbedID(w.symbols, w.units)
             else:
                 self.input = L.Linear(w.symbols, w.units, nobias=True)
-            self.gru = chainer.ChainList(
-                *(L.StatefulGRU(w.units, w.units) for _ in range(w.layers))
-            )
+            layers = (L.StatefulGRU(w.units, w.units) for _ in range(w.layers))
+            self.gru = chainer.ChainList(*layers)
             self.output = L.Linear(w.units, w.symbols)
         self.language = w.task == "language"
 
-    def forward(self, x: Any, t: Any) -> chainer.Variable:
-        """One step of all sequences: the loss, mean over the sequences."""
+    def forward(self, xs: Any, ts: Any) -> chainer.Variable:
+        """The loss: summed over the steps, mean over the sequences."""
+        return sum(self._step(x, t) for x, t in zip(xs, ts, strict=True))
+
+    def _step(self, x: Any, t: Any) -> chainer.Variable:
         h = F.dropout(self.input(x) * INPUT_SCALE, DROPOUT)
         for layer in self.gru:
             h = F.dropout(layer(h), DROPOUT)
@@ -74,23 +55,24 @@ class StepwiseModel(chainer.Chain):
         return F.sum(F.softplus(y) - y * t) / len(t)
 
 
-def stock(w: Workload, device: chainer.backend.Device) -> Callable[[Any, Any], float]:
-    """An iteration of stock Chainer."""
-    np.random.seed(0)
-    model = StepwiseModel(w)
-    model.to_device(device)
-    optimizer = optimizers.SGD(LEARNING_RATE).setup(model)
-    optimizer.add_hook(optimizer_hooks.GradientClipping(THRESHOLD[w.task]))
+def iteration(model: Any, w: Workload) -> Callable[[Any, Any], Any]:
+    """An iteration of this package, or of stock Chainer.
 
-    def iterate(xs: Any, ts: Any) -> float:
-        loss = 0
-        for x, t in zip(xs, ts, strict=True):
-            loss += model(x, t)
-        value = float(loss.array)
+    The function takes a batch and returns its loss per sequence, an array of shape (). It does not
+    wait for a GPU, but for our clipping, which reads the norm.
+    """
+    stock = isinstance(model, StepwiseModel)
+    optimizer = optimizers.SGD(LEARNING_RATE).setup(model)
+    clipping = optimizer_hooks.GradientClipping if stock else GradientClipping
+    optimizer.add_hook(clipping(THRESHOLD[w.task]))
+
+    def iterate(xs: Any, ts: Any) -> Any:
+        loss = model(xs, ts) if stock else model(xs, ts) / w.batch
         model.cleargrads()
         loss.backward()
-        loss.unchain_backward()
+        if stock:  # the states hold on to the graph
+            loss.unchain_backward()
         optimizer.update()
-        return value / w.steps
+        return loss.array
 
     return iterate

@@ -1,7 +1,9 @@
 """Let implementations take turns, and write what they took."""
 
 import datetime
+import importlib.metadata
 import importlib.util
+import os
 import statistics
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from experiments.bench.report import SCHEMA, bench_file, write_report
-from experiments.bench.worker import SIDE, Worker
+from experiments.bench.worker import IMPLEMENTATIONS, SIDE, TORCH, Worker
 from experiments.bench.workload import PAPER, Workload
 from experiments.results.json_file import write_json
 from experiments.system.device import find_device
@@ -20,7 +22,7 @@ from experiments.system.paths import shown
 from experiments.system.storage import check_writable
 
 #: Iterations of a turn; the first is not counted, nor is a worker's first turn.
-TURN = {"ours": 4, "pytorch": 4, "chainer": 2, "sgemm": 6}
+TURN = {"ours": 4, "pytorch": 4, "scripted": 4, "chainer": 2, "sgemm": 6}
 #: Seconds between turns, in which the thread pool of the one before comes to rest.
 PAUSE = 0.15
 UNITS = (100, 200, 400, 650, 1000, 1600)
@@ -46,13 +48,15 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
         print(f"measured already, see {shown(path)} (--force measures again)")
         return
     check_writable(path)
-    names = ["ours", "chainer", "pytorch", "sgemm"]
-    if importlib.util.find_spec("torch") is None:
-        names.remove("pytorch")
+    names, torch = list(IMPLEMENTATIONS), {}
+    if importlib.util.find_spec("torch"):
+        torch = {"torch": importlib.metadata.version("torch")}
+    else:
+        names = [name for name in names if name not in TORCH]
         print("PyTorch is not installed: left out (pip install torch==2.13.0 adds it)")
     print(
         f"{', '.join(names)} take turns, {rounds} rounds. Run nothing else meanwhile: some "
-        f"{20 if scaling else 5} minutes on two cores.",
+        f"{25 if scaling else 6} minutes on two cores.",
         flush=True,
     )
     result = {
@@ -60,7 +64,8 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
         "command": f"python -m experiments bench --device {device_name} --rounds {rounds}"
         + ("" if scaling else " --no-scaling"),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "environment": describe_environment(device) | _torch(),
+        "environment": describe_environment(device) | torch,
+        "load": round(os.getloadavg()[0], 2),
         "sgemm_side": SIDE,
         "paper": {},
         "scaling": [],
@@ -106,11 +111,3 @@ def _measure(
         "seconds": seconds,
         "peak_mib": {name: last[name]["peak_mib"] for name in names if name != "sgemm"},
     }
-
-
-def _torch() -> dict[str, Any]:
-    if importlib.util.find_spec("torch") is None:
-        return {}
-    from importlib import metadata
-
-    return {"torch": metadata.version("torch")}

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, m
 
 from experiments.reports.markdown import markdown_table
 from experiments.results.json_file import read_json
-from experiments.results.measurement import Machine
+from experiments.results.measurement import Machine, median_and_range
 from experiments.system.paths import shown
 from experiments.system.storage import write_file
 
@@ -19,8 +19,9 @@ NAMES = {
     "ours": "this package",
     "chainer": "stock Chainer, a step at a time",
     "pytorch": "PyTorch nn.GRU",
+    "scripted": "PyTorch, the paper's equations",
 }
-COLORS = {"ours": "#1b6ca8", "chainer": "#c8553d", "pytorch": "#e8a33d", "products": "#888888"}
+COLORS = dict(zip(NAMES, ("#1b6ca8", "#c8553d", "#e8a33d", "#5b8c5a"), strict=True))
 
 
 class Sizes(BaseModel):
@@ -55,16 +56,10 @@ class Measurement(BaseModel):
         """Median seconds per iteration."""
         return statistics.median(self.seconds[name])
 
-    def ratio(self, name: str) -> float:
-        """How many times as fast as an implementation we are: median over the rounds."""
+    def ratios(self, name: str) -> list[float]:
+        """In each round, the seconds of an implementation divided by ours."""
         pairs = zip(self.seconds[name], self.seconds["ours"], strict=True)
-        return statistics.median(theirs / ours for theirs, ours in pairs)
-
-    def share(self, side: int) -> float:
-        """Our share of the rate of a product of two square matrices: median over the rounds."""
-        pairs = zip(self.seconds["sgemm"], self.seconds["ours"], strict=True)
-        bound = self.flops / (2 * side**3)
-        return statistics.median(bound * product / ours for product, ours in pairs)
+        return [theirs / ours for theirs, ours in pairs]
 
 
 class BenchResult(BaseModel):
@@ -74,6 +69,7 @@ class BenchResult(BaseModel):
     schema_: Literal[1] = Field(alias="schema")
     command: str
     environment: Machine
+    load: float | None = None
     sgemm_side: int = Field(gt=0)
     paper: dict[Literal["language", "music"], Measurement] = Field(min_length=2)
     scaling: list[Measurement]
@@ -114,24 +110,36 @@ def format_bench(name: str, result: BenchResult) -> str:
     for task, measured in result.paper.items():
         for key, title in NAMES.items():
             if key in measured.seconds:
-                row = [task, title, f"{measured.median(key):.4f}", f"{measured.ratio(key):.2f}"]
-                rows.append([*row, str(measured.peak_mib[key])])
-        rate = 2 * result.sgemm_side**3 / measured.median("sgemm") / 1e9
+                faster = "" if key == "ours" else median_and_range(measured.ratios(key), ".2f")
+                seconds = median_and_range(measured.seconds[key], ".4f")
+                rows.append([task, title, seconds, faster, str(measured.peak_mib[key])])
+        square = 2 * result.sgemm_side**3 / 1e9
+        rates = [square / seconds for seconds in measured.seconds["sgemm"]]
+        parts = [measured.flops / square / 1e9 * ratio for ratio in measured.ratios("sgemm")]
         shares.append(
-            f"{task}: {measured.flops / 1e9:.1f} GFLOP of matrix products per iteration; at the "
-            f"rate of a square product, {rate:.0f} GFLOP/s, they would take "
-            f"{measured.flops / rate / 1e9:.3f} s: we reach {measured.share(result.sgemm_side):.0%}"
+            f"{task}: {measured.flops / 1e9:.1f} GFLOP of matrix products per iteration; a product "
+            f"of square matrices runs at {median_and_range(rates, '.0f')} GFLOP/s; we reach "
+            f"{median_and_range(parts, '.0%')} of that"
         )
+    load = "What else ran there was not recorded."
+    if result.load is not None:
+        shared = "shared" if result.load > 0.5 else "free"
+        load = f"Load average just before: {result.load:.1f}, so the machine was {shared}."
     rounds = len(next(iter(result.paper.values())).seconds["ours"])
     notes = [
         "An iteration: forward, backward, norm clipping, SGD step; made-up batches of 20 sequences "
         "of 35 steps, dropout 0.5; language: 650 units, 10,000 words; music: 2 layers of 200 "
         "units, 88 notes.",
+        "Chainer's `StatefulGRU` and `nn.GRU` have other equations. `nn.GRU` needs one recurrent "
+        "product per step, the paper's equations need two, one after the other.",
         f"The implementations took turns, each in a process of its own, {rounds} rounds; medians; "
-        "faster by: median of the ratio within a round. Peak: resident memory of the whole "
-        "process, its libraries included.",
+        "faster by: median of the ratio within a round; in parentheses the smallest and the "
+        "largest of the rounds.",
+        "Peak: resident memory of the whole process, its libraries included."
+        if result.environment.device == "cpu"
+        else "Peak: device memory that the allocator has taken.",
         *(f"{share}." for share in shares),
-        f"On: {result.environment.name}; {_versions(result.environment)}.",
+        f"On: {result.environment.name}; {_versions(result.environment)}. {load}",
         f"Repeat: `{result.command}`.",
     ]
     lines = [f"## An iteration, compared ({name})", "", *markdown_table(header, rows), ""]
@@ -139,11 +147,14 @@ def format_bench(name: str, result: BenchResult) -> str:
 
 
 def _versions(environment: Machine) -> str:
-    versions = dict(environment.packages)
-    if environment.torch:
-        versions["torch"] = environment.torch
+    versions = environment.packages | ({"torch": environment.torch} if environment.torch else {})
     wanted = ("chainer", "numpy", "cupy", "cupy-cuda12x", "cupy-cuda13x", "torch")
-    return ", ".join(f"{key} {versions[key]}" for key in wanted if key in versions)
+    found = [f"{key} {versions[key]}" for key in wanted if key in versions]
+    if cuda := environment.cuda:
+        tf32 = "on" if cuda.get("tf32") == "1" else "off"
+        found += [f"CUDA's {key} {cuda.get(key)}" for key in ("version", "driver")]
+        found.append(f"TF32 {tf32} for all")
+    return ", ".join(found)
 
 
 def draw_scaling(result: BenchResult) -> Figure | None:
@@ -159,11 +170,11 @@ def draw_scaling(result: BenchResult) -> Figure | None:
         for name, title in NAMES.items():
             if points and all(name in m.seconds for m in points):
                 y = [1000 * m.median(name) for m in points]
+                ends = [(1000 * min(m.seconds[name]), 1000 * max(m.seconds[name])) for m in points]
+                axis.fill_between(x, *zip(*ends, strict=True), color=COLORS[name], alpha=0.2)
                 axis.plot(x, y, "o-", color=COLORS[name], markersize=4, label=title)
         products = [1000 * m.flops / (2 * result.sgemm_side**3) * m.median("sgemm") for m in points]
-        axis.plot(
-            x, products, ":", color=COLORS["products"], label="matrix products at sgemm's rate"
-        )
+        axis.plot(x, products, ":", color="#888888", label="matrix products at sgemm's rate")
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xticks(x, [str(v) for v in x])
@@ -172,7 +183,9 @@ def draw_scaling(result: BenchResult) -> Figure | None:
     axes[0].set_ylabel("ms per iteration")
     axes[0].legend(fontsize=8)
     figure.suptitle(
-        "Language model, 10,000 words, 20 sequences: one iteration with norm clipping", fontsize=9
+        "Language model, 10,000 words, 20 sequences: one iteration with norm clipping.\n"
+        "Median of the rounds; shaded: from the smallest to the largest.",
+        fontsize=9,
     )
     figure.tight_layout()
     return figure

@@ -9,14 +9,16 @@ import resource
 import subprocess
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from experiments.bench.workload import Workload
 from experiments.system.paths import ROOT
 from grustab.errors import GrustabError
 
-IMPLEMENTATIONS = ("ours", "chainer", "pytorch", "sgemm")
+TORCH = ("pytorch", "scripted")
+IMPLEMENTATIONS = ("ours", "chainer", *TORCH, "sgemm")
 #: Side of the square matrices that the machine's rate is measured with.
 SIDE = 2048
 
@@ -47,7 +49,7 @@ class Worker:
         )
 
     def turn(self, iterations: int) -> dict[str, Any]:
-        """Do some iterations: ``seconds`` of each, last ``loss``, ``peak_mib`` of the process.
+        """Do some iterations: ``seconds`` of each, last ``loss`` per step, ``peak_mib``.
 
         Raises:
             WorkerError: If the process ends meanwhile.
@@ -73,44 +75,60 @@ class Worker:
         self._process.stdout.close()
 
 
-def _make(implementation: str, workload: Workload, device_name: str) -> Any:
-    if implementation == "pytorch":
-        import torch
+def _torch(implementation: str, w: Workload, device_name: str) -> tuple[Callable, ...]:
+    import torch
 
-        from experiments.bench.torch_model import pytorch
+    from experiments.bench.torch_model import Model, iteration
 
-        wait = torch.cuda.synchronize if device_name != "cpu" else lambda: None
-        return pytorch(workload, device_name), wait
+    device = torch.device("cpu" if device_name == "cpu" else f"cuda:{device_name}")
+    iterate = iteration(Model(implementation, w).to(device), w)
+    return (
+        lambda *batch: iterate(*(torch.from_numpy(array).to(device) for array in batch)),
+        lambda: torch.cuda.synchronize(device),
+        lambda: torch.cuda.max_memory_reserved(device),
+    )
+
+
+def _chainer(implementation: str, w: Workload, device_name: str) -> tuple[Callable, ...]:
     from experiments.bench import chainer_models
     from experiments.system.device import find_device
 
     device = find_device(device_name)
     device.use()
     xp = device.xp
-    wait = xp.cuda.Stream.null.synchronize if device_name != "cpu" else lambda: None
+    gpu = (
+        lambda: xp.cuda.Stream.null.synchronize(),
+        lambda: xp.get_default_memory_pool().total_bytes(),  # it gives nothing back meanwhile
+    )
     if implementation == "sgemm":
         a = xp.ones((SIDE, SIDE), dtype="f")
         b = a.copy()
-        return lambda xs, ts: float(xp.dot(a, a, out=b)[0, 0]), wait
-    make = chainer_models.ours if implementation == "ours" else chainer_models.stock
-    iterate = make(workload, device)
-    return lambda xs, ts: iterate(device.send(xs), device.send(ts)), wait
+        return lambda *_: xp.dot(a, a, out=b)[0, 0], *gpu
+    make = chainer_models.our_model if implementation == "ours" else chainer_models.StepwiseModel
+    model = make(w)
+    model.to_device(device)
+    iterate = chainer_models.iteration(model, w)
+    return lambda *batch: iterate(*map(device.send, batch)), *gpu
 
 
-def _settings(implementation: str) -> AbstractContextManager[None]:
-    if implementation == "pytorch":  # Chainer's memory would count as its own
-        return nullcontext()
-    from experiments.system.fixed_settings import fixed_settings
-
-    return fixed_settings()
+def _resident() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 2**10 * peak
 
 
 def main(arguments: list[str]) -> None:
     """Serve turns until the input ends."""
     implementation, device, task, *sizes = arguments
     workload = Workload(task, *map(int, sizes))
-    with _settings(implementation):
-        iterate, wait = _make(implementation, workload, device)
+    make, settings = _torch, nullcontext
+    if implementation not in TORCH:  # Chainer's memory would count as PyTorch's
+        from experiments.system.fixed_settings import fixed_settings as settings
+
+        make = _chainer
+    with settings():
+        iterate, wait, peak = make(implementation, workload, device)
+        if device == "cpu":
+            wait, peak = lambda: None, _resident
         batches, number, loss = workload.batches(4), 0, 0.0
         for line in sys.stdin:
             seconds = []
@@ -120,12 +138,8 @@ def main(arguments: list[str]) -> None:
                 wait()
                 seconds.append(time.perf_counter() - start)
                 number += 1
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            peak_mib = peak / (2**20 if sys.platform == "darwin" else 2**10)
-            print(
-                json.dumps({"seconds": seconds, "loss": loss, "peak_mib": round(peak_mib)}),
-                flush=True,
-            )
+            answer = {"seconds": seconds, "loss": float(loss) / workload.steps}
+            print(json.dumps(answer | {"peak_mib": round(peak() / 2**20)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""What a measurement was made on, as its file says."""
+"""What a measurement was made on, as its file says, and how its numbers are shown."""
+
+import statistics
+from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,6 +22,7 @@ class Machine(BaseModel):
     blas: list[Blas] = []
     packages: dict[str, str] = {}
     torch: str | None = None
+    cuda: dict[str, int | str | None] = {}
 
     @property
     def name(self) -> str:
@@ -27,3 +31,9 @@ class Machine(BaseModel):
             return self.device
         threads = max((blas.num_threads or 1 for blas in self.blas), default=1)
         return f"{self.processor}, {threads} BLAS threads"
+
+
+def median_and_range(values: Sequence[float], form: str) -> str:
+    """The median of the rounds; in parentheses, the smallest and the largest."""
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:{form}} ({low:{form}} to {high:{form}})"

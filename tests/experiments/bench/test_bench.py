@@ -11,7 +11,7 @@ import pytest
 from experiments.bench import chainer_models
 from experiments.bench.measure import TURN
 from experiments.bench.report import draw_scaling, format_bench, read_bench
-from experiments.bench.worker import Worker
+from experiments.bench.worker import IMPLEMENTATIONS, TORCH, Worker
 from experiments.bench.workload import PAPER, Workload
 from experiments.system.paths import ROOT
 
@@ -24,42 +24,53 @@ def test_operations_of_the_papers_language_model():
     assert PAPER["language"].flops() == pytest.approx(37.9e9, rel=0.01)
 
 
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
 @tasks
-def test_implementations_start_at_the_loss_of_a_uniform_guess(task):
-    workload = TINY[task]
-    device = chainer.get_device("@numpy")
-    losses = {}
-    with chainer.using_config("train", True):
-        for make in (chainer_models.ours, chainer_models.stock):
-            iterate = make(workload, device)
-            losses[make.__name__] = [iterate(*batch) for batch in workload.batches(4)]
-    uniform = np.log(30) if task == "language" else 9 * np.log(2)
-    for values in losses.values():
-        assert values[0] == pytest.approx(uniform, rel=0.1)
-        assert values[-1] < values[0]  # it learns
-
-
-@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="PyTorch is not installed")
-@tasks
-def test_pytorch_does_the_same_work(task):
-    worker = Worker("pytorch", TINY[task], "cpu")
-    answer = worker.turn(2)
-    worker.close()
-    uniform = np.log(30) if task == "language" else 9 * np.log(2)
-    assert answer["loss"] == pytest.approx(uniform, rel=0.15)
-
-
-@pytest.mark.parametrize("implementation", ["ours", "chainer", "sgemm"])
-def test_a_worker_answers_turn_by_turn(implementation):
-    worker = Worker(implementation, TINY["language"], "cpu")
+def test_implementations_learn_from_the_loss_of_a_uniform_guess(task, implementation):
+    if implementation in TORCH:
+        pytest.importorskip("torch")
+    worker = Worker(implementation, TINY[task], "cpu")
     try:
-        for turns in (1, 3):
-            answer = worker.turn(turns)
-            assert len(answer["seconds"]) == turns
-            assert min(answer["seconds"]) > 0
-            assert answer["peak_mib"] > 10
+        first, later = worker.turn(1), worker.turn(7)
     finally:
         worker.close()
+    assert (len(first["seconds"]), len(later["seconds"])) == (1, 7)
+    assert min(first["seconds"] + later["seconds"]) > 0
+    assert first["peak_mib"] > 10
+    if implementation != "sgemm":
+        uniform = np.log(30) if task == "language" else 9 * np.log(2)
+        assert first["loss"] == pytest.approx(uniform, rel=0.15)
+        assert later["loss"] < first["loss"]
+
+
+@tasks
+def test_a_scripted_iteration_equals_ours(task):
+    torch = pytest.importorskip("torch")
+    from experiments.bench import torch_model
+
+    w = TINY[task]
+    with chainer.using_config("dtype", np.float64), chainer.using_config("train", False):
+        ours = chainer_models.our_model(w)
+        theirs = torch_model.Model("scripted", w).double().eval()  # neither drops anything
+        pairs = [(ours.input.W, theirs.input.weight), (ours.output.W, theirs.output.weight)]
+        pairs.append((ours.output.b, theirs.output.bias))
+        for layer, W_x, W_h in zip(ours.gru, theirs.gru.W_x, theirs.gru.W_h, strict=True):
+            pairs += [(layer.W_x, W_x), (layer.W_h, W_h)]
+        assert len(pairs) == len(list(ours.params())) == len(list(theirs.parameters()))
+        for mine, other in pairs:
+            mine.array = 3 * mine.array  # far from linear
+            other.data = torch.from_numpy(mine.array.copy())
+        iterations = chainer_models.iteration(ours, w), torch_model.iteration(theirs, w)
+        for batch in w.batches(3):  # the later ones begin in other states
+            xs, ts = batch if task == "language" else (array.astype(float) for array in batch)
+            loss, other_loss = (
+                iterations[0](xs, ts),
+                iterations[1](*map(torch.from_numpy, (xs, ts))),
+            )
+            np.testing.assert_allclose(float(other_loss), loss, rtol=1e-12)
+            for mine, other in pairs:
+                np.testing.assert_allclose(other.grad, mine.grad, rtol=1e-9, atol=1e-13)
+    assert not (torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
 
 
 class _Worker:
@@ -103,10 +114,6 @@ def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch
     assert call("figures", "--out", tmp_path)[0] == 2
 
 
-def test_every_implementation_has_turns():
-    assert set(TURN) == {"ours", "chainer", "pytorch", "sgemm"}
-
-
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -132,11 +139,17 @@ def test_a_measurement_that_lacks_a_part_is_named(refused, tmp_path, spoil):
     assert f"{path}: not a result" in refused("figures", "--out", tmp_path)
 
 
-def test_a_measurement_of_other_sizes_is_drawn(tmp_path):
+def test_a_measurement_of_other_sizes_and_on_a_gpu_is_shown(tmp_path):
     bench = json.loads((ROOT / "results/bench/cpu.json").read_text())
     bench["scaling"] = bench["scaling"][:1]
+    cuda = {"version": 13000, "driver": 13010, "tf32": "0"}
+    bench["environment"] |= {"device": "GPU", "cuda": cuda}
+    bench["load"] = 2.5
     path = tmp_path / "cpu.json"
     path.write_text(json.dumps(bench))
+    text = format_bench("gpu", read_bench(path))
+    for part in ("TF32 off", "driver 13010", "Peak: device memory", "machine was shared"):
+        assert part in text
     figure = draw_scaling(read_bench(path))
     assert figure is not None
     plt.close(figure)

@@ -109,7 +109,7 @@ class SeenError(Exception):
         (timing, "_measure", lambda tiny, call: call("time", tiny(), "--force")),
         (
             worker,
-            "_make",
+            "_chainer",
             lambda *_: worker.main(["ours", "cpu", "music", "6", "1", "9", "5", "3"]),
         ),
     ],
