@@ -10,10 +10,11 @@ from typing import NamedTuple
 from experiments.config.load import load_config
 from experiments.reports.pairs import Measure, compare, lowest_values
 from experiments.results.intervals import mean_and_interval, t_interval
+from experiments.results.measurement import median_and_range
 from experiments.results.measures import Result, gradient_mean, value
 from experiments.results.store import FINISHED, find_results
 from experiments.results.success import learned
-from experiments.timing.store import ratio, read_timing, timing_file
+from experiments.timing.store import ratios, read_timing, timing_file
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 #: The runs are there, but the interval of a difference covers 0, or there is no second seed.
@@ -213,9 +214,10 @@ class Evidence:
         for name in (cell, reference):
             if not measured.holds(config.cell(name)):
                 return Verdict(NOT_ENOUGH, f"{name} not measured")
-        ratios = {p.name: ratio(p.cells[cell], p.cells[reference]) for p in measured.points}
-        numbers = ", ".join(f"{name}: {value:.2f} times" for name, value in ratios.items())
-        good = all(value <= 1 for value in ratios.values())
+        found = {p.name: ratios(p.cells[cell], p.cells[reference]) for p in measured.points}
+        numbers = ", ".join(f"{k} {median_and_range(v, '.2f')} times" for k, v in found.items())
+        numbers += "; medians, in parentheses the smallest and the largest round"
+        good = all(statistics.median(values) <= 1 for values in found.values())
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
 
 

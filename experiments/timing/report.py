@@ -8,13 +8,14 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.config.load import Cell, Config, all_overrides
+from experiments.results.measurement import median_and_range
 from experiments.timing.store import (
     PARTS,
     CellTimes,
     Point,
     TimingResult,
     median_parts,
-    ratio,
+    ratios,
     read_timing,
     timing_file,
 )
@@ -81,11 +82,12 @@ def _clipping(cells: Iterable[Cell], measured: TimingResult, point: Point) -> Ce
 
 def _row(times: CellTimes, reference: CellTimes | None) -> list[str]:
     parts, total = median_parts(times), statistics.median(times.totals())
+    compared = reference is not None and times is not reference
     return [
         f"{total:.4f}",
         *(f"{parts[part]:.4f}" for part in PARTS),
         f"{parts['projection'] / total:.1%}",
-        f"{ratio(times, reference):.3f}" if reference else "",
+        median_and_range(ratios(times, reference), ".3f") if compared else "",
         f"{statistics.fmean(times.capped):.3g}",
     ]
 
@@ -94,7 +96,8 @@ def _notes(measured: TimingResult) -> list[str]:
     rounds = len(next(iter(measured.points[0].cells.values())).forward)
     return [
         f"Ours: the cells took turns, {rounds} iterations each at each point, in changing order; "
-        "medians; ratio: median over the rounds of the ratio to clipping in the same round. "
+        "medians; ratio: median over the rounds of the ratio to clipping in the same round "
+        "(in parentheses the smallest and the largest). "
         "Evaluation is not part of it.",
         "All cells start from the same weights at a point, those of P_δ with `auto`, and go on by "
         "themselves (one whose loss is no longer finite goes back to them; an explosion makes the "
@@ -131,7 +134,7 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
         reference = _clipping(config.cells.values(), measured, point)
         for y, name in enumerate(names):
             if reference:
-                text = f" {ratio(point.cells[name], reference):.2f}"
+                text = f" {statistics.median(ratios(point.cells[name], reference)):.2f}"
                 axis.text(left[y], y, text, va="center", fontsize=7.5)
         axis.set_title(_place(point).replace(" (", "\n("), fontsize=9)
         axis.set_xlabel("ms per iteration (median)")

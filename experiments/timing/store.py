@@ -86,10 +86,10 @@ def read_timing(path: Path) -> TimingResult | None:
     return read_json(path, TimingResult)[1] if path.exists() else None
 
 
-def ratio(times: CellTimes, reference: CellTimes) -> float:
-    """Median of the ratio of one cell's iteration to another's in the same round."""
+def ratios(times: CellTimes, reference: CellTimes) -> list[float]:
+    """In each round, one cell's iteration divided by another's."""
     pairs = zip(times.totals(), reference.totals(), strict=True)
-    return statistics.median(mine / theirs for mine, theirs in pairs)
+    return [mine / theirs for mine, theirs in pairs]
 
 
 def median_parts(times: CellTimes) -> dict[str, float]:

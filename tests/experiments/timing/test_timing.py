@@ -5,7 +5,7 @@ import json
 import pytest
 
 from experiments.config.load import load_config
-from experiments.timing.store import CellTimes, Point, median_parts, ratio
+from experiments.timing.store import CellTimes, Point, median_parts, ratios
 
 PARTS = ("forward", "backward", "update", "projection")
 
@@ -49,7 +49,7 @@ def test_the_table_gives_parts_ratio_and_hours(timed, measure, call, tmp_path):
     for word in (*PARTS, "ratio to clipping", "hours for 75 epochs", "projection's share"):
         assert word in lines[0]
     clipping = [line.split("|") for line in lines if "clipping_5" in line]
-    assert all(line[9].strip() == "1.000" for line in clipping)
+    assert all(line[9].strip() == "" for line in clipping)
     assert "took turns, 3 iterations each" in out
 
 
@@ -145,10 +145,10 @@ def test_other_settings_are_compared_with_clipping_under_the_same(timed, measure
     column = next(line for line in out.splitlines() if line.startswith("| point")).split("|")
     place = [c.strip() for c in column].index("ratio to clipping")
     assert len(rows) == 9
-    assert all(float(row[place]) > 0 for row in rows)
+    assert all(float(row[place].split()[0]) > 0 for row in rows if "clipping" not in row[2])
 
 
-def test_ratio_is_the_median_of_the_rounds():
+def test_ratios_are_within_a_round():
     def times(*seconds):
         zeros = [0.0] * len(seconds)
         return CellTimes(
@@ -156,7 +156,7 @@ def test_ratio_is_the_median_of_the_rounds():
         )
 
     # A round in which the machine was slow is slow for both.
-    assert ratio(times(1.0, 10.0, 1.1), times(2.0, 20.0, 2.0)) == 0.5
+    assert ratios(times(1.0, 10.0, 1.2), times(2.0, 20.0, 2.0)) == [0.5, 0.5, 0.6]
     assert median_parts(times(3.0, 1.0, 2.0))["forward"] == 2.0
     assert Point(name="x", iteration=0, cells={"a": times(1.0)}).cells["a"].totals() == [1.0]
 
