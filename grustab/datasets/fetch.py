@@ -6,13 +6,35 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from grustab.datasets.download import default_folder, download
+from grustab.datasets.download import RemoteFile, default_folder, download
 from grustab.datasets.nottingham import NOTTINGHAM_MAT, NOTTINGHAM_PICKLE
 from grustab.datasets.ptb import PTB_FILES
 from grustab.errors import DataError
 from grustab.text import printable
 
-FILES = (*PTB_FILES, NOTTINGHAM_MAT, NOTTINGHAM_PICKLE)
+
+def _beside_nottingham(dataset: str, name: str, size: int, sha256: str) -> RemoteFile:
+    url = NOTTINGHAM_MAT.urls[0].replace(NOTTINGHAM_MAT.name, name)
+    return RemoteFile(dataset, name, (url,), size, sha256)
+
+
+FILES = (
+    *PTB_FILES,
+    NOTTINGHAM_MAT,
+    NOTTINGHAM_PICKLE,
+    _beside_nottingham(
+        *("jsb", "JSB_Chorales.mat", 96_095),
+        "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4",
+    ),
+    _beside_nottingham(
+        *("musedata", "MuseData.mat", 947_219),
+        "e8d9eb422ec3833c25f43a9f854d4ee0b9118a20b45f2c183395cdc30ffa14ff",
+    ),
+    _beside_nottingham(
+        *("piano-midi", "Piano_midi.mat", 223_732),
+        "990a8a71d5764a7eaa3e78d9e5023d1470380fe2db3a1448265a97a24c8b1c34",
+    ),
+)
 """Every file that the package can download."""
 
 
