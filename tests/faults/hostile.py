@@ -13,6 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+#: (np.int64(60), np.int64(64)) as Python 2.7 pickles it, by protocols 0 and 2.
+NUMPY_STEPS = (
+    b"(cnumpy.core.multiarray\nscalar\np1\n(cnumpy\ndtype\np2\n(S'i8'\nI0\nI1\ntRp3\n"
+    b"(I3\nS'<'\nNNNI-1\nI-1\nI0\ntbS'<\\x00\\x00\\x00\\x00\\x00\\x00\\x00'\ntRp4\n"
+    b"g1\n(g3\nS'@\\x00\\x00\\x00\\x00\\x00\\x00\\x00'\ntRp5\ntp6\n",
+    b"cnumpy.core.multiarray\nscalar\nq\x01cnumpy\ndtype\nq\x02U\x02i8K\x00K\x01\x87Rq\x03"
+    b"(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tbU\x08<\0\0\0\0\0\0\0\x86Rq\x04"
+    b"h\x01h\x03U\x08@\0\0\0\0\0\0\0\x86Rq\x05\x86q\x06",
+)
+
 
 class Reduced:
     """Whatever ``__reduce__`` is to return."""
@@ -30,6 +40,7 @@ def hostile_pickles(mark: Path) -> Iterator[tuple[str, bytes]]:
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             yield f"{name}, protocol {protocol}", pickle.dumps(value, protocol)
     yield from _written_by_hand(f"open({str(mark)!r}, 'w')")
+    yield from _around_numpy(f"open({str(mark)!r}, 'w')".encode())
     yield from _bombs()
     yield from _damaged()
 
@@ -77,6 +88,38 @@ def _written_by_hand(code: str):
     yield "a frame that hides it", b"\x80\x04\x95" + struct.pack("<Q", 2**63) + b"cos\nsystem\n."
     yield "a name from Python 2", b"c__builtin__\neval\n(V" + text + b"\ntR."
     yield "NEXT_BUFFER", b"\x80\x05\x97\x98."
+
+
+def _around_numpy(code: bytes):
+    """Other uses of the two names that tunes of NumPy's integers need."""
+    note = b"h\x01h\x03U\x08@\0\0\0\0\0\0\0\x86R"
+    deep, call = b")" + b"\x85" * 200_000, b"cbuiltins\neval\n(V" + code + b"\nt"
+    for old, new in (
+        (b"U\x02i8", b"U\x02O8"),
+        (b"U\x02i8", b"U\x02f8"),
+        (b"U\x02i8", b"U\x0aV999999999"),
+        (b"U\x02i8", deep),
+        (b"U\x01<", deep),
+        (b"U\x01<", b"U\x01>"),
+        (b"<NNN", b"<N)}"),
+        (b"U\x08<\0", b"U\x07<"),
+        (b"U\x08<\0\0\0\0\0\0\0", b"]"),
+        (b"h\x03", b"h\x01"),
+        (b"h\x03", call + b"R"),
+        (b"\x87R", b"\x87Rh\x02\x81"),
+        (b"dtype", b"load"),
+        (b"dtype", b"dtype.__class__"),
+        (b"scalar", b"_reconstruct"),
+        (note, call + b"R"),
+        (note, b"h\x02"),
+        (note, b"h\x03"),
+        (note, b"h\x03" + call + b"b"),
+        (note, b"](I64\ntR"),
+        (note, b"h\x01]R"),
+    ):
+        step = NUMPY_STEPS[1].replace(old, new)
+        others = b"llVvalid\n(((I60\nlllVtest\n(((I60\nlllu."
+        yield f"NumPy, {new[:20]!a} for {old!r}", b"}(Vtrain\n((" + step + others
 
 
 def _bombs():

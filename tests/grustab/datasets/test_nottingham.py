@@ -10,6 +10,7 @@ from scipy.io import savemat
 from grustab.datasets import load_nottingham
 from grustab.datasets.nottingham import read_mat, read_pickle
 from grustab.errors import DataError
+from tests.faults.hostile import NUMPY_STEPS
 
 SPLITS = ("train", "valid", "test")
 
@@ -66,9 +67,10 @@ def test_pickle_holds_the_same_tunes(tmp_path, splits, protocol, step):
     _assert_holds(read_pickle(path), splits)
 
 
-def test_pickle_of_python_2(tmp_path):
+@pytest.mark.parametrize("step", [b"(I60\nI64\ntp4\n", *NUMPY_STEPS])
+def test_pickle_of_python_2(tmp_path, step):
     # cPickle.dumps({"train": [[(60, 64), ()]], ...}, 0) of Python 2 writes such lines.
-    tune = b"(lp2\n(lp3\n(I60\nI64\ntp4\na(taa"
+    tune = b"(lp2\n(lp3\n" + step + b"a(taa"
     path = tmp_path / "tunes.pickle"
     path.write_bytes(
         b"(dp1\nS'train'\n" + tune + b"sS'valid'\n" + tune + b"sS'test'\n" + tune + b"s."
