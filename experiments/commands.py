@@ -208,16 +208,25 @@ def table_command(options: argparse.Namespace) -> None:
 
 def claims_command(options: argparse.Namespace) -> None:
     """The paper's claims."""
-    from experiments.reports.claims_text import write_claims
+    from experiments.reports.claims_text import format_claims
 
-    write_claims(_out(options))
+    _publish(format_claims(_out(options)), _out(options) / "claims.md")
 
 
 def identify_command(options: argparse.Namespace) -> None:
     """The readings of the music conditions."""
-    from experiments.reports.identification import write_identification
+    from experiments.reports.identification import STUDY, format_identification
 
-    write_identification(_out(options))
+    _publish(format_identification(_out(options)), _out(options) / STUDY / "signs.md")
+
+
+def _publish(text: str, path: Path) -> None:
+    from experiments.system.paths import shown
+    from experiments.system.storage import write_file
+
+    print(text)
+    write_file(path, text.encode())
+    print(f"written: {shown(path)}")
 
 
 def report_command(options: argparse.Namespace) -> None:

@@ -16,8 +16,6 @@ from experiments.reports.claims import (
 )
 from experiments.reports.evidence import WORDS, Evidence
 from experiments.reports.markdown import markdown_table
-from experiments.system.paths import shown
-from experiments.system.storage import write_file
 
 #: Claims that are not counted: title, what to know, claims.
 APART = [
@@ -54,22 +52,6 @@ absolute value.
 does not print; taken here: the main experiment's, `main_language`.
 - Repeat: `python -m experiments claims`.
 """
-
-
-def write_claims(out: Path) -> None:
-    """Print the verdicts, and write them to ``claims.md``.
-
-    Args:
-        out: Folder of the results.
-
-    Raises:
-        grustab.errors.GrustabError: If a result file is not valid, or the file cannot be written.
-    """
-    text = format_claims(out)
-    print(text)
-    path = out / "claims.md"
-    write_file(path, text.encode())
-    print(f"written: {shown(path)}")
 
 
 def headline(evidence: Evidence) -> str:

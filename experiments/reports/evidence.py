@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
     """A verdict and the numbers behind it.
 
     Attributes:
-        word: One of :data:`WORDS`.
+        word: One of :data:`WORDS`; of a sign of ``identify``: ``holds``, ``fails`` or ``open``.
         numbers: Ours, or what is missing, in a few words.
     """
 

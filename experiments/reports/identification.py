@@ -7,15 +7,14 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from experiments.config.load import Config, load_config
+from experiments.reports.evidence import Verdict
 from experiments.reports.markdown import markdown_table
 from experiments.results.measures import largest_norm
 from experiments.results.store import FINISHED, find_results
 from experiments.results.success import EXPLOSION, exploded
-from experiments.system.paths import shown
-from experiments.system.storage import write_file
 
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
 STUDY, PRESENT = "identify_music", "table3_music"
@@ -35,29 +34,6 @@ RULES = f"""\
 - The choice: the reading under which most signs hold, if (a) is one of them and more hold than
   under Table 3's present conditions. Of two with equally many, the one whose lowest losses
   lie nearer to the print (mean of |ln(ours / published)| over the seven cells)."""
-
-
-class Seen(NamedTuple):
-    """What is seen of a sign: ``holds``, ``fails`` or ``open``, and the numbers."""
-
-    word: str
-    numbers: str
-
-
-def write_identification(out: Path) -> None:
-    """Print the signs of every reading, and write them to ``identify_music/signs.md``.
-
-    Args:
-        out: Folder of the results.
-
-    Raises:
-        grustab.errors.GrustabError: If a result file is not valid, or the file cannot be written.
-    """
-    text = format_identification(out)
-    print(text)
-    path = out / STUDY / "signs.md"
-    write_file(path, text.encode())
-    print(f"written: {shown(path)}")
 
 
 def format_identification(out: Path) -> str:
@@ -114,17 +90,17 @@ def _lowest(run: dict[str, Any]) -> float:
     return run["best"]["validation_loss"] if run["best"] else math.inf
 
 
-def _all(seen: list[tuple[bool | None, str]]) -> Seen:
+def _all(seen: list[tuple[bool | None, str]]) -> Verdict:
     """All of several conditions: true, false, or ``None`` where not yet known."""
     words = [word for word, _ in seen]
     verdict = FAILS if False in words else OPEN if None in words else HOLDS
-    return Seen(verdict, ", ".join(numbers for _, numbers in seen if numbers))
+    return Verdict(verdict, ", ".join(numbers for _, numbers in seen if numbers))
 
 
-def _sgd_is_stable(runs: dict[str, dict[str, Any]]) -> Seen:
+def _sgd_is_stable(runs: dict[str, dict[str, Any]]) -> Verdict:
     ours, theirs = runs.get("sgd/projection_0.2"), runs.get("sgd/clipping_15")
     if ours is None:
-        return Seen(OPEN, "")
+        return Verdict(OPEN, "")
     calm = False if exploded(ours) else True if _ended(ours) else None
     seen = [(calm, f"norm {largest_norm(ours):.3g}")]
     if theirs and _ended(ours):  # clipping's lowest only falls, so a failure is early
@@ -135,8 +111,8 @@ def _sgd_is_stable(runs: dict[str, dict[str, Any]]) -> Seen:
     return _all(seen)
 
 
-def _stays_high(*cells: str) -> Callable[[dict[str, dict[str, Any]]], Seen]:
-    def sign(runs: dict[str, dict[str, Any]]) -> Seen:
+def _stays_high(*cells: str) -> Callable[[dict[str, dict[str, Any]]], Verdict]:
+    def sign(runs: dict[str, dict[str, Any]]) -> Verdict:
         seen: list[tuple[bool | None, str]] = []
         for run in map(runs.get, cells):
             if run is None:
@@ -150,28 +126,28 @@ def _stays_high(*cells: str) -> Callable[[dict[str, dict[str, Any]]], Seen]:
     return sign
 
 
-def _comes_near(cell: str, published: float, within: float) -> Callable[[Any], Seen]:
-    def sign(runs: dict[str, dict[str, Any]]) -> Seen:
+def _comes_near(cell: str, published: float, within: float) -> Callable[[Any], Verdict]:
+    def sign(runs: dict[str, dict[str, Any]]) -> Verdict:
         if (run := runs.get(cell)) is None:
-            return Seen(OPEN, "")
+            return Verdict(OPEN, "")
         away = _lowest(run) - published
         if _ended(run) or away < -within:
             return _all([(abs(away) <= within, _value(run))])
-        return Seen(OPEN, _value(run))
+        return Verdict(OPEN, _value(run))
 
     return sign
 
 
-def _norm_is_near_30(runs: dict[str, dict[str, Any]]) -> Seen:
+def _norm_is_near_30(runs: dict[str, dict[str, Any]]) -> Verdict:
     if (run := runs.get("sgd/clipping_15")) is None:
-        return Seen(OPEN, "")
+        return Verdict(OPEN, "")
     norm = run["gradient_mean"]["norm"]
     norm = math.inf if norm is None else norm
     if _ended(run):
         word = HOLDS if _by_rule(run) and 20 <= norm <= 45 else FAILS
     else:
         word = FAILS if run["epochs"] >= 10 and not 10 <= norm <= 90 else OPEN
-    return Seen(word, f"{norm:.3g}")
+    return Verdict(word, f"{norm:.3g}")
 
 
 def _value(run: dict[str, Any]) -> str:
@@ -180,7 +156,7 @@ def _value(run: dict[str, Any]) -> str:
     return lowest if _ended(run) else f"< {lowest} after {run['epochs']:.0f} epochs"
 
 
-SIGNS: dict[str, Callable[[dict[str, dict[str, Any]]], Seen]] = {
+SIGNS: dict[str, Callable[[dict[str, dict[str, Any]]], Verdict]] = {
     "a": _sgd_is_stable,
     "b": _stays_high("adam_1e-4/projection_0.2", "adam_1e-4/clipping_15"),
     "c": _stays_high("adam_1e-2/clipping_15", "rmsprop_1e-2/clipping_15"),
