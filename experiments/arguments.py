@@ -62,6 +62,11 @@ def add_out(sub: argparse.ArgumentParser, text: str) -> None:
     sub.add_argument("--out", type=folder, metavar="DIR", help=f"{text}; default: results/")
 
 
+def add_own(sub: argparse.ArgumentParser, text: str) -> None:
+    """``--config``."""
+    sub.add_argument("--config", nargs="+", default=[], metavar="FILE", help=text)
+
+
 def add_sweep(sub: argparse.ArgumentParser) -> None:
     """Options that say which runs to do, and how."""
     sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")

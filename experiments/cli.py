@@ -14,6 +14,7 @@ from experiments.arguments import (
     add_cells,
     add_limits,
     add_out,
+    add_own,
     add_seeds,
     add_set,
     add_sweep,
@@ -235,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "claims", commands.claims_command, "The paper's claims, held against the results."
     )
+    add_own(sub, "your own configs, whose published values are judged, too")
     add_out(sub, "folder of the results; claims.md is written there, too")
 
     sub = command(
@@ -249,13 +251,7 @@ def _parser() -> argparse.ArgumentParser:
         commands.report_command,
         "All tables and figures on one page, and the results in the front page.",
     )
-    sub.add_argument(
-        "--config",
-        nargs="+",
-        default=[],
-        metavar="FILE",
-        help="your own configs, to be on the page, too",
-    )
+    add_own(sub, "your own configs, to be on the page, too")
     add_out(sub, "folder of the results, where README.md and report.html go; the front page stays")
 
     sub = command("figures", commands.figures_command, "Draw the figures from the results.")

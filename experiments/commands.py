@@ -210,7 +210,7 @@ def claims_command(options: argparse.Namespace) -> None:
     """The paper's claims."""
     from experiments.reports.claims_text import format_claims
 
-    _publish(format_claims(_out(options)), _out(options) / "claims.md")
+    _publish(format_claims(_out(options), options.config), _out(options) / "claims.md")
 
 
 def identify_command(options: argparse.Namespace) -> None:

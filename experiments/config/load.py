@@ -1,6 +1,7 @@
 """Read configs/*.yaml strictly: what it says, where each setting comes from, what was published."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -124,6 +125,12 @@ class Config(NamedTuple):
     runs: int
     cells: dict[str, Cell]
     file: str
+
+    @property
+    def word(self) -> str:
+        """What a person types for it in a shell, in the current folder."""
+        word = self.file if self.file == self.name else shown(Path(self.file))
+        return shlex.quote(f"./{word}" if word.startswith("-") else word)
 
     def cell(self, name: str) -> Cell:
         """The cell of that name.

@@ -1,9 +1,11 @@
 """What the paper claims, and how each claim is checked."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from experiments.reports.evidence import Evidence, Pairs, Place, Verdict
+from experiments.config.load import Config
+from experiments.reports.evidence import NEAR, Evidence, Pairs, Place, Verdict
 from experiments.reports.pairs import log_norms
 from experiments.results.measures import largest_radius
 from experiments.results.success import diverged, learned
@@ -208,3 +210,16 @@ UNVERIFIED_CLAIMS = [
 ]
 #: No claims of the paper: whether Table 1's ordering shows at a scale that is ours.
 CLAIMS_AT_SMALL_SCALE = _of_table_1(SMALL, "as Table 1")
+
+
+def published_values(config: Config) -> list[Claim]:
+    """That each published value of a config comes out."""
+    return [
+        Claim(
+            f"Table {cell.published.table}, {cell.published.column}, {cell.published.row}",
+            f"`{name}` comes within {100 * NEAR:g} % of {cell.published.printed}.",
+            partial(Evidence.value_near, place=(config.file, name), stated=cell.published.value),
+        )
+        for name, cell in config.cells.items()
+        if cell.published and cell.published.value is not None
+    ]

@@ -13,6 +13,7 @@ from experiments.reports.claims import (
     TABLE_1,
     UNVERIFIED_CLAIMS,
     Claim,
+    published_values,
 )
 from experiments.reports.evidence import WORDS, Evidence
 from experiments.reports.markdown import markdown_table
@@ -50,8 +51,13 @@ element of 0.0025, and the two claims rest on one measurement. Beside it `mean_a
 absolute value.
 - Section C compares with a clipping of the norm whose settings and success rate the supplement \
 does not print; taken here: the main experiment's, `main_language`.
-- Repeat: `python -m experiments claims`.
+- Repeat: `python -m experiments claims{more}`.
 """
+OWN = (
+    "Not counted: no table of the paper. *reproduced*: the whole 95 % interval of the mean is "
+    "within that bound; *not reproduced*: all of it is outside."
+)
+NO_VALUES = "Its cells have no published value."
 
 
 def headline(evidence: Evidence) -> str:
@@ -66,16 +72,28 @@ def headline(evidence: Evidence) -> str:
     )
 
 
-def format_claims(out: Path) -> str:
-    """The claims with their verdicts, as Markdown."""
+def format_claims(out: Path, own: Sequence[str] = ()) -> str:
+    """The claims with their verdicts, as Markdown.
+
+    Args:
+        out: Folder of the results.
+        own: Files of further configs, whose published values are judged, too.
+    """
     evidence = Evidence(out)
     lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
-    for title, text, claims in APART:
+    apart, configs = [*APART], [load_config(name) for name in own]
+    for config in configs:
+        claims = published_values(config)
+        apart.append((f"Published: {config.title}", OWN if claims else NO_VALUES, claims))
+    for title, text, claims in apart:
         lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
     language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
-    return "\n".join([*lines, "", NOTES.format(weights=n_parameters(language))])
+    more = " ".join(["", "--config", *(config.word for config in configs)]) if own else ""
+    return "\n".join([*lines, "", NOTES.format(weights=n_parameters(language), more=more)])
 
 
 def _rows(claims: Sequence[Claim], evidence: Evidence) -> list[str]:
+    if not claims:
+        return []
     rows = [[claim.text, claim.source, *claim.check(evidence)] for claim in claims]
     return markdown_table(["claim", "where", "verdict", "ours"], rows)

@@ -24,7 +24,10 @@ SO_FAR_YES, SO_FAR_NO = "so far as claimed", "so far otherwise"
 NOT_ENOUGH = "not enough runs"
 WORDS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, SO_FAR_YES, SO_FAR_NO, NOT_ENOUGH)
 
-#: A config and the name of one of its cells.
+#: A value is called near that differs from the published one by no more than this.
+NEAR = 0.1
+
+#: A config, its name or its file, and the name of one of its cells.
 Place = tuple[str, str]
 #: Pairs of cells by what they are called.
 Pairs = dict[str, tuple[Place, Place]]
@@ -195,14 +198,32 @@ class Evidence:
         numbers = f"{place[1]} {quantity} {_mean(means)}"
         if also:
             numbers += f"; {also} {_mean([gradient_mean(run, also) for run in runs])}"
-        low, high = t_interval(means)
+        return self._within(place, means, stated / 2, stated * 2, numbers)
+
+    def value_near(self, place: Place, stated: float) -> Verdict:
+        """The mean of the lowest validation values is within :data:`NEAR` of a number.
+
+        Of the runs that did not fail, as in :func:`lowest_values`; by the interval, as above.
+        """
+        runs = self.runs(place)
+        values = [v for v in lowest_values(runs, [math.inf] * len(runs)) if v is not None]
+        if not values:
+            return self._verdict(False, "no success" if runs else "", [place])
+        bounds = stated * (1 - NEAR), stated * (1 + NEAR)
+        return self._within(place, values, *bounds, mean_and_interval(values))
+
+    def _within(
+        self, place: Place, values: Sequence[float], least: float, most: float, numbers: str
+    ) -> Verdict:
+        """The mean over a cell's runs is between two bounds, judged by its interval."""
+        low, high = t_interval(values)
         if self._missing([place]):
-            holds = stated / 2 <= statistics.fmean(means) <= stated * 2
-        elif len(means) > 1 and math.inf in means:
+            holds = least <= statistics.fmean(values) <= most
+        elif len(values) > 1 and math.inf in values:
             holds = False
         else:
-            inside = stated / 2 <= low and high <= stated * 2
-            holds = inside or (False if low > stated * 2 or high < stated / 2 else None)
+            inside = least <= low and high <= most
+            holds = inside or (False if low > most or high < least else None)
         return self._verdict(holds, numbers + self._partial([place]), [place])
 
     def no_slower(self, table: str, cell: str, reference: str) -> Verdict:

@@ -4,7 +4,7 @@ import json
 import shlex
 from typing import Any
 
-from experiments.config.load import Cell, Config, all_overrides, file_word
+from experiments.config.load import Cell, Config, all_overrides
 from experiments.config.schema import COMMAND_LINE, STATED
 from experiments.results.measures import Result
 from experiments.results.success import NOTES
@@ -73,7 +73,7 @@ def score_notes(results: list[Result]) -> list[str]:
 
 def repeat_note(config: Config, cells: list[Cell], pattern: str, results: list[Result]) -> str:
     """The command for the runs of a table of scores."""
-    words = [shlex.quote(file_word(config.file))]
+    words = [config.word]
     words += ["--cells", shlex.quote(pattern)] * (pattern != "*")
     words += ["--out", "runs/repeat", *_set_flags(all_overrides(cells))]
     stops = {result["stopped_by"] for result in results}

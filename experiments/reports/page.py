@@ -5,7 +5,7 @@ from pathlib import Path
 
 import markdown
 
-from experiments.config.load import Config, config_names, file_word, load_config
+from experiments.config.load import Config, config_names, load_config
 from experiments.reports.claims import TABLE_3
 from experiments.reports.claims_text import format_claims
 from experiments.reports.markdown import markdown_table
@@ -82,7 +82,8 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
     parts += [summary(out)]
     first = f"figures/{TABLE_3}_published.png"
     parts += [f"![{FIGURES['published']}]({first})"] if (out / first).exists() else []
-    parts += [INTRODUCTION, "## What was run", _runs(configs, out), format_claims(out)]
+    parts += [INTRODUCTION, "## What was run", _runs(configs, out)]
+    parts += [format_claims(out, own)]
     for config in configs:
         parts += [f'<a id="{config.name}"></a>', _table(config, out)]
         if (out / config.name / "README.md").exists():
@@ -113,7 +114,7 @@ def _runs(configs: list[Config], out: Path) -> str:
         partial = len(statuses) - finished - none
         link, command = (
             f"[{config.name}](#{config.name})",
-            f"`scripts/reproduce.sh {file_word(config.file)}`",
+            f"`scripts/reproduce.sh {config.word}`",
         )
         rows.append([link, f"{finished} of {len(statuses)}", str(partial), str(none), command])
     header = ["config", "cells with a finished run", "partial", "not run", "command"]
@@ -128,7 +129,7 @@ def _table(config: Config, out: Path) -> str:
         return format_table(config, cells, out)
     return (
         f"## {config.title}\n\nNothing run yet, of {len(cells)} cells; the supplement prints no "
-        f"number to compare with. Run: `scripts/reproduce.sh {file_word(config.file)}`."
+        f"number to compare with. Run: `scripts/reproduce.sh {config.word}`."
     )
 
 

@@ -6,12 +6,9 @@ from pathlib import Path
 from experiments.config.load import config_names, load_config
 from experiments.reports.claims import TABLE_3, lower_in_table_3
 from experiments.reports.claims_text import headline
-from experiments.reports.evidence import Evidence
+from experiments.reports.evidence import NEAR, Evidence
 from experiments.results.measures import lowest_value
 from experiments.results.success import EXPLOSION, exploded, succeeded
-
-#: A value is called near that differs from the published one by no more than this.
-NEAR = 0.1
 
 
 def summary(out: Path) -> str:

@@ -1,5 +1,7 @@
 """A config of your own: what it may leave out, and the report that shows it."""
 
+import math
+
 import pytest
 
 from experiments.config.load import load_config
@@ -48,11 +50,35 @@ def test_a_constant_rate_takes_no_key_of_another_schedule(own):
     assert (c.decay_divisor, c.decay_after, c.min_learning_rate) == (None, None, None)
 
 
-def test_the_report_shows_it_when_asked(own, call, out, store):
-    path = own(task="language", dataset="synthetic", threshold=5)
-    store(load_config(path).cell("mine"))
-    assert call("report", "--out", out)[0] == 0
-    assert "## Mine" not in (out / "README.md").read_text(encoding="utf-8")
-    assert call("report", "--config", path, "--out", out)[0] == 0
-    page = (out / "README.md").read_text(encoding="utf-8")
-    assert "## Mine" in page and "`scripts/reproduce.sh mine.yaml`" in page
+@pytest.mark.parametrize(
+    ("losses", "verdict"),
+    [
+        ([3.9, 4.0], "undecided"),
+        ([3.9, 3.9], "reproduced"),
+        ([1.9, 1.9], "not reproduced"),
+        ([3.9], "so far as claimed"),
+        ([9.0, 9.0], "not reproduced"),  # no success
+        ([], "not enough runs"),
+    ],
+    ids=str,
+)
+def test_report_and_claims_show_it_when_asked(write_config, call, out, store, losses, verdict):
+    published = {"table": 7, "column": "c", "row": "r", "printed": "54.6", "value": math.exp(4)}
+    conditions = {"task": "language", "dataset": "synthetic", "method": "clipping", "threshold": 5}
+    cell = {"set": conditions, "source": "assumption", "published": published}
+    config = {"title": "Mine", "runs": 2, "conditions": {}, "cells": {"mine": cell}}
+    path = write_config(config, "mine.yaml")
+    for seed, loss in enumerate(losses):
+        store(load_config(path).cell("mine"), seed, validation=(loss, loss))
+    for command, page, heading in (
+        ("report", "README.md", "## Mine"),
+        ("claims", "claims.md", "### Published: Mine"),
+    ):
+        assert call(command, "--out", out)[0] == 0
+        assert "Mine" not in (out / page).read_text(encoding="utf-8")
+        assert call(command, "--config", path, "--out", out)[0] == 0
+        lines = (out / page).read_text(encoding="utf-8").splitlines()
+        assert heading in lines
+        (row,) = (line for line in lines if line.startswith("| `mine` comes within 10 % of 54.6."))
+        assert [cell.strip() for cell in row.split("|")[2:4]] == ["Table 7, c, r", verdict]
+        assert any(line.endswith(f"{path}`.") for line in lines)  # how to repeat it, from here
