@@ -22,7 +22,7 @@ from experiments.arguments import (
     positive,
 )
 from experiments.system.lock import LOCKED, LockedError
-from experiments.system.paths import given
+from experiments.system.paths import PROGRAM, given
 from experiments.system.storage import StorageError
 from grustab.errors import GrustabError
 from grustab.text import printable
@@ -102,7 +102,7 @@ def _flush() -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="python -m experiments", description=DESCRIPTION)
+    parser = Parser(prog=PROGRAM, description=DESCRIPTION)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def command(name: str, action, summary: str) -> argparse.ArgumentParser:

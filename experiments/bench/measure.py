@@ -15,6 +15,7 @@ from experiments.bench.report import SCHEMA, bench_file, write_report
 from experiments.bench.worker import IMPLEMENTATIONS, SIDE, TORCH, Worker
 from experiments.bench.workload import PAPER, Workload
 from experiments.results.json_file import write_json
+from experiments.results.run_spec import command_line
 from experiments.system.device import find_device
 from experiments.system.environment import describe_environment
 from experiments.system.interruption import interruptible
@@ -61,8 +62,9 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
     )
     result = {
         "schema": SCHEMA,
-        "command": f"python -m experiments bench --device {device_name} --rounds {rounds}"
-        + ("" if scaling else " --no-scaling"),
+        "command": command_line(
+            ["bench", "--rounds", str(rounds), *["--no-scaling"][scaling:]], device_name
+        ),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "environment": describe_environment(device) | torch,
         "load": round(os.getloadavg()[0], 2),

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, m
 from experiments.reports.markdown import markdown_table
 from experiments.results.json_file import read_json
 from experiments.results.measurement import Machine, median_and_range
-from experiments.system.paths import shown
+from experiments.system.paths import shown, typed
 from experiments.system.storage import write_file
 
 SCHEMA = 1
@@ -140,7 +140,7 @@ def format_bench(name: str, result: BenchResult) -> str:
         else "Peak: device memory that the allocator has taken.",
         *(f"{share}." for share in shares),
         f"On: {result.environment.name}; {_versions(result.environment)}. {load}",
-        f"Repeat: `{result.command}`.",
+        f"Repeat: `{typed(result.command)}`.",
     ]
     lines = [f"## An iteration, compared ({name})", "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, *(f"- {note}" for note in notes), ""])

@@ -17,6 +17,7 @@ from experiments.reports.claims import (
 )
 from experiments.reports.evidence import WORDS, Evidence
 from experiments.reports.markdown import markdown_table
+from experiments.system.paths import PROGRAM
 
 #: Claims that are not counted: title, what to know, claims.
 APART = [
@@ -51,7 +52,7 @@ element of 0.0025, and the two claims rest on one measurement. Beside it `mean_a
 absolute value.
 - Section C compares with a clipping of the norm whose settings and success rate the supplement \
 does not print; taken here: the main experiment's, `main_language`.
-- Repeat: `python -m experiments claims{more}`.
+- Repeat: `{program} claims{more}`.
 """
 OWN = (
     "Not counted: no table of the paper. *reproduced*: the whole 95 % interval of the mean is "
@@ -89,7 +90,8 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
         lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
     language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
     more = " ".join(["", "--config", *(config.word for config in configs)]) if own else ""
-    return "\n".join([*lines, "", NOTES.format(weights=n_parameters(language), more=more)])
+    notes = NOTES.format(weights=n_parameters(language), program=PROGRAM, more=more)
+    return "\n".join([*lines, "", notes])
 
 
 def _rows(claims: Sequence[Claim], evidence: Evidence) -> list[str]:

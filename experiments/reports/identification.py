@@ -15,6 +15,7 @@ from experiments.reports.markdown import markdown_table
 from experiments.results.measures import largest_norm
 from experiments.results.store import FINISHED, find_results
 from experiments.results.success import EXPLOSION, exploded
+from experiments.system.paths import PROGRAM
 
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
 STUDY, PRESENT = "identify_music", "table3_music"
@@ -51,8 +52,7 @@ def format_identification(out: Path) -> str:
             "",
             RULES,
             "- One run per cell, seed 0. `<`: of a run that has not ended, so it may still fall.",
-            "- Repeat: `python -m experiments sweep identify_music`, then "
-            "`python -m experiments identify`.",
+            f"- Repeat: `{PROGRAM} sweep {STUDY}`, then `{PROGRAM} identify`.",
             "",
         ]
     )

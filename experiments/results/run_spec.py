@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.config.load import Cell, file_word
-from experiments.system.paths import RESULTS, RUNS
+from experiments.system.paths import PROGRAM, RESULTS, RUNS
 
 
 class RunSpec(NamedTuple):
@@ -49,7 +49,7 @@ class RunSpec(NamedTuple):
         return base / self.path
 
     def words(self) -> list[str]:
-        """Its command line after ``python -m experiments``, on this machine."""
+        """Its command line after ``PROGRAM``, on this machine."""
         return self._words(self.cell.file, self.out_words())
 
     def portable_words(self) -> list[str]:
@@ -72,4 +72,4 @@ class RunSpec(NamedTuple):
 def command_line(words: list[str], device: str) -> str:
     """What a person types for such words, on ``cpu`` or on the GPU of a number."""
     words = words + ([] if device == "cpu" else ["--device", device])
-    return "python -m experiments " + shlex.join(words)
+    return f"{PROGRAM} {shlex.join(words)}"

@@ -11,7 +11,7 @@ from experiments.estimates import at_most, estimate, total
 from experiments.results.run_spec import RunSpec
 from experiments.results.store import run_is_done
 from experiments.sweep.job import Job
-from experiments.system.paths import ROOT
+from experiments.system.paths import PROGRAM, ROOT
 from grustab.text import printable
 
 
@@ -93,5 +93,5 @@ def describe_done(runs: Sequence[RunSpec]) -> list[str]:
     see = printable(shlex.join(words))
     return [
         *(f"done: {name}, seed {', '.join(those)}" for name, those in seeds.items()),
-        f"to see these: python -m experiments {see}; to do them again beside them: another --out",
+        f"to see these: {PROGRAM} {see}; to do them again beside them: another --out",
     ]

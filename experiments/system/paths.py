@@ -9,11 +9,18 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = ROOT / "configs"
 RESULTS = ROOT / "results"
 RUNS = ROOT / "runs"
+#: What a person types, in ROOT.
+PROGRAM = ".venv/bin/python -m experiments"
 
 
 def given(text: str) -> Path:
     """A path as a person gives it: ``~`` is a home folder, also where no shell has seen it."""
     return Path(os.path.expanduser(text))
+
+
+def typed(command: str) -> str:
+    """A command of a result file as a person types it: older files leave out the folder."""
+    return f"{PROGRAM} {command.partition(' -m experiments ')[2]}"
 
 
 def shown(path: Path) -> str:

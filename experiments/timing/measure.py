@@ -8,7 +8,6 @@ what the projection costs.
 import copy
 import datetime
 import itertools
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from tqdm import tqdm
 from experiments.config.load import Cell, Config, all_overrides, file_word, set_words
 from experiments.config.schema import ConfigError
 from experiments.results.json_file import write_json
-from experiments.results.run_spec import RunSpec
+from experiments.results.run_spec import RunSpec, command_line
 from experiments.system.device import find_device
 from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
@@ -81,11 +80,10 @@ def time_config(
         flush=True,
     )
     command = ["time", file_word(config.file), "--rounds", str(rounds), "--later", str(later)]
-    command += ["--device", device_name, *set_words(overrides)]
     result = {
         "schema": SCHEMA,
         "config": config.name,
-        "command": "python -m experiments " + shlex.join(command),
+        "command": command_line(command + set_words(overrides), device_name),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "environment": describe_environment(device),
         "overrides": overrides,

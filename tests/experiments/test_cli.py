@@ -9,7 +9,7 @@ import pytest
 
 from experiments.cli import main
 from experiments.config.load import config_names, load_config
-from experiments.system.paths import ROOT
+from experiments.system.paths import PROGRAM, ROOT
 
 COMMANDS = ["list", "run", "sweep", "time", "bench", "table", "figures"]
 
@@ -38,7 +38,7 @@ def test_help_is_there(capsys, words):
         main([*words, "--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    assert text.startswith(" ".join(["usage: python -m experiments", *words]))
+    assert text.startswith(" ".join(["usage:", PROGRAM, *words]))
     assert "--out" in text or not words
     assert all(command in text for command in COMMANDS) or words
 
@@ -220,7 +220,7 @@ def test_a_bad_value_of_an_option_is_refused(
     usage_error, never_run, command, option, value, expected
 ):
     line = usage_error(command, "demo", f"{option}={value}", *["--cell=a"][: command == "run"])
-    start = f"python -m experiments {command}: error: argument {option}: "
+    start = f"{PROGRAM} {command}: error: argument {option}: "
     assert line.startswith(start + expected.format(value[:50]))
     assert len(line) < 300
 

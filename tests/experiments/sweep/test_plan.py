@@ -8,6 +8,7 @@ import pytest
 
 import grustab.datasets
 from experiments.config.load import load_config
+from experiments.system.paths import PROGRAM
 from grustab.errors import DataError
 from tests.experiments.sweep.common import DEMO, planned
 
@@ -132,7 +133,7 @@ def test_a_dry_run_lists_what_is_done_and_how_to_see_it(tiny, call, store):
     title, count, done, see = out.splitlines()
     assert (title, count) == ("tiny:", "0 to run, 2 done")
     assert done == "done: sgd/none, seed 0, 1"
-    command = see.removeprefix("to see these: python -m experiments ").partition("; ")[0]
+    command = see.removeprefix(f"to see these: {PROGRAM} ").partition("; ")[0]
     assert "| 2 |" in call(*shlex.split(command))[1]
     _, out, _ = call(*words, "*")
     assert "done: sgd/none, seed 0, 1" in out

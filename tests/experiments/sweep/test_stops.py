@@ -16,7 +16,7 @@ from experiments.config.load import load_config
 from experiments.results.run_spec import RunSpec
 from experiments.sweep import pool as driver
 from experiments.system.interruption import interruptible
-from experiments.system.paths import ROOT
+from experiments.system.paths import PROGRAM, ROOT
 from tests.experiments.checks import (
     alive,
     check_complete,
@@ -171,7 +171,7 @@ def test_a_killed_run_is_told_and_goes_on_in_the_next_sweep(
     # ... and so does the command that was printed, to the bit the same.
     (command,) = [line for line in lines if "to repeat it: " in line]
     command = shlex.split(command.partition("to repeat it: ")[2])
-    assert command[:3] == ["python", "-m", "experiments"]
+    assert command[:3] == PROGRAM.split()
     shutil.rmtree(b)
     shutil.copytree(tmp_path / "saved", b)
     assert call(*command[3:])[0] == 0

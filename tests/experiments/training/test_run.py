@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from chainer.optimizers import SGD
 
+from experiments.system.paths import PROGRAM
 from grustab.extensions import SequenceEvaluator
 from tests.experiments.checks import check_complete, curves_of
 
@@ -210,7 +211,7 @@ def test_the_interval_of_the_monitor_changes_no_loss(tiny, run):
 def test_the_command_repeats_the_run_and_names_no_folder_of_this_machine(tiny, run, tmp_path):
     first, _, _ = run(tiny(), "sgd/none", "--seed", "3", "--set", "dropout_after=[gru]")
     command = shlex.split(first["command"])
-    assert command[:3] == ["python", "-m", "experiments"]
+    assert command[:3] == PROGRAM.split()
     assert str(tmp_path) not in first["command"]
     assert command[3:5] == ["run", "tiny.yaml"]
     again, _, _ = run(tiny(), "sgd/none", *command[7:], "--force")
