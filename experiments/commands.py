@@ -78,7 +78,7 @@ def sweep_command(options: argparse.Namespace) -> int:
     jobs = options.jobs if devices == ["cpu"] else len(devices) * options.jobs_per_device
     jobs = min(jobs, max(len(missing), 1))
     if options.dry_run:
-        print(describe_plan(runs, jobs), *describe_done(runs), sep="\n")
+        print(describe_plan(runs, jobs), *describe_done(runs, options.cells), sep="\n")
         return 0
     if options.emit_slurm:
         from experiments.sweep.slurm import ARRAY, slurm_script

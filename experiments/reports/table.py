@@ -41,10 +41,14 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
     for cell in config.cells.values():
         with suppress(ConfigError):
             everything.append(cell.override(settings))
-    if not all_overrides(everything):  # the settings are the config's own where they fit
+    overrides = all_overrides(everything)
+    if not overrides:  # the settings are the config's own where they fit
         everything = list(config.cells.values())
-    path = out / config.name / f"table{override_suffix(all_overrides(everything))}.md"
-    write_file(path, format_table(config, everything, out).encode())
+    elif any(cell not in chosen and find_results(out, cell) for cell in everything):
+        pattern = "*"
+    path = out / config.name / f"table{override_suffix(overrides)}.md"
+    text = format_table(config, everything, out, pattern if overrides else "*")
+    write_file(path, text.encode())
     print(f"written: {shown(path)}")
 
 

@@ -80,8 +80,13 @@ def describe_plan(runs: Sequence[RunSpec], jobs: int) -> str:
     return "\n".join(lines)
 
 
-def describe_done(runs: Sequence[RunSpec]) -> list[str]:
-    """The runs that are done, a line per cell, and how to see or repeat them."""
+def describe_done(runs: Sequence[RunSpec], pattern: str) -> list[str]:
+    """The runs that are done, a line per cell, and how to see or repeat them.
+
+    Args:
+        runs: Of one config, done or not.
+        pattern: Shell pattern that chose their cells.
+    """
     seeds: dict[str, list[str]] = {}
     for run in runs:
         if run_is_done(run):
@@ -89,8 +94,8 @@ def describe_done(runs: Sequence[RunSpec]) -> list[str]:
     if not seeds:
         return []
     first = runs[0]
-    words = ["table", first.cell.file, *first.out_words(), *first.cell.set_words()]
-    see = printable(shlex.join(words))
+    words = ["table", first.cell.file, *["--cells", pattern] * (pattern != "*")]
+    see = printable(shlex.join([*words, *first.out_words(), *first.cell.set_words()]))
     return [
         *(f"done: {name}, seed {', '.join(those)}" for name, those in seeds.items()),
         f"to see these: {PROGRAM} {see}; to do them again beside them: another --out",

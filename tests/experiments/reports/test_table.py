@@ -200,6 +200,19 @@ def test_a_table_of_some_cells_prints_them_and_writes_all(table, out):
     assert "written: " in text
 
 
+def test_a_table_with_settings_repeats_only_the_cells_that_ran(table, out, store):
+    words = ("--cells", "sgd/*", "--set", "units=9")
+    for other, cells in ((None, "--cells 'sgd/*' "), ("adam_1e-3/clipping_15", "")):
+        if other:
+            store(_cell("table3_music", other).override(["units=9"]))
+        table("table3_music", *words)
+        (path,) = (out / "table3_music").glob("table-set-*.md")
+        repeat = (
+            f"Repeat: `scripts/reproduce.sh table3_music {cells}--out runs/repeat --set units=9`"
+        )
+        assert repeat in path.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("cells", "setting", "of_its_own"),
     [("sgd/*", "learning_rate=0.1", 1), ("*/projection*", "delta=0.2", 0)],
