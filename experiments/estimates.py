@@ -19,7 +19,8 @@ from experiments.system.paths import RESULTS
 #: Nottingham as whole tunes depends on the order: the mean over shuffled epochs.
 EPOCH = {
     ("ptb", "stream"): 46_479 // 35,
-    ("synthetic", "stream"): 85,
+    ("synthetic words", "stream"): 85,
+    ("synthetic", "stream"): 5,
     ("synthetic", "tunes"): 6,
     ("synthetic", "tunes_by_length"): 7,
     ("nottingham", "stream"): 8_828 // 35,
@@ -51,7 +52,8 @@ def iterations_an_epoch(c: Conditions) -> int | None:
 
 
 def _data(c: Conditions) -> str:
-    return c.dataset.removesuffix("_pickle")
+    words = c.task == "language" and c.dataset == "synthetic"
+    return "synthetic words" if words else c.dataset.removesuffix("_pickle")
 
 
 def _steps_an_epoch(c: Conditions) -> int | None:

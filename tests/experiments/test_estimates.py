@@ -3,7 +3,8 @@
 import pytest
 
 from experiments.config.load import load_config
-from experiments.estimates import epochs_taken
+from experiments.estimates import epochs_taken, iterations_an_epoch
+from grustab.datasets import synthetic_tunes
 
 
 @pytest.fixture
@@ -37,6 +38,13 @@ def test_the_longest_finished_run_tells_the_epochs(tiny, store, epochs, settings
     for seed, run in enumerate(runs):
         store(cell.override(settings), seed, **run)
     assert epochs_taken(cell) == expected
+
+
+def test_made_up_tunes_are_not_taken_for_made_up_words(tiny_music):
+    cut = {"batching": "stream", "batch_size": 20, "bptt_steps": 35}
+    cell = load_config(tiny_music(**cut)).cell("sgd/none")
+    steps = sum(map(len, synthetic_tunes().train))
+    assert iterations_an_epoch(cell.conditions) == steps // (20 * 35)
 
 
 def test_a_damaged_result_is_left_to_whoever_needs_it(cell, store):
