@@ -42,7 +42,7 @@ class LyapunovMonitor(training.Extension):
         self.grus = require_gru_layers(target)
         self.seen: dict[str, tuple[Any, Any]] = {}
         for name, gru in self.grus.items():
-            gru.add_hook(_Inputs(self.seen, name))
+            gru.add_hook(_Inputs(self.seen, name), f"LyapunovInputs-{id(self)}")
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Compute and report."""
@@ -83,8 +83,6 @@ class _Inputs(chainer.LinkHook):
 
     def __init__(self, seen: dict[str, tuple[Any, Any]], name: str) -> None:
         self.seen, self.path = seen, name
-
-    name = "LyapunovInputs"
 
     def forward_preprocess(self, args: Any) -> None:
         if chainer.config.train:

@@ -59,6 +59,12 @@ def test_weights_of_no_use_are_a_nan_and_no_error(model, bad):
     assert np.isfinite(observation["lyapunov/gru/1/largest"])
 
 
+def test_two_monitors_watch_one_model(model):
+    monitors = [LyapunovMonitor(model), LyapunovMonitor(model)]
+    model.gru(XS)
+    assert reported(monitors[0]) == reported(monitors[1]) != {}
+
+
 def test_before_any_training_it_reports_nothing(model):
     assert reported(LyapunovMonitor(model)) == {}
 
