@@ -13,6 +13,7 @@ from experiments.explosion.trajectory import MATRICES, describe_layer
 from experiments.results.store import finite
 from grustab.links import GRU
 from grustab.stability import largest_lyapunov_exponent
+from grustab.updaters.bptt_updater import divisor
 
 #: Ways back that are cut, one or two at a time. To cut W_hh is to cut all that goes through it.
 CUTS = {
@@ -93,7 +94,9 @@ def gradient_norm(
         model.gru[i] = CutGRU(gru, (cuts or {}).get(i, ()))
     xs, ts = snapshot.batch
     model.cleargrads()
-    (model(xs, ts) / xs.shape[1]).backward()
+    c, (steps, sequences) = snapshot.cell.conditions, xs.shape[:2]
+    per_step, summed = c.loss == "mean_over_steps", c.loss_over_batch == "sum"
+    (model(xs, ts) / divisor(steps * sequences, sequences, per_step, summed)).backward()
     square = sum(float((p.grad**2).sum()) for p in model.params() if p.grad is not None)
     return square**0.5, list(model.gru)
 

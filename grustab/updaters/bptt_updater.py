@@ -8,7 +8,7 @@ import numpy as np
 from chainer.training import updaters
 
 from grustab.errors import DivergenceError
-from grustab.iterators.batch import SequenceBatch, require_sequence_batch, send
+from grustab.iterators.batch import require_sequence_batch, send
 from grustab.links.gru import gru_layers
 from grustab.serialization import serialize_array, serialize_json
 
@@ -76,7 +76,8 @@ class BPTTUpdater(updaters.StandardUpdater):
         if batch.first:
             model.reset_state()
         total = model(*send(batch, model.device))
-        loss = total / self._divisor(batch)
+        sequences = batch.ts.shape[1]
+        loss = total / divisor(batch.n_steps, sequences, self.mean_over_steps, self.sum_over_batch)
         model.cleargrads()
         start = self._book("forward", start)
         loss.backward()
@@ -107,12 +108,6 @@ class BPTTUpdater(updaters.StandardUpdater):
             else:
                 gru.set_state(h)
 
-    def _divisor(self, batch: SequenceBatch) -> float:
-        """What makes of a sum over steps and batch what is asked for."""
-        sequences = batch.ts.shape[1]
-        divisor = batch.n_steps if self.mean_over_steps else sequences
-        return divisor / sequences if self.sum_over_batch else divisor
-
     def clock(self) -> float:
         """Now, in seconds, as ``seconds_by_part`` is taken."""
         xp = self.get_optimizer("main").target.xp
@@ -124,3 +119,16 @@ class BPTTUpdater(updaters.StandardUpdater):
         now = self.clock()
         self.seconds_by_part[part] += now - start
         return now
+
+
+def divisor(steps: int, sequences: int, mean_over_steps: bool, sum_over_batch: bool) -> float:
+    """What makes of a sum over steps and batch what is asked for, see :class:`BPTTUpdater`.
+
+    Args:
+        steps: Steps of the batch that count, those of all sequences together.
+        sequences: Sequences of the batch.
+        mean_over_steps: Average over the steps.
+        sum_over_batch: Sum over the sequences.
+    """
+    number = steps if mean_over_steps else sequences
+    return number / sequences if sum_over_batch else number

@@ -66,6 +66,9 @@ def test_without_a_cut_it_is_the_gradient_of_training(snapshot):
         np.testing.assert_allclose(cut_gradient[name], grad, rtol=0, atol=1e-12)
     square = sum((grad**2).sum() for grad in gradient.values())
     assert gradient_norm(made)[0] == pytest.approx(square**0.5)
+    for setting, times in (("loss=mean_over_steps", 1 / STEPS), ("loss_over_batch=sum", 2)):
+        other = made._replace(cell=made.cell.override([setting]))
+        assert gradient_norm(other)[0] == pytest.approx(times * square**0.5)
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
