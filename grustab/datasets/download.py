@@ -138,6 +138,8 @@ def _receive(file: RemoteFile, url: str, output: str, _: None) -> None:
     with _Limited(open(output, "xb", buffering=0)) as opened, bar:
         # identity: what the server calls the length is that of the file.
         HTTPDownloader(bar, 2**16, headers={"Accept-Encoding": "identity"})(url, opened, None)
+    if not os.path.getsize(output):  # a checksum would tell, but there may be none
+        raise ValueError("an empty answer")
 
 
 def _reason(error: Exception) -> str:

@@ -42,6 +42,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(302, b"", Location="file:///etc/hostname")
         elif manner == "wrong":
             self.answer(200, b"<html>")
+        elif manner == "empty":
+            self.answer(200, b"")
         elif manner == "slow":
             self.answer(200, b"")
             for at in range(0, SIZE, SIZE // 10):
