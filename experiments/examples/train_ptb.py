@@ -1,13 +1,14 @@
 """A language model of the Penn Treebank from Chainer's own parts, with P_delta in one line.
 
-python experiments/examples/train_ptb.py           # downloads the Penn Treebank at first
-python experiments/examples/train_ptb.py --test    # made-up words: seconds
+.venv/bin/python experiments/examples/train_ptb.py           # downloads the Penn Treebank at first
+.venv/bin/python experiments/examples/train_ptb.py --test    # made-up words: seconds
 """
 # ruff: noqa: I001  (grustab before chainer)
 
 import argparse
 
 from grustab.datasets import load_ptb  # before chainer: it then works on today's NumPy
+from grustab.errors import DataError
 from grustab.extensions import SpectralProjection
 import chainer
 import chainer.functions as F
@@ -68,13 +69,18 @@ def main():
     parser.add_argument("--test", action="store_true", help="made-up words and a small model")
     parser.add_argument("--unit", type=int, default=650)
     args = parser.parse_args()
+    if not 0 < args.delta < 2:
+        parser.error("--delta: expected a number between 0 and 2")
 
     if args.test:  # 20 words, of which two can follow each: a perplexity of 2 is the best
         words = np.random.default_rng(0).integers(1, 3, 15000).cumsum().astype(np.int32) % 20
         train, valid, test = np.split(words, [10000, 12500])
         args.bproplen, args.unit = 10, 32
     else:
-        train, valid, test = load_ptb()[:3]
+        try:
+            train, valid, test = load_ptb()[:3]
+        except DataError as error:
+            parser.exit(2, f"error: {error}\n")
     device = chainer.get_device(args.device)
     device.use()
 
