@@ -2,7 +2,8 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -176,7 +177,11 @@ def load_config(name: str) -> Config:
     named = not name.endswith((".yaml", ".yml"))
     path = CONFIGS / f"{name}.yaml" if named else given(name)
     if not path.is_file():
-        raise ConfigError(f"there is no config {name!r}{hint(name, config_names())}")
+        files: Iterable[str] = ()
+        with suppress(OSError, ValueError):  # a folder that cannot be read, or be at all
+            files = map(str, given(name).parent.glob("*.yaml"))
+        meant = hint(name, [*config_names(), "the path of a .yaml file"], files)
+        raise ConfigError(f"there is no config {name!r}{meant}")
     if not all(map(is_printable, path.stem)):
         raise ConfigError(f"{shown(path)}: expected a file name without control characters")
     if path.resolve().parent != CONFIGS and path.stem in {*config_names(), *RESERVED}:

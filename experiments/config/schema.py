@@ -161,9 +161,15 @@ def _names(path: list[Any]) -> str:
     return f"expected one of: {STATED}, {UNVERIFIED}, {ASSUMPTION}"
 
 
-def hint(wrong: str, known: Any) -> str:
-    """The end of a sentence on an unknown name: the one that was meant, or all."""
-    close = difflib.get_close_matches(wrong, known, n=1)
+def hint(wrong: str, known: Any, others: Any = ()) -> str:
+    """The end of a sentence on an unknown name: the one that was meant, or all.
+
+    Args:
+        wrong: The name.
+        known: Names that are right.
+        others: More of them, not to be listed.
+    """
+    close = difflib.get_close_matches(wrong, [*known, *others], n=1)
     if close:
         return f", did you mean '{close[0]}'?"
     return f", expected one of: {', '.join(known)}"

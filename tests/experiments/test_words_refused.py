@@ -18,6 +18,12 @@ def test_an_unknown_config_gets_a_hint(refused, name, hint):
     assert refused("list", name) == f"there is no config '{name}', did you mean '{hint}'?"
 
 
+def test_a_file_beside_the_name_is_the_hint(refused, tiny, tmp_path, monkeypatch):
+    for name, path in (("tiny", "tiny.yaml"), (f"{tmp_path}/tyni.yaml", tiny())):
+        monkeypatch.chdir(tmp_path)
+        assert refused("list", name) == f"there is no config '{name}', did you mean '{path}'?"
+
+
 @pytest.mark.parametrize("name", ["zzz", "/nowhere/a.yaml", "x" * 300, "x" * 300 + ".yaml"])
 def test_an_unknown_config_is_told_which_there_are(name, call):
     code, _, err = call("list", name)
