@@ -70,7 +70,8 @@ class Cell(NamedTuple):
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         if conditions.path is not None:
             sources["data_sha256"] = sources["path"]
-        return self._replace(conditions=conditions, sources=sources, overrides=given)
+        overrides = {key: getattr(conditions, key) for key in given}  # 2 and 2.0 are one rate
+        return self._replace(conditions=conditions, sources=sources, overrides=overrides)
 
     def check_planned(self, digest: str) -> None:
         """Compare with the hash of the conditions that a sweep has planned.
