@@ -65,7 +65,7 @@ def main():
     parser.add_argument("--delta", type=float, default=0.2, help="U's cap is 2 - delta")
     parser.add_argument("--device", default="@numpy", help='"@cupy:0" for a GPU')
     parser.add_argument("--epoch", type=int, default=5)
-    parser.add_argument("--out", default="result", help="folder of the log")
+    parser.add_argument("--out", default="runs/train_ptb", help="folder of the log")
     parser.add_argument("--test", action="store_true", help="made-up words and a small model")
     parser.add_argument("--unit", type=int, default=650)
     args = parser.parse_args()

@@ -35,6 +35,8 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
     overrides = all_overrides(cells)
     if overrides:
         given = ", ".join(f"{key}={value}" for key, value in overrides.items())
+        if cells[0].sources.get("data_sha256") == COMMAND_LINE:
+            given += f", data_sha256={cells[0].conditions.data_sha256}"
         notes.insert(0, f"**Not the config's conditions: {given}.** No difference is given.")
     for source in sorted(set(cells[0].sources.values()) - {STATED, COMMAND_LINE}):
         settings = cells[0].conditions.model_dump()

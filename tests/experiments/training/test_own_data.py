@@ -35,6 +35,9 @@ def test_a_run_on_it(tiny, tiny_music, run, call, out, kind, symbols, monkeypatc
     sha256 = result["conditions"]["data_sha256"]
     assert len(sha256) == 64 and sha256 in call("table", path, "--out", out)[1]
     assert "time unknown" in call("list", path, "--out", out)[1]
+    words = ("--set", f"dataset={kind}", f"path={result['conditions']['path']}", "--out", out)
+    path = tiny() if kind == "text" else tiny_music()
+    assert sha256 in call("table", path, *words)[1]
 
 
 def test_a_path_is_from_the_configs_folder_and_with_set_from_the_current_one(tiny, mine):
