@@ -35,7 +35,7 @@ def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None
     if not paths:
         raise ResultError(f"{shown(RESULTS / 'explosion')}: no snapshot there, expected *.npz")
     print_safely(
-        f"taking the gradients of {len(paths)} snapshots apart: a minute each on a free core"
+        f"taking {len(paths)} snapshots apart: a minute each on a free core"
     )
     snapshots = [read_snapshot(path) for path in paths]
     folder = out / "explosion"
