@@ -34,9 +34,7 @@ def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None
     paths = paths or sorted((RESULTS / "explosion").glob("*.npz"))
     if not paths:
         raise ResultError(f"{shown(RESULTS / 'explosion')}: no snapshot there, expected *.npz")
-    print_safely(
-        f"taking {len(paths)} snapshots apart: a minute each on a free core"
-    )
+    print_safely(f"taking {len(paths)} snapshots apart: a minute each on a free core")
     snapshots = [read_snapshot(path) for path in paths]
     folder = out / "explosion"
     check_writable(folder / "explosion.json")
