@@ -132,16 +132,16 @@ class SpectralProjection(training.Extension):
 
     def _project(self, name: str, matrix: Matrix) -> None:
         w, bounds = matrix.array, None
-        require_finite(w, matrix.title)
-        if name in self._last:
-            before, sigma = self._last[name]
-            with np.errstate(over="ignore"):  # an infinite bound is one
-                bounds = singular_value_bounds(
-                    sigma, float(matrix.parameter.xp.linalg.norm(w - before))
-                )
-        if self.method == "auto":
-            projected, info = self.automatic[name](w)
+        if name in self.automatic:
+            projected, info = self.automatic[name](w, matrix.title)
         else:
+            require_finite(w, matrix.title)
+            if name in self._last:
+                before, sigma = self._last[name]
+                with np.errstate(over="ignore"):  # an infinite bound is one
+                    bounds = singular_value_bounds(
+                        sigma, float(matrix.parameter.xp.linalg.norm(w - before))
+                    )
             projected, info = project(
                 w, self.delta, self.method, bounds=bounds, rng=self.rng, return_info=True
             )

@@ -1,8 +1,6 @@
 """P_delta at next to no cost: only the singular values that matter, followed from step to step."""
 
 import math
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import chainer
@@ -15,9 +13,11 @@ from grustab.projection.cap import (
     TOLERANCE,
     ProjectionInfo,
     remove_excess,
+    require_finite,
     within_cap,
 )
 from grustab.projection.decompositions import eigh, svd
+from grustab.projection.subspace import chebyshev, operator, orthonormal, rayleigh_ritz
 from grustab.serialization import serialize_array, serialize_json
 
 #: Random vectors in each search, which find what the followed subspace does not hold.
@@ -28,12 +28,8 @@ FOLLOWED, SPARE = 0.88, 4
 MARGIN = 0.97
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
 FAR, HUGE = 4, 1000
-#: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed.
-DEGREE = 5
 #: Passes before it is given up; the first two are made without looking.
 MAX_PASSES = 4
-#: Blocks of more columns than this are multiplied by W^T W, others by W and then W^T.
-NARROW = 24
 
 
 class AutoProjection:
@@ -83,19 +79,20 @@ class AutoProjection:
         self._reference: tuple[Any, float] | None = None  # a matrix and its exact sigma_1
 
     @np.errstate(over="ignore", under="ignore")  # an infinite norm leads to the exact way
-    def __call__(self, w: Any) -> tuple[Any, ProjectionInfo]:
-        """Project a finite matrix (m, n), NumPy or CuPy, float32 or float64.
+    def __call__(self, w: Any, name: str = "a matrix") -> tuple[Any, ProjectionInfo]:
+        """Project a matrix (m, n), NumPy or CuPy, float32 or float64; errors give its name.
 
         Returns:
             The projected matrix, ``w`` itself where nothing exceeds the cap, and what was done.
 
         Raises:
             ValueError: If ``w`` is of another dtype, whose precision would not do.
+            NonFiniteMatrixError: If ``w`` holds NaN or Inf.
         """
         if w.dtype.char not in "fd":
             raise ValueError(f"expected a float32 or float64 matrix, got {w.dtype}")
         if w.shape[0] < w.shape[1]:  # what follows needs W^T W to be the smaller product
-            projected, info = self(w.T)
+            projected, info = self(w.T, name)
             return w if info.capped == 0 else projected.T, info
         xp = backend.get_array_module(w)
         if self._reference is not None:
@@ -104,6 +101,8 @@ class AutoProjection:
             if bound <= self.cap:
                 self.counts["skipped"] += 1
                 return w, ProjectionInfo(None, bound, 0, 0, None)
+            if xp is not np:  # it would be waited for at every step, and seldom serve again
+                self._reference = None
         found = None
         if self._v is not None and 3 * self._v.shape[1] < w.shape[1]:
             found = self._search(xp, w)
@@ -112,7 +111,7 @@ class AutoProjection:
             if (self.counts["subspace"] + 1) % self.check_interval or self._check(projected):
                 self.counts["subspace"] += 1
                 return projected, info
-        return self._exact(xp, w)
+        return self._exact(xp, w, name)
 
     def serialize(self, serializer: chainer.AbstractSerializer, device: Any) -> None:
         """Save or load what is followed and counted, but not the generator's state.
@@ -131,7 +130,7 @@ class AutoProjection:
 
     def _check(self, projected: Any) -> bool:
         self.counts["checks"] += 1
-        passed = within_cap(cuda.to_cpu(projected), self.cap)
+        passed = within_cap(projected, self.cap)
         self.counts["failed_checks"] += not passed
         return passed
 
@@ -141,10 +140,11 @@ class AutoProjection:
         projected = remove_excess(w, u, sigma, v.T, self.cap)
         return projected, ProjectionInfo(before, self.cap, capped, len(sigma), None)
 
-    def _exact(self, xp: Any, w: Any) -> tuple[Any, ProjectionInfo]:
+    def _exact(self, xp: Any, w: Any, name: str) -> tuple[Any, ProjectionInfo]:
         """Eigenvectors of ``W^T W``, on the CPU in float64."""
-        self.counts["exact"] += 1
         a = cuda.to_cpu(w).astype(np.float64)
+        require_finite(a, name)  # no other way succeeds where it is not
+        self.counts["exact"] += 1
         huge = np.linalg.norm(a) > 100 * self.cap
         if huge:  # its square, or subtracting its excess, loses what is near the cap
             u, sigma, vt = svd(a, full_matrices=False)
@@ -167,15 +167,18 @@ class AutoProjection:
 
     def _search(self, xp: Any, w: Any) -> tuple[Any, np.ndarray, Any] | None:
         """Singular triplets that hold all values above the cap, or ``None``."""
-        if float(xp.linalg.norm(w)) > HUGE * self.cap:
-            return None  # the filter would overflow
+        if xp is np and not np.linalg.norm(w) <= HUGE * self.cap:
+            return None  # the filter would overflow; a GPU's result says that it did
         probes = self.rng.standard_normal((w.shape[1], PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
-        times = _filter(xp, w, FOLLOWED * self.cap, block.shape[1])
-        block = _orthonormal(xp, _chebyshev(times, block))
+        times = operator(xp, w, FOLLOWED * self.cap, block.shape[1])
+        block = orthonormal(xp, chebyshev(times, block))
         for _ in range(MAX_PASSES - 1):
-            block = _orthonormal(xp, _chebyshev(times, block))
-            u, sigma, v, residuals = _rayleigh_ritz(xp, w, block)
+            block = orthonormal(xp, chebyshev(times, block))
+            found = rayleigh_ritz(xp, w, block)
+            if found is None:
+                continue
+            u, sigma, v, residuals = found
             if (sigma > FOLLOWED * self.cap).sum() > len(sigma) - PROBES:
                 return None  # there may be more of them
             if sigma[0] > FAR * self.cap:
@@ -205,61 +208,3 @@ class AutoProjection:
             s = min(s, cap)
             bound = (math.hypot(s + bound, r) + math.hypot(s - bound, r)) / 2
         return bound <= cap * (1 + 0.9 * TOLERANCE)
-
-
-def _filter(xp: Any, w: Any, edge: float, columns: int) -> Callable[[Any], Any]:
-    """Product with ``4 W^T W / edge^2 - 2 I``: singular values up to the edge go to [-2, 2]."""
-    if columns > NARROW:
-        a = w.T @ w
-        a *= 4 / edge**2
-        a -= 2 * xp.eye(len(a), dtype=a.dtype)
-        return lambda block: a @ block
-    scaled = (2 / edge) * w
-
-    def times(block: Any) -> Any:
-        product = scaled.T @ (scaled @ block)
-        product -= 2 * block
-        return product
-
-    return times
-
-
-def _chebyshev(times: Callable[[Any], Any], block: Any) -> Any:
-    """Chebyshev polynomial of half the operator: grows what lies outside [-2, 2], only that."""
-    before, now = block, times(block)
-    now *= 0.5
-    for _ in range(DEGREE - 1):
-        after = times(now)
-        after -= before
-        before, now = now, after
-    return now
-
-
-def _orthonormal(xp: Any, block: Any) -> Any:
-    """Orthonormal columns that span those of a block.
-
-    By repeated Cholesky decompositions in float64: a few thin products, where the many small steps
-    of a Householder QR wait for each other's threads.
-    """
-    q = block.astype(np.float64)
-    q /= xp.maximum(xp.linalg.norm(q, axis=0), np.finfo(np.float64).tiny)
-    identity = np.eye(q.shape[1])
-    with suppress(np.linalg.LinAlgError):
-        for _ in range(3):
-            gram = cuda.to_cpu(q.T @ q)
-            if np.abs(gram - identity).max() < 1e-7:
-                return q.astype(block.dtype)
-            q = q @ xp.asarray(np.linalg.inv(np.linalg.cholesky(gram)).T)
-    return xp.linalg.qr(block)[0]
-
-
-def _rayleigh_ritz(xp: Any, w: Any, block: Any) -> tuple[Any, np.ndarray, Any, np.ndarray]:
-    """Best singular triplets in the span of orthonormal columns, and their residuals' norms."""
-    image = w @ block
-    squares, rotation = eigh(cuda.to_cpu(image.T @ image).astype(np.float64))
-    sigma = np.sqrt(np.maximum(squares[::-1], np.finfo(w.dtype).tiny))
-    rotation = xp.asarray(rotation[:, ::-1], dtype=w.dtype)
-    factors = xp.asarray(sigma, dtype=w.dtype)
-    v, u = block @ rotation, (image @ rotation) / factors
-    residuals = xp.linalg.norm(w.T @ u - v * factors, axis=0)
-    return u, sigma, v, cuda.to_cpu(residuals).astype(np.float64)

@@ -5,9 +5,10 @@ import warnings
 import numpy as np
 import pytest
 
-from grustab.projection import auto
-from grustab.projection.auto import DEGREE, FOLLOWED, MARGIN, AutoProjection
+from grustab.projection import subspace
+from grustab.projection.auto import FOLLOWED, MARGIN, AutoProjection
 from grustab.projection.cap import TOLERANCE
+from grustab.projection.subspace import DEGREE
 from tests.grustab.projection.reference import check, check_info, dtypes, orthogonal
 
 
@@ -205,8 +206,8 @@ def test_converged_means_that_both_promises_hold():
 def test_the_filter_grows_only_what_lies_above_its_edge():
     w = np.diag(np.r_[1.0, np.linspace(FOLLOWED, 0, 29)])
     for columns in (8, 100):  # by W^T W, and by W and W^T in turn
-        times = auto._filter(np, w, FOLLOWED, columns)
-        gains = np.diag(auto._chebyshev(times, np.eye(30)))
+        times = subspace.operator(np, w, FOLLOWED, columns)
+        gains = np.diag(subspace.chebyshev(times, np.eye(30)))
         assert gains[0] == pytest.approx(np.cosh(DEGREE * np.arccosh(2 / FOLLOWED**2 - 1)))
         assert gains[0] > 85
         assert np.abs(gains[1:]).max() < 1 + 1e-9

@@ -8,6 +8,7 @@ import chainer.links as L
 import numpy as np
 import pytest
 from chainer import optimizers, training
+from chainer.backends import cuda
 
 from experiments.training.models import LanguageModel
 from grustab.errors import NonFiniteMatrixError
@@ -286,3 +287,27 @@ def test_going_back_to_an_earlier_state_equals_a_fresh_start_from_it(method, tmp
                 mine *= 1.1
                 other *= 1.1
         np.testing.assert_equal(_known(live), _known(fresh))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not hasattr(cuda.cupy, "standin"), reason="counted only by a stand-in for CuPy")
+@pytest.mark.parametrize(
+    ("layers", "units", "near", "launches"),
+    [(1, 650, 12, 72), (1, 650, 2, 72), (2, 200, 12, 144)],
+    ids=["language", "few large values", "music"],
+)
+def test_auto_asks_little_of_a_gpu(layers, units, near, launches):
+    gru = StackedGRU(3, units, layers, rng=np.random.default_rng(0))
+    for layer in gru:  # orthogonal at first
+        layer.W_hh *= np.r_[np.full(near, 1.81), np.linspace(1.3, 0, units - near)]
+    gru.to_device("@cupy:0")
+    projection = SpectralProjection(gru, 0.2)
+    projection()  # exactly
+    for layer in gru:
+        layer.W_hh *= 1.002
+    counts = cuda.cupy.standin.counts
+    cuda.cupy.standin.reset()
+    projection()
+    assert counts["d2h"] + counts["sync"] <= layers
+    assert counts["launch"] <= launches
+    assert [auto.counts["subspace"] for auto in projection.automatic.values()] == [1] * layers
