@@ -1,5 +1,6 @@
 """P_delta after every optimizer step."""
 
+import itertools
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -12,6 +13,7 @@ from grustab.links.matrices import Matrix, chosen_matrices, recurrent_matrices
 from grustab.projection.auto import AutoProjection
 from grustab.projection.cap import require_finite
 from grustab.projection.project import METHODS, project
+from grustab.projection.together import Steps, together
 from grustab.serialization import serialize_array, serialize_generator
 from grustab.stability import singular_value_bounds
 
@@ -107,9 +109,12 @@ class SpectralProjection(training.Extension):
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Project every matrix in place and report."""
         start = time.perf_counter()
-        for name, matrix in self.matrices.items():
-            with chainer.using_device(matrix.parameter.device):
-                self._project(name, matrix)
+        by_device = itertools.groupby(
+            self.matrices.items(), lambda named: named[1].parameter.device
+        )
+        for device, matrices in by_device:
+            with chainer.using_device(device):
+                together([self._project(*named) for named in matrices])
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
         chainer.report({"projection/time": elapsed})
@@ -130,18 +135,16 @@ class SpectralProjection(training.Extension):
             if w is not None:
                 self._last[name] = device.send(w), bounds
 
-    def _project(self, name: str, matrix: Matrix) -> None:
+    def _project(self, name: str, matrix: Matrix) -> Steps[None]:
         w, bounds = matrix.array, None
         if name in self.automatic:
-            projected, info = self.automatic[name](w, matrix.title)
+            projected, info = yield from self.automatic[name].steps(w, matrix.title)
         else:
             require_finite(w, matrix.title)
             if name in self._last:
                 before, sigma = self._last[name]
-                with np.errstate(over="ignore"):  # an infinite bound is one
-                    bounds = singular_value_bounds(
-                        sigma, float(matrix.parameter.xp.linalg.norm(w - before))
-                    )
+                step_norm = float(matrix.parameter.xp.linalg.norm(w - before))
+                bounds = singular_value_bounds(sigma, step_norm)
             projected, info = project(
                 w, self.delta, self.method, bounds=bounds, rng=self.rng, return_info=True
             )

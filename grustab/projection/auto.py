@@ -18,6 +18,7 @@ from grustab.projection.cap import (
 )
 from grustab.projection.decompositions import eigh, svd
 from grustab.projection.subspace import chebyshev, operator, orthonormal, rayleigh_ritz
+from grustab.projection.together import Steps, together
 from grustab.serialization import serialize_array, serialize_json
 
 #: Random vectors in each search, which find what the followed subspace does not hold.
@@ -78,7 +79,6 @@ class AutoProjection:
         self._v: Any = None  # followed right singular vectors (n, q)
         self._reference: tuple[Any, float] | None = None  # a matrix and its exact sigma_1
 
-    @np.errstate(over="ignore", under="ignore")  # an infinite norm leads to the exact way
     def __call__(self, w: Any, name: str = "a matrix") -> tuple[Any, ProjectionInfo]:
         """Project a matrix (m, n), NumPy or CuPy, float32 or float64; errors give its name.
 
@@ -89,10 +89,14 @@ class AutoProjection:
             ValueError: If ``w`` is of another dtype, whose precision would not do.
             NonFiniteMatrixError: If ``w`` holds NaN or Inf.
         """
+        return together([self.steps(w, name)])[0]
+
+    def steps(self, w: Any, name: str = "a matrix") -> Steps[tuple[Any, ProjectionInfo]]:
+        """The same for :func:`~grustab.projection.together.together`."""
         if w.dtype.char not in "fd":
             raise ValueError(f"expected a float32 or float64 matrix, got {w.dtype}")
         if w.shape[0] < w.shape[1]:  # what follows needs W^T W to be the smaller product
-            projected, info = self(w.T, name)
+            projected, info = yield from self.steps(w.T, name)
             return w if info.capped == 0 else projected.T, info
         xp = backend.get_array_module(w)
         if self._reference is not None:
@@ -105,7 +109,7 @@ class AutoProjection:
                 self._reference = None
         found = None
         if self._v is not None and 3 * self._v.shape[1] < w.shape[1]:
-            found = self._search(xp, w)
+            found = yield from self._search(xp, w)
         if found is not None:
             projected, info = self._subtract(w, *found)
             if (self.counts["subspace"] + 1) % self.check_interval or self._check(projected):
@@ -165,7 +169,7 @@ class AutoProjection:
             projected = xp.asarray(a - excess, dtype=w.dtype)
         return projected, ProjectionInfo(top, min(top, self.cap), k, len(sigma), None)
 
-    def _search(self, xp: Any, w: Any) -> tuple[Any, np.ndarray, Any] | None:
+    def _search(self, xp: Any, w: Any) -> Steps[tuple[Any, np.ndarray, Any] | None]:
         """Singular triplets that hold all values above the cap, or ``None``."""
         if xp is np and not np.linalg.norm(w) <= HUGE * self.cap:
             return None  # the filter would overflow; a GPU's result says that it did
@@ -175,7 +179,7 @@ class AutoProjection:
         block = orthonormal(xp, chebyshev(times, block))
         for _ in range(MAX_PASSES - 1):
             block = orthonormal(xp, chebyshev(times, block))
-            found = rayleigh_ritz(xp, w, block)
+            found = yield from rayleigh_ritz(xp, w, block)
             if found is None:
                 continue
             u, sigma, v, residuals = found

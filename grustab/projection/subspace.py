@@ -5,9 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
-from chainer.backends import cuda
 
 from grustab.projection.decompositions import eigh
+from grustab.projection.together import Steps
 
 #: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed.
 DEGREE = 5
@@ -64,7 +64,9 @@ def orthonormal(xp: Any, block: Any) -> Any:
     return xp.linalg.qr(block)[0]
 
 
-def rayleigh_ritz(xp: Any, w: Any, block: Any) -> tuple[Any, np.ndarray, Any, np.ndarray] | None:
+def rayleigh_ritz(
+    xp: Any, w: Any, block: Any
+) -> Steps[tuple[Any, np.ndarray, Any, np.ndarray] | None]:
     """Best singular triplets in the span of orthonormal columns, and their residuals' norms.
 
     A GPU is waited for once. ``None`` where it found that the columns are not orthonormal.
@@ -74,8 +76,8 @@ def rayleigh_ritz(xp: Any, w: Any, block: Any) -> tuple[Any, np.ndarray, Any, np
     if xp is not np:
         rest = (w.T @ image - block @ squared).astype(np.float64)
         exact = block.astype(np.float64)
-        together = xp.stack((exact.T @ exact, squared.astype(np.float64), rest.T @ rest))
-        gram, squared, rest = cuda.to_cpu(together)
+        wanted = exact.T @ exact, squared.astype(np.float64), rest.T @ rest
+        gram, squared, rest = yield wanted
         if not _is_identity(gram, 1e-6):  # or not finite
             return None
     squares, rotation = eigh(squared.astype(np.float64))

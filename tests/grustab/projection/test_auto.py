@@ -150,8 +150,12 @@ def test_a_failed_check_leads_to_the_exact_way(monkeypatch):
 
 def test_the_check_catches_what_a_search_missed(monkeypatch):
     rng, auto = np.random.default_rng(0), AutoProjection(0.2, check_interval=1)
-    missed = (np.eye(64)[:, :1], np.array([1.0]), np.eye(64)[:, :1])
-    monkeypatch.setattr(auto, "_search", lambda xp, w: missed)
+
+    def miss(xp, w):
+        return np.eye(64)[:, :1], np.array([1.0]), np.eye(64)[:, :1]
+        yield  # as a search
+
+    monkeypatch.setattr(auto, "_search", miss)
     for _ in range(3):
         check_call(auto, 1.8 * with_top(rng, 64, 1.2, 1.1))
     assert auto.counts["failed_checks"] == 2
