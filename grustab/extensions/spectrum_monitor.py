@@ -8,6 +8,7 @@ from typing import Any
 import chainer
 import numpy as np
 from chainer import training
+from chainer.backends import cuda
 
 from grustab.links.gru import require_gru_layers
 from grustab.stability import jacobian, largest_singular_value, spectral_radius
@@ -52,12 +53,12 @@ class SpectrumMonitor(training.Extension):
         """
         spectra = {}
         for name, gru in self.grus.items():
-            with chainer.using_device(gru.device):
-                w, finite = gru.W_hh, bool(gru.xp.isfinite(gru.W_hh).all())
-                spectra[name] = (
-                    _or_nan(largest_singular_value, w, finite),
-                    _or_nan(spectral_radius, jacobian(w), finite),
-                )
+            w = cuda.to_cpu(gru.W_hh)  # once, as a GPU is waited for
+            finite = bool(np.isfinite(w).all())
+            spectra[name] = (
+                _or_nan(largest_singular_value, w, finite),
+                _or_nan(spectral_radius, jacobian(w), finite),
+            )
         return spectra
 
 
