@@ -1,10 +1,10 @@
-"""The GRU link against eqs. (1)-(4) written out."""
+"""The GRU against eqs. (1)-(4) written out, and what it refuses."""
 
 import chainer
 import chainer.functions as F
-import chainer.links as L
 import numpy as np
 import pytest
+from chainer.utils.type_check import InvalidType
 
 from grustab.functions import gru_sequence
 from grustab.links import GRU
@@ -19,37 +19,22 @@ dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
-def make(shape, dtype=np.float64, seed=0, scale=2.0):
+def make(shape=SHAPES[0], dtype=np.float64):
     """A GRU with random weights, the same weights for the reference, inputs and a state."""
     steps, batch, m, n = shape
-    rng = np.random.default_rng(seed)
-    weights = reference.random_weights(m, n, seed, scale)
-    weights = Weights(*(w.astype(dtype).astype(np.float64) for w in weights))
-    gru = GRU(m, n, dtype=dtype)
-    for name, matrix in weights._asdict().items():
+    rng = np.random.default_rng(0)
+    gru, weights = GRU(m, n, dtype=dtype), []
+    for name, columns in zip(Weights._fields, (m, n) * 3, strict=True):
+        matrix = rng.normal(0, 2 / np.sqrt(max(n, 2)), (n, columns)).astype(dtype)
         setattr(gru, name, matrix)
+        weights.append(matrix.astype("d"))
     xs = rng.normal(size=(steps, batch, m)).astype(dtype)
     h0 = rng.uniform(-1, 1, (batch, n)).astype(dtype)
-    return gru, weights, xs, h0
+    return gru, Weights(*weights), xs, h0
 
 
-def named_grads(gru):
-    n = gru.out_size
-    blocks = {}
-    for i, gate in enumerate("zrh"):
-        rows = slice(i * n, (i + 1) * n)
-        blocks[f"W_x{gate}"], blocks[f"W_h{gate}"] = gru.W_x.grad[rows], gru.W_h.grad[rows]
-    return Weights(**blocks)
-
-
-@shapes
-def test_the_references_two_gradients_agree(shape):
-    _, weights, xs, h0 = make(shape)
-    grad_hs = np.random.default_rng(1).normal(size=(*shape[:2], shape[3]))
-    exact = reference.backward(weights, xs, h0, grad_hs)
-    numerical = reference.numerical_gradient(weights, xs, h0, grad_hs)
-    for a, b in zip((*exact[:2], *exact[2]), (*numerical[:2], *numerical[2]), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-8)
+def arguments_of(gru, xs, h0):
+    return [xs, h0, gru.W_x.array, gru.W_h.array]
 
 
 @dtypes
@@ -76,86 +61,118 @@ def test_states_are_those_of_the_equations(shape, dtype):
 
 @dtypes
 @shapes
-def test_gradients_are_those_of_the_equations(shape, dtype):
+def test_gradients_are_those_of_the_equations_and_all_else_stays_as_it_was(shape, dtype):
     gru, weights, xs, h0 = make(shape, dtype)
-    grad_hs = np.random.default_rng(1).normal(size=(*shape[:2], shape[3])).astype(dtype)
-    x, h = chainer.Variable(xs), chainer.Variable(h0)
-    gru.cleargrads()
-    F.sum(gru_sequence(x, h, gru.W_x, gru.W_h) * grad_hs).backward()
-    dx, dh0, dw = reference.backward(weights, *(a.astype("d") for a in (xs, h0, grad_hs)))
+    variables = [chainer.Variable(a) for a in arguments_of(gru, xs, h0)]
+    hs = gru_sequence(*variables)
+    grad_hs = np.random.default_rng(1).normal(size=hs.shape).astype(dtype)
+    before = [a.copy() for a in (*(v.array for v in variables), hs.array)]
+    dx, dh0, *dw = reference.gradients(weights, xs, h0, grad_hs)
     # Sums of up to 40 products, each good to TOLERANCE.
     tol = 10 * TOLERANCE[dtype]
-    np.testing.assert_allclose(x.grad, dx, rtol=tol, atol=tol)
-    np.testing.assert_allclose(h.grad, dh0, rtol=tol, atol=tol)
-    for name, ours, expected in zip(Weights._fields, named_grads(gru), dw, strict=True):
-        np.testing.assert_allclose(ours, expected, rtol=tol, atol=tol, err_msg=name)
+    for _ in range(2):
+        for v in variables:
+            v.cleargrad()
+        hs.grad = grad_hs.copy()
+        hs.backward(retain_grad=True)
+        expected = dx, dh0, np.vstack(dw[::2]), np.vstack(dw[1::2])
+        for v, exact in zip(variables, expected, strict=True):
+            np.testing.assert_allclose(v.grad, exact, rtol=tol, atol=tol)
+    for now, then in zip((*variables, hs), before, strict=True):
+        np.testing.assert_array_equal(now.array, then)
+    np.testing.assert_array_equal(hs.grad, grad_hs)
 
 
 @pytest.mark.parametrize("wanted", [(0,), (1,), (2,), (3,), (0, 2), (1, 3)], ids=str)
 def test_gradients_are_the_same_when_only_some_are_asked_for(wanted):
-    gru, _, xs, h0 = make(SHAPES[0])
-    arrays = (xs, h0, gru.W_x.array, gru.W_h.array)
-    variables = [chainer.Variable(a) for a in arrays]
-    F.sum(gru_sequence(*variables)).backward()
-    some = [chainer.Variable(a, requires_grad=i in wanted) for i, a in enumerate(arrays)]
-    F.sum(gru_sequence(*some)).backward()
-    for i, variable in enumerate(some):
-        if i in wanted:
-            np.testing.assert_array_equal(variable.grad, variables[i].grad)
-        else:
-            assert variable.grad is None
-
-
-def test_backward_leaves_everything_as_it_was():
-    gru, _, xs, h0 = make(SHAPES[0])
-    variables = [chainer.Variable(a) for a in (xs, h0, gru.W_x.array, gru.W_h.array)]
-    before = [v.array.copy() for v in variables]
-    hs = gru_sequence(*variables)
-    states = hs.array.copy()
-    grad = np.random.default_rng(1).normal(size=hs.shape)
-    grads = []
-    for _ in range(2):
-        for v in variables:
-            v.cleargrad()
-        hs.grad = grad.copy()
-        hs.backward(retain_grad=True)
-        grads.append([v.grad for v in variables])
-    np.testing.assert_array_equal(hs.grad, grad)
-    np.testing.assert_array_equal(hs.array, states)
-    np.testing.assert_array_equal(gru_sequence(*variables).array, states)
-    for v, a, first, second in zip(variables, before, *grads, strict=True):
-        np.testing.assert_array_equal(v.array, a)
-        np.testing.assert_array_equal(first, second)
+    gru, _, xs, h0 = make()
+    gradients = []
+    for asked in (range(4), wanted):
+        arrays = enumerate(arguments_of(gru, xs, h0))
+        variables = [chainer.Variable(a, requires_grad=i in asked) for i, a in arrays]
+        F.sum(gru_sequence(*variables)).backward()
+        gradients.append([v.grad for v in variables])
+    for i, (every, some) in enumerate(zip(*gradients, strict=True)):
+        np.testing.assert_array_equal(some, every if i in wanted else None)
 
 
 def test_gradient_stops_between_two_calls():
-    gru, weights, xs, h0 = make((9, 3, 5, 4))
-    gru.set_state(h0)
+    gru, weights, xs, _ = make()
     before, x = chainer.Variable(xs[:4]), chainer.Variable(xs[4:])
     middle = gru(before).array[-1].copy()
     gru.cleargrads()
-    hs = gru(x)
-    F.sum(hs).backward()
-    dx, _, dw = reference.backward(weights, xs[4:], middle, np.ones(hs.shape))
+    F.sum(gru(x)).backward()
+    dx, _, *dw = reference.gradients(weights, xs[4:], middle, 1)
     np.testing.assert_allclose(x.grad, dx, rtol=1e-12, atol=1e-13)
-    np.testing.assert_allclose(gru.W_h.grad[-4:], dw.W_hh, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(gru.W_h.grad, np.vstack(dw[1::2]), rtol=1e-12, atol=1e-13)
     assert before.grad is None
+
+
+@pytest.mark.parametrize("order", ["fortran", "strided", "reversed"])
+@pytest.mark.parametrize("which", range(4), ids=["x", "h0", "W_x", "W_h"])
+def test_every_argument_may_be_of_any_order_of_memory(which, order):
+    gru, _, xs, h0 = make()
+    results = []
+    for odd in (False, True):
+        values = arguments_of(gru, xs, h0)
+        if odd:
+            a = values[which]
+            values[which] = {
+                "fortran": np.asfortranarray(a),
+                "strided": np.repeat(a, 2, axis=-1)[..., ::2],
+                "reversed": a[::-1].copy()[::-1],
+            }[order]
+            assert not values[which].flags.c_contiguous
+        variables = [chainer.Variable(a) for a in values]
+        hs = gru_sequence(*variables)
+        F.sum(hs * hs).backward()
+        results.append([hs.array, *(v.grad for v in variables)])
+    for plain, other in zip(*results, strict=True):
+        np.testing.assert_allclose(other, plain, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize(("which", "shape", "dtype"), [
+    (0, (7, 3, 6), "d"), (0, (7, 3, 4), "d"), (0, (7, 2, 5), "d"), (0, (0, 3, 5), "d"),
+    (0, (3, 5), "d"), (0, (1, 7, 3, 5), "d"), (0, (7, 3, 5), "f"), (0, (7, 3, 5), "i"),
+    (1, (3, 3), "d"), (1, (2, 4), "d"), (1, (3, 4), "f"), (1, (4,), "d"),
+    (2, (12, 4), "d"), (2, (11, 5), "d"), (2, (12, 5), "f"), (2, (12,), "d"),
+    (3, (12, 3), "d"), (3, (11, 4), "d"), (3, (12, 4), "f"), (3, (12,), "d"),
+], ids=str)  # fmt: skip
+def test_what_does_not_fit_is_an_invalid_type(which, shape, dtype):
+    gru, _, xs, h0 = make()
+    arguments = arguments_of(gru, xs, h0)
+    arguments[which] = np.zeros(shape, dtype)
+    with pytest.raises(InvalidType):
+        gru_sequence(*arguments)
+    if which == 0:
+        gru.set_state(h0)
+        with pytest.raises(InvalidType):
+            gru(arguments[0])
+        np.testing.assert_array_equal(gru.h, h0)
+
+
+@pytest.mark.parametrize("shape", [(4,), (3, 5), (3, 1), (1, 3, 4), ()], ids=str)
+def test_set_state_of_another_shape_is_refused(shape):
+    gru, _, _, h0 = make()
+    gru.set_state(h0)
+    with pytest.raises(ValueError, match=r"\(B, 4\)"):
+        gru.set_state(np.zeros(shape))
+    np.testing.assert_array_equal(gru.h, h0)
 
 
 @pytest.mark.parametrize("wrap", [np.asarray, chainer.Variable])
 def test_set_state_takes_a_copy_in_the_links_dtype(wrap):
-    gru, _, xs, h0 = make(SHAPES[0], np.float32)
+    gru, _, xs, h0 = make(dtype=np.float32)
     h = h0.copy()
     gru.set_state(wrap(h))
     h[...] = 9
     np.testing.assert_array_equal(gru.h, h0)
     gru.set_state(wrap(h0.astype(np.float64)))
-    assert gru.h.dtype == np.float32
-    assert gru(xs).dtype == np.float32
+    assert gru.h.dtype == gru(xs).dtype == np.float32
 
 
-def test_double_backprop_is_refused_in_clear_words():
-    gru, _, xs, _ = make(SHAPES[0])
+def test_double_backprop_is_refused():
+    gru, _, xs, _ = make()
     loss = F.sum(gru(chainer.Variable(xs)))
     with pytest.raises(NotImplementedError, match=r"no second derivative.*enable_double_backprop"):
         loss.backward(enable_double_backprop=True)
@@ -164,38 +181,10 @@ def test_double_backprop_is_refused_in_clear_words():
 
 
 def test_large_pre_activations_saturate_without_a_warning():
-    gru, _, xs, _ = make((3, 2, 5, 4), np.float32)
+    gru, _, xs, _ = make(dtype=np.float32)
     gru.cleargrads()
     with np.errstate(all="raise", under="ignore"):
         hs = gru(xs * np.float32(1e6))
         F.sum(hs).backward()
     assert np.abs(hs.array).max() <= 1
     assert np.isfinite(gru.W_h.grad).all()
-
-
-@pytest.mark.parametrize("negated", [True, False])
-def test_chainers_gru_is_this_one_with_the_update_gate_negated(negated):
-    gru, weights, xs, h0 = make((7, 3, 5, 4), np.float32)
-    other = L.StatefulGRU(5, 4)
-    sign = -1 if negated else 1
-    pairs = ((other.W_z, sign * weights.W_xz), (other.U_z, sign * weights.W_hz),
-             (other.W_r, weights.W_xr), (other.U_r, weights.W_hr),
-             (other.W, weights.W_xh), (other.U, weights.W_hh))  # fmt: skip
-    for linear, matrix in pairs:
-        linear.W.array[...] = matrix
-    gru.set_state(h0)
-    other.set_state(chainer.Variable(h0))
-    theirs = np.stack([other(x).array for x in xs])
-    assert np.allclose(gru(xs).array, theirs, rtol=0, atol=2e-6) == negated
-
-
-def test_reset_gate_comes_before_the_product_unlike_cudnns():
-    def step_of_cudnn(w, x, h):
-        z = reference.sigm(w.W_xz @ x + w.W_hz @ h)
-        r = reference.sigm(w.W_xr @ x + w.W_hr @ h)
-        return z * h + (1 - z) * np.tanh(w.W_xh @ x + r * (w.W_hh @ h))
-
-    gru, weights, xs, h0 = make((7, 3, 5, 4))
-    gru.set_state(h0)
-    theirs = reference.forward(weights, xs, h0, step=step_of_cudnn)
-    assert np.abs(gru(xs).array - theirs).max() > 0.1

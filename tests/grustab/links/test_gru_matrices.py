@@ -1,25 +1,25 @@
-"""The six matrices of a GRU: their names, how they are assigned, what they start from."""
+"""The six matrices of a GRU: how they are assigned, and what they start from."""
 
 import chainer
 import numpy as np
 import pytest
 
 from grustab.links import GRU, StackedGRU
+from grustab.masks import Masks
 from tests.grustab.reference import Weights
 
-IN, OUT = 5, 4
+
+def stack(*sizes, rng=None):
+    return StackedGRU(*sizes, 2, rng=rng, masks=Masks((0, 0)))
+
+
+links = pytest.mark.parametrize("link", [GRU, stack])
 
 
 def make():
     """A float32 GRU and copies of its six matrices."""
-    gru = GRU(IN, OUT, rng=np.random.default_rng(1))
+    gru = GRU(5, 4, rng=np.random.default_rng(1))
     return gru, Weights(*(getattr(gru, name).copy() for name in Weights._fields))
-
-
-def test_named_matrices_are_the_rows_of_the_parameters():
-    gru = GRU(3, 2, rng=np.random.default_rng(1))
-    np.testing.assert_array_equal(np.vstack([gru.W_xz, gru.W_xr, gru.W_xh]), gru.W_x.array)
-    np.testing.assert_array_equal(np.vstack([gru.W_hz, gru.W_hr, gru.W_hh]), gru.W_h.array)
 
 
 @pytest.mark.parametrize("name", Weights._fields)
@@ -47,39 +47,43 @@ def test_assigning_a_matrix_of_another_shape_is_refused(name, shape):
 
 
 def test_recurrent_candidate_matrix_starts_orthogonal_and_the_others_normal():
-    gru = GRU(150, 200, rng=np.random.default_rng(0))
-    w_hh = gru.W_hh.astype(np.float64)
-    np.testing.assert_allclose(w_hh @ w_hh.T, np.eye(200), atol=1e-6)
-    for name in ("W_xz", "W_xr", "W_xh", "W_hz", "W_hr"):
-        matrix = getattr(gru, name)
-        # 30,000 draws or more: the standard error of a standard deviation is 0.4 %.
-        assert matrix.std() == pytest.approx(200**-0.5, rel=0.02), name
-        assert abs(matrix.mean()) < 5 * 200**-0.5 / np.sqrt(matrix.size), name
-    wide = GRU(150, 200, initial_std=0.5, rng=np.random.default_rng(0))
-    assert wide.W_x.array.std() == pytest.approx(0.5, rel=0.02)
-    assert wide.W_h.array[:400].std() == pytest.approx(0.5, rel=0.02)
-    np.testing.assert_array_equal(wide.W_hh, gru.W_hh)
+    for std in (None, 0.5):
+        gru = GRU(150, 200, std, np.random.default_rng(0))
+        w_hh = gru.W_hh.astype(np.float64)
+        np.testing.assert_allclose(w_hh @ w_hh.T, np.eye(200), atol=1e-6)
+        expected = std or 200**-0.5
+        for name in ("W_xz", "W_xr", "W_xh", "W_hz", "W_hr"):
+            matrix = getattr(gru, name)
+            # 30,000 draws or more: the standard error of a standard deviation is 0.4 %.
+            assert matrix.std() == pytest.approx(expected, rel=0.02), name
+            assert abs(matrix.mean()) < 5 * expected / np.sqrt(matrix.size), name
 
 
-def test_initial_weights_come_from_the_rng_alone():
+def all_weights(link):
+    return np.concatenate([parameter.array.ravel() for parameter in link.params()])
+
+
+@links
+def test_the_rng_decides_the_weights_or_else_numpys_global_state(link):
     np.random.seed(5)
     state = np.random.get_state()[1].copy()
-    a, b = (GRU(3, 4, rng=np.random.default_rng(7)) for _ in range(2))
-    c = GRU(3, 4, rng=np.random.default_rng(8))
+    a, b, c = (all_weights(link(3, 4, rng=np.random.default_rng(seed))) for seed in (7, 7, 8))
     np.testing.assert_array_equal(np.random.get_state()[1], state)
-    for x, y, z in zip(a.params(), b.params(), c.params(), strict=True):
-        np.testing.assert_array_equal(x.array, y.array)
-        assert not np.array_equal(x.array, z.array)
+    d, e = (all_weights(link(3, 4)) for _ in range(2))
+    np.random.seed(5)
+    f = all_weights(link(3, 4))
+    np.testing.assert_array_equal([a, d], [b, f])
+    assert not any((one == other).all() for one, other in ((a, c), (d, e), (a, d)))
 
 
-def test_without_a_rng_two_links_differ_and_numpys_global_state_fixes_both():
-    made = []
-    for _ in range(2):
-        np.random.seed(5)
-        made.append([GRU(3, 4) for _ in range(2)])
-    for x, y in zip(*made, strict=True):
-        np.testing.assert_array_equal(x.W_h.array, y.W_h.array)
-    assert not np.array_equal(made[0][0].W_h.array, made[0][1].W_h.array)
+@links
+def test_repeated_links_have_new_weights_as_those_of_chainer(link):
+    link = link(3, 4)
+    repeated = [list(part.params()) for part in (link, link.copy("init"), *link.repeat(2))]
+    for params in zip(*repeated, strict=True):
+        for i, a in enumerate(params):
+            assert a.array.shape == params[0].array.shape
+            assert not any(np.array_equal(a.array, b.array) for b in params[:i]), a.name
 
 
 def test_weights_are_of_chainers_dtype():
