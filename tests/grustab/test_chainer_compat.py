@@ -9,117 +9,60 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import grustab  # noqa: F401  (before the imports of Chainer below)
+import grustab
 
-# The package in this file's own checkout, wherever another copy may be installed.
-ROOT = Path(__file__).resolve().parents[2]
-
-# Loads the module alone, so that these tests do not depend on the rest of the package.
-LOAD = """
-import importlib.util
-spec = importlib.util.spec_from_file_location("compat", {path!r})
+# Of this file's own checkout, and alone: these tests do not depend on the rest of the package.
+LOAD = f"""
+import importlib.util, os, sys, types, warnings
+sys.path.insert(0, os.getcwd())
+spec = importlib.util.spec_from_file_location("compat", {str(Path(grustab.__file__).parent)!r}
+                                              "/_chainer_compat.py")
 compat = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(compat)
-""".format(path=str(ROOT / "grustab" / "_chainer_compat.py"))
+"""
+EXECUTE = "spec.loader.exec_module(compat)"
 
-# As after a `pip uninstall setuptools`, or with setuptools 82.
-HIDE_PKG_RESOURCES = "import sys; sys.modules['pkg_resources'] = None"
+#: As after a `pip uninstall setuptools`, or with setuptools 82.
+HIDE_PKG_RESOURCES = "sys.modules['pkg_resources'] = None"
+#: What setuptools 80.9 to 81 do.
+OLD_PKG_RESOURCES = "import warnings; warnings.warn('pkg_resources is deprecated as an API. See')"
+#: As CuPy 14 does it when cupy.cuda.nccl is looked up and NCCL is not installed.
+CUPY_WITHOUT_NCCL = r"""
+import warnings
+def __getattr__(name):
+    global asked
+    if name == "nccl":
+        asked = True
+        warnings.warn("\nnccl library could not be loaded.\n\nReason: ...")
+    raise AttributeError(name)
+"""
+#: Locating it has to be enough.
+NOT_TO_BE_IMPORTED = {"cupy/__init__.py": "raise AssertionError"}
+CUDNN = "assert os.environ.get('CHAINER_CUDNN') == {!r}".format
 
-# What setuptools 80.9 to 81 do.
-OLD_PKG_RESOURCES = (
-    "import warnings; warnings.warn('pkg_resources is deprecated as an API. See ...', stacklevel=2)"
-)
-
-
-def run(*parts: str, options: tuple[str, ...] = (), **env: str) -> str:
-    """Run the parts as one program in a fresh interpreter; fail when it prints to stderr."""
-    code = "\n".join(textwrap.dedent(part) for part in parts)
-    clean = {k: v for k, v in os.environ.items() if k != "CHAINER_CUDNN"}
-    done = subprocess.run(
-        [sys.executable, *options, "-c", code],
-        env={**clean, **env},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
-
-
-def fake_package(folder: Path, name: str, **modules: str) -> str:
-    """Write a package into the folder; return the code that puts the folder on sys.path."""
-    package = folder / name
-    package.mkdir()
-    (package / "__init__.py").write_text(modules.pop("init", ""))
-    for module, text in modules.items():
-        (package / f"{module}.py").write_text(text)
-    return f"import sys; sys.path.insert(0, {str(folder)!r})"
-
-
-def test_chainer_imports_without_a_warning(tmp_path: Path) -> None:
-    # An empty pycache prefix: Chainer's source is compiled anew, which is when Python 3.12 and
-    # later warn of old syntax. That there is no pkg_resources is the harder case.
-    run(
-        HIDE_PKG_RESOURCES,
-        LOAD,
-        """
+#: By what they show: files of packages that are found first, and code before and after.
+CASES = {
+    "all of Chainer is imported without pkg_resources, which is not left behind": ({}, """
+        sys.pycache_prefix = os.getcwd()  # compiled anew, which is when Python 3.12 warns
+        """ + HIDE_PKG_RESOURCES, """
         import chainer, chainer.functions, chainer.links, chainer.optimizers
         import chainer.serializers, chainer.training.extensions
         import chainer.testing, chainer.gradient_check
-        """,
-        options=("-W", "always", "-X", f"pycache_prefix={tmp_path}"),
-    )
-
-
-def test_the_package_itself_applies_the_patches() -> None:
-    out = run("import grustab, chainer; print(chainer.__version__, grustab.__version__)")
-    assert out.split()[0] == "7.8.1"
-
-
-def test_pkg_resources_is_not_left_behind() -> None:
-    run(
-        HIDE_PKG_RESOURCES,
-        LOAD,
-        """
-        import chainer.testing, sys
         assert chainer.testing.helper.pkg_resources.__spec__ is None  # the stand-in was used
         assert "pkg_resources" not in sys.modules
-        """,
-    )
-
-
-def test_an_existing_pkg_resources_is_used_and_its_warning_is_not_shown(tmp_path: Path) -> None:
-    run(
-        fake_package(tmp_path, "pkg_resources", init=OLD_PKG_RESOURCES),
-        LOAD,
-        """
-        import chainer.testing, pkg_resources, sys
+        """),
+    "an existing pkg_resources is used without its warning": (
+        {"pkg_resources/__init__.py": OLD_PKG_RESOURCES}, "", """
+        import chainer.testing, pkg_resources
         assert chainer.testing.helper.pkg_resources is pkg_resources is sys.modules["pkg_resources"]
-        assert pkg_resources.__file__.startswith(sys.path[0])
-        """,
-        options=("-W", "always"),
-    )
-
-
-def test_a_pkg_resources_imported_before_is_kept() -> None:
-    run(
-        """
-        import sys, types
+        assert pkg_resources.__file__.startswith(os.getcwd())
+        """),
+    "a pkg_resources imported before is kept": ({}, """
         mine = sys.modules["pkg_resources"] = types.ModuleType("pkg_resources")
-        """,
-        LOAD,
-        """
+        """, """
         import chainer.testing
         assert sys.modules["pkg_resources"] is chainer.testing.helper.pkg_resources is mine
-        """,
-    )
-
-
-def test_what_is_in_order_is_left_alone() -> None:
-    run(
-        """
-        import sys, types
+        """),
+    "what is in order is left alone": ({}, """
         import numpy as np
         np.sctypes, np.float = sctypes, float_ = {}, object()
         for name in (
@@ -130,77 +73,50 @@ def test_what_is_in_order_is_left_alone() -> None:
         ):
             sys.modules[name] = types.ModuleType(name)
         hooks = list(sys.meta_path)
-        """,
-        LOAD,
-        """
+        """, """
         assert np.sctypes is sctypes and np.float is float_
         assert "chainer._environment_check" not in sys.modules
         assert sys.meta_path == hooks
-        """,
-    )
-
-
-def test_advice_to_install_nccl_is_not_shown(tmp_path: Path) -> None:
-    # As CuPy 14 does it when cupy.cuda.nccl is looked up and NCCL is not installed.
-    cupy = fake_package(tmp_path, "cupy")
-    (tmp_path / "cupy" / "cuda").mkdir()
-    (tmp_path / "cupy" / "cuda" / "__init__.py").write_text(
-        textwrap.dedent(
-            r"""
-            import warnings
-            def __getattr__(name):
-                if name == "nccl":
-                    print("asked")
-                    warnings.warn("\nnccl library could not be loaded.\n\nReason: ...")
-                raise AttributeError(name)
-            """
-        )
-    )
-    out = run(cupy, LOAD, "import chainer.training.updaters", options=("-W", "always"))
-    assert "asked" in out
-
-
-def test_an_import_of_chainer_that_failed_before_does_no_harm() -> None:
-    run(
-        """
+        """),
+    "advice to install NCCL is not shown": (
+        {"cupy/__init__.py": "", "cupy/cuda/__init__.py": CUPY_WITHOUT_NCCL}, "", """
+        import chainer.training.updaters
+        assert sys.modules["cupy.cuda"].asked
+        """),
+    "an import of Chainer that failed before does no harm": ({}, """
+        warnings.simplefilter("ignore")
         try:
             import chainer
         except Exception:  # NumPy 2 has no np.sctypes
             pass
-        """,
-        LOAD,
-        "import chainer.links, chainer.training.extensions",
-        options=("-W", "ignore"),
+        """, "import chainer.links, chainer.training.extensions"),
+    "executing it twice does no harm": (
+        {}, EXECUTE + "; import chainer", "import chainer.testing, chainer.gradient_check"),
+    "no CuPy": ({}, "sys.modules['cupy'] = None", CUDNN(None)),
+    "CuPy 14": (NOT_TO_BE_IMPORTED, "", CUDNN("0")),
+    "CuPy 14, user's choice": (NOT_TO_BE_IMPORTED, "os.environ['CHAINER_CUDNN'] = '1'", CUDNN("1")),
+    "CuPy with cuDNN": (NOT_TO_BE_IMPORTED | {"cupy/cudnn.py": ""}, "", CUDNN(None)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "before", "after"), CASES.values(), ids=CASES)
+def test_it_works_and_prints_nothing(files, before, after, tmp_path):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    code = "\n".join(textwrap.dedent(part) for part in (LOAD, before, EXECUTE, after))
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", code],
+        env={k: v for k, v in os.environ.items() if k != "CHAINER_CUDNN"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_loading_twice_does_no_harm() -> None:
-    run(LOAD, "import chainer", LOAD, "import chainer.testing, chainer.gradient_check")
-
-
-@pytest.mark.parametrize(
-    ("modules", "set_by_user", "expected"),
-    [
-        (None, None, None),
-        ({}, None, "0"),
-        ({}, "1", "1"),
-        ({"cudnn": ""}, None, None),
-    ],
-    ids=["no CuPy", "CuPy 14", "CuPy 14, user's choice", "CuPy with cuDNN"],
-)
-def test_cudnn_default(
-    modules: dict[str, str] | None, set_by_user: str | None, expected: str | None, tmp_path: Path
-) -> None:
-    # A CuPy that must not be imported: locating it has to be enough.
-    before = "import sys, importlib.util; sys.modules['cupy'] = None"
-    if modules is not None:
-        before = fake_package(tmp_path, "cupy", init="raise AssertionError", **modules)
-    env = {} if set_by_user is None else {"CHAINER_CUDNN": set_by_user}
-    out = run(before, LOAD, "import os; print(os.environ.get('CHAINER_CUDNN'))", **env)
-    assert out.strip() == str(expected)
-
-
-def test_as_strided_backward() -> None:
+def test_as_strided_backward():
     import chainer
     import chainer.functions as F
 
@@ -214,29 +130,9 @@ def test_as_strided_backward() -> None:
 
 
 @pytest.mark.parametrize("align_corners", [True, False])
-def test_resize_images(align_corners: bool) -> None:
+def test_resize_images(align_corners):
     import chainer.functions as F
 
     x = np.ones((1, 1, 2, 2), dtype=np.float32)
     y = F.resize_images(x, (4, 4), align_corners=align_corners)
     np.testing.assert_allclose(y.array, np.ones((1, 1, 4, 4)), rtol=1e-6)
-
-
-def test_gradient_check_finds_a_wrong_gradient() -> None:
-    import chainer
-    import chainer.functions as F
-    from chainer import gradient_check
-
-    class Wrong(chainer.FunctionNode):
-        def forward(self, inputs):
-            return (inputs[0] ** 2,)
-
-        def backward(self, indexes, grads):
-            return (grads[0],)
-
-    x = np.linspace(1, 2, 6).reshape(2, 3)
-    gradient_check.check_backward(F.tanh, x, np.ones_like(x), dtype=np.float64)
-    with pytest.raises(AssertionError):
-        gradient_check.check_backward(
-            lambda v: Wrong().apply((v,))[0], x, np.ones_like(x), dtype=np.float64
-        )
