@@ -111,3 +111,19 @@ def test_a_layer_that_forgets_all_has_an_exponent_of_minus_infinity():
     gru.W_hh = np.zeros((N, N))
     exponents = stability.largest_lyapunov_exponent(np.abs(xs), h, *weights(gru))
     np.testing.assert_array_equal(exponents, [-np.inf] * B)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("scale", "explodes"), [(1, False), (10, True)])
+def test_large_gate_matrices_explode_below_the_cap(scale, explodes, seed):
+    """sigma_1(W_hh) is 1.8 in both cases, so ``h = 0`` is stable; inputs keep the state from it."""
+    n, steps = 20, 35
+    rng = np.random.default_rng(seed)
+    gru = GRU(n, n, 1 / np.sqrt(n), rng, np.float64)
+    gru.W_hh = 1.8 * np.linalg.qr(rng.normal(size=(n, n)))[0]
+    gru.W_hr, gru.W_hz, gru.W_xh = scale * gru.W_hr, scale * gru.W_hz, 3 * gru.W_xh
+    assert stability.spectral_radius(stability.jacobian(gru.W_hh)) < 0.96
+    xs = rng.normal(size=(steps, 1, n))
+    (exponent,) = stability.largest_lyapunov_exponent(xs, np.zeros((1, n)), *weights(gru))
+    growth = np.exp(steps * exponent)
+    assert growth > 100 if explodes else growth < 1e-3
