@@ -123,7 +123,7 @@ def measured_jacobian(layers):
 def test_lemma_4_stacked_jacobian_is_the_links_and_its_radius_the_largest_of_the_layers(seed):
     layers, a, _ = stacked(seed)
     jacobian = stability.stacked_jacobian(*zip(*((x.W_hh, x.W_xh) for x in layers)))
-    np.testing.assert_allclose(jacobian, measured_jacobian(layers), rtol=0, atol=1e-8)
+    np.testing.assert_allclose(jacobian, measured_jacobian(layers), rtol=0, atol=1e-7)
     # A block triangular matrix is far from normal: its eigenvalues move by more than eps.
     radius = max(stability.spectral_radius(block) for block in a)
     assert stability.spectral_radius(jacobian) == pytest.approx(radius, rel=1e-6)
