@@ -8,17 +8,11 @@ CONTENT = bytes(range(256)) * 2000
 SIZE = len(CONTENT)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 ESCAPE = b"\x1b[2J\xe2\x80\xae\x9b\r"
-#: Whole answers of servers that are hostile, or none for HTTP.
+#: Whole answers that are hostile or no HTTP, one for each kind of error that comes of them.
 RAW = {
     "raw-status": ESCAPE + b"x" * 5000 + b"\r\n\r\n",
-    "raw-reason": b"HTTP/1.1 500 " + ESCAPE + b"\r\n\r\n",
     "raw-length": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
-    "raw-letters": b"HTTP/1.1 200 OK\r\nContent-Length: " + ESCAPE + b"\r\n\r\n",
-    "raw-short": b"HTTP/1.1 200 OK\r\nContent-Length: 512000\r\n\r\n?",
     "raw-redirect": b"HTTP/1.1 302 Found\r\nLocation: http://" + ESCAPE + b"/\r\n\r\n",
-    "raw-port": b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:" + ESCAPE + b"/\r\n\r\n",
-    "raw-headers": b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n",
-    "raw-line": b"HTTP/1.1 200 OK\r\na: " + b"x" * 70000 + b"\r\n\r\n",
     "raw-chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + ESCAPE + b"\r\n",
     "raw-loop": b"HTTP/1.1 302 Found\r\nLocation: /raw-loop\r\n\r\n",
 }

@@ -54,21 +54,18 @@ def test_the_next_address_after_a_failure(remote, server, tmp_path, capfd):
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize(
-    ("manner", "reason"),
-    [
-        ("missing", "HTTP status 404"),
-        ("silent", "no answer in time"),
-        ("breaks", "the transfer broke off"),
-        ("wrong", "not the known file"),
-        ("redirect-to-file", "not the known file"),
-        ("file:///etc/hostname", "not the known file"),
-        ("ftp://127.0.0.1/data.bin", "not the known file"),
-        ("http://[/", "not the known file"),
-        ("http://127.0.0.1:{}/", "no connection"),
-        *((manner, "") for manner in RAW),
-    ],
-)
+@pytest.mark.parametrize(("manner", "reason"), [
+    ("missing", "HTTP status 404"),
+    ("silent", "no answer in time"),
+    ("breaks", "the transfer broke off"),
+    ("wrong", "not the known file"),
+    ("redirect-to-file", "not the known file"),
+    ("file:///etc/hostname", "not the known file"),
+    ("ftp://127.0.0.1/data.bin", "not the known file"),
+    ("http://[/", "not the known file"),
+    ("http://127.0.0.1:{}/", "no connection"),
+    *((manner, "") for manner in RAW),
+])  # fmt: skip
 def test_failures_leave_nothing_behind(remote, tmp_path, monkeypatch, manner, reason):
     monkeypatch.setattr("pooch.downloaders.DEFAULT_TIMEOUT", 0.2)
     file = remote(manner.replace("{}", str(unused_port())))
@@ -76,16 +73,12 @@ def test_failures_leave_nothing_behind(remote, tmp_path, monkeypatch, manner, re
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("trouble", "said"),
-    [
-        (OSError(errno.ENOSPC, "No space left"), "cannot be stored in "),
-        (PermissionError("by pooch"), "(no permission)"),
-        (ValueError("too many bytes"), "could not be downloaded"),
-        (KeyboardInterrupt(), None),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("trouble", "said"), [
+    (OSError(errno.ENOSPC, "No space left"), "cannot be stored in "),
+    (PermissionError("by pooch"), "(no permission)"),
+    (ValueError("too many bytes"), "could not be downloaded"),
+    (KeyboardInterrupt(), None),
+], ids=str)  # fmt: skip
 def test_trouble_on_the_way_leaves_nothing_behind(remote, tmp_path, monkeypatch, trouble, said):
     def write(*_):
         raise trouble
@@ -99,7 +92,7 @@ def test_trouble_on_the_way_leaves_nothing_behind(remote, tmp_path, monkeypatch,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_without_a_checksum(remote, tmp_path, monkeypatch):
+def test_a_file_without_a_checksum_is_limited(remote, tmp_path, monkeypatch):
     file = remote("no-length", size=None, sha256=None)
     _assert_whole(download(file, tmp_path / "new"), tmp_path / "new")
     empty = remote("empty", size=None, sha256=None)

@@ -15,7 +15,7 @@ TEXT = {"train": b"b a\na c\n", "valid": b"c new\n", "test": b"a\n"}
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of three texts."""
+    """Make a folder of three texts."""
 
     def make(**texts):
         for name, text in {**TEXT, **texts}.items():
@@ -25,43 +25,31 @@ def folder(tmp_path):
     return make
 
 
-@pytest.mark.parametrize(
-    ("train", "words"),
-    [
-        (b"b a\na c\n", ["b", "a", "<eos>", "c", "<unk>"]),
-        (b"\xef\xbb\xbfb a\r\na c\r\n", ["b", "a", "<eos>", "c", "<unk>"]),
-        (b"<unk> a\n", ["<unk>", "a", "<eos>"]),
-    ],
-    ids=["plain", "BOM and CRLF", "its own <unk>"],
-)
+@pytest.mark.parametrize(("train", "words"), [
+    (b"b a\na c\n", ["b", "a", "<eos>", "c", "<unk>"]),
+    (b"\xef\xbb\xbfb a\r\na c\r\n", ["b", "a", "<eos>", "c", "<unk>"]),
+    (b"<unk> a\n", ["<unk>", "a", "<eos>"]),
+], ids=["plain", "BOM and CRLF", "its own <unk>"])  # fmt: skip
 def test_the_training_text_decides_what_is_known(folder, train, words):
     corpus = load_text(folder(train=train, valid=b"new a newer\n"))
     assert corpus.vocabulary == words
     assert [words[i] for i in corpus.valid] == ["<unk>", "a", "<unk>", "<eos>"]
 
 
-@pytest.mark.parametrize(
-    ("texts", "expected"),
-    [
-        ({"valid": b""}, "valid.txt holds no words"),
-        ({"test": b" \r\n\n"}, "test.txt holds no words"),
-        ({"train": b"caf\xe9\n"}, r"train.txt is not UTF-8 text \(byte 3\)"),
-        ({"train": "a\n".encode("utf-16")}, r"train.txt is not UTF-8 text \(byte 0\)"),
-    ],
-    ids=str,
-)
-def test_a_text_that_cannot_be_used_is_one_sentence(folder, texts, expected):
-    with pytest.raises(DataError, match=expected):
-        load_text(folder(**texts))
+@pytest.mark.parametrize("name", TEXT)
+def test_a_text_without_words_is_one_sentence(folder, name):
+    with pytest.raises(DataError, match=f"{name}.txt holds no words"):
+        load_text(folder(**{name: b" \r\n\n"}))
 
 
-def test_tunes_that_are_not_there_are_one_sentence(tmp_path):
-    for name, expected in {
-        "a.midi": "ends with .mat, .pickle",
-        "a.mat": "there is no file",
-    }.items():
-        with pytest.raises(DataError, match=expected):
-            load_tunes(tmp_path / name)
+@pytest.mark.parametrize(("load", "name", "said"), [
+    (load_tunes, "a.midi", "ends with .mat, .pickle"),
+    (load_tunes, "a.mat", "there is no file"),
+    (load_text, ".", r"there is no .*train\.txt"),
+])  # fmt: skip
+def test_what_is_not_there_is_one_sentence(tmp_path, load, name, said):
+    with pytest.raises(DataError, match=said):
+        load(tmp_path / name)
 
 
 def test_tunes_are_read_from_a_mat_file(tmp_path):
