@@ -29,14 +29,6 @@ def states_after(gru, xs, h):
         return gru(xs).array
 
 
-def products(gru, xs, h, cut=()):
-    """``J_T ... J_1`` of each sequence, from the Jacobian of each step."""
-    product = np.eye(N)
-    for x, before in zip(xs, [h, *states_after(gru, xs, h)], strict=False):
-        product = stability.jacobian_at(x, before, *weights(gru), cut) @ product
-    return product
-
-
 @pytest.mark.parametrize("std", [0.1, 1.0, 5.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_jacobian_is_that_of_finite_differences(seed, std):
@@ -74,7 +66,10 @@ def test_the_terms_of_the_paths_add_up():
 @pytest.mark.parametrize("cut", [(), ("z", "r"), PATHS], ids=str)
 def test_the_exponent_is_that_of_the_product_of_jacobians(cut):
     gru, xs, h = make(steps=6)
-    norms = np.linalg.norm(products(gru, xs, h, cut), 2, axis=(1, 2))
+    product = np.eye(N)
+    for x, before in zip(xs, [h, *states_after(gru, xs, h)], strict=False):
+        product = stability.jacobian_at(x, before, *weights(gru), cut) @ product
+    norms = np.linalg.norm(product, 2, axis=(1, 2))
     exponents = stability.largest_lyapunov_exponent(xs, h, *weights(gru), cut=cut)
     np.testing.assert_allclose(exponents, np.log(norms) / 6)
 

@@ -92,7 +92,7 @@ def test_trouble_on_the_way_leaves_nothing_behind(remote, tmp_path, monkeypatch,
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_file_without_a_checksum_is_limited(remote, tmp_path, monkeypatch):
+def test_a_file_without_a_checksum(remote, tmp_path, monkeypatch):
     file = remote("no-length", size=None, sha256=None)
     _assert_whole(download(file, tmp_path / "new"), tmp_path / "new")
     empty = remote("empty", size=None, sha256=None)

@@ -63,10 +63,11 @@ def test_two_monitors_watch_one_model(model):
     assert reported(monitors[0]) == reported(monitors[1]) != {}
 
 
-def test_spectrum_monitor_reports_what_numpy_computes_and_nan_for_what_is_not_finite():
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_spectrum_monitor_reports_what_numpy_computes_and_nan_for_what_is_not_finite(bad):
     model = chainer.Chain(a=GRU(3, 6, rng=np.random.default_rng(1)), b=GRU(3, 5), c=GRU(3, 4))
     model.a.W_hh = np.random.default_rng(0).normal(size=(6, 6))
-    model.c.W_hh[2, 3] = np.nan
+    model.c.W_hh[2, 3] = bad
     before = model.a.W_hh.copy()
     expected = dict.fromkeys(("spectrum/c/sigma_1", "spectrum/c/spectral_radius"), NAN)
     for name, gru in (("a", model.a), ("b", model.b)):

@@ -1,5 +1,7 @@
 """P_delta, each way to it, against a full SVD in float64 and everything that might be nearer."""
 
+import itertools
+
 import fbpca
 import numpy as np
 import pytest
@@ -27,12 +29,16 @@ from tests.grustab.projection.reference import (
     ways,
 )
 
-PAPERS_SIZES = [
-    *((257, spectrum, np.float32) for spectrum in ("random", "few above", "all above")),
-    (257, "clustered at the cap", np.float64),
-    (257, "all below", np.float32),
-    (257, "one huge", np.float64),
-    (650, "few above", np.float32),
+#: Sizes, spectra, dtypes and margins; the last are of the paper's size.
+CASES = [
+    *itertools.product((1, 2, 3, 7, 32, 100), SPECTRA, "fd", (DELTA,)),
+    *itertools.product((33,), ("random", "few above", "one huge"), "fd", (1e-3, 0.5, 1.4, 1.99)),
+    *(
+        (257, spectrum, "f", DELTA)
+        for spectrum in ("random", "few above", "all above", "all below")
+    ),
+    *((257, spectrum, "d", DELTA) for spectrum in ("clustered at the cap", "one huge")),
+    (650, "few above", "f", DELTA),
 ]
 
 
@@ -45,28 +51,10 @@ def project_and_check(way, w, delta, **options):
     return check(call, w, delta, way.removeprefix("extension, "))
 
 
+@pytest.mark.parametrize(("n", "spectrum", "dtype", "delta"), CASES)
 @ways
-@dtypes
-@pytest.mark.parametrize("spectrum", SPECTRA)
-@pytest.mark.parametrize("n", [1, 2, 3, 7, 32, 100])
-def test_is_the_nearest_matrix_within_the_cap(n, spectrum, dtype, way):
-    w = matrix(spectrum, n, dtype)
-    check_info(w, *project_and_check(way, w, DELTA), CAP)
-
-
-@methods
-@pytest.mark.parametrize(("n", "spectrum", "dtype"), PAPERS_SIZES)
-def test_is_the_nearest_matrix_at_the_papers_sizes(n, spectrum, dtype, method):
-    w = matrix(spectrum, n, dtype)
-    check_info(w, *project_and_check(method, w, DELTA), CAP)
-
-
-@ways
-@dtypes
-@pytest.mark.parametrize("delta", [1e-3, 0.5, 1.4, 1.99])
-@pytest.mark.parametrize("spectrum", ["random", "few above", "one huge"])
-def test_holds_for_other_margins(spectrum, delta, dtype, way):
-    w = matrix(spectrum, 33, dtype)
+def test_is_the_nearest_matrix_within_the_cap(way, n, spectrum, dtype, delta):
+    w = matrix(spectrum, n, np.dtype(dtype))
     check_info(w, *project_and_check(way, w, delta), 2 - delta)
 
 
