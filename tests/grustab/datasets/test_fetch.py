@@ -21,17 +21,15 @@ def test_fetch_says_what_it_does(remote, tmp_path, monkeypatch, capsys, way):
         assert "All there: data.bin" in output
 
 
-@pytest.mark.parametrize(
-    ("name", "said"), [("ptb", "HTTP status 404"), ("mnist", "choose from ptb")]
-)
-def test_errors_are_one_printable_line(remote, tmp_path, monkeypatch, capsys, name, said):
+def test_errors_are_one_printable_line(remote, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(fetch, "FILES", (remote("missing"),))
-    assert fetch.main(["--dir", str(tmp_path / "\x1b[2J\udce9\n"), name]) == 2
-    out, err = capsys.readouterr()
-    assert said in err
-    for text in (out, err):
-        assert text.count("\n") <= 1
-        assert text.removesuffix("\n").isprintable()
+    for name, said in (("ptb", "HTTP status 404"), ("mnist", "choose from ptb")):
+        assert fetch.main(["--dir", str(tmp_path / "\x1b[2J\udce9\n"), name]) == 2
+        out, err = capsys.readouterr()
+        assert said in err
+        for text in (out, err):
+            assert text.count("\n") <= 1
+            assert text.removesuffix("\n").isprintable()
 
 
 def test_interrupted(monkeypatch, capsys):
