@@ -12,8 +12,6 @@ def printable(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         text = text[:limit] + "..."
-    if text.isprintable():
-        return text
     return "".join(
         c if is_printable(c) else c.encode("unicode_escape").decode("ascii") for c in text
     )

@@ -5,25 +5,22 @@ import numpy as np
 from grustab.datasets.types import Corpus, Tunes
 
 
-def synthetic_corpus(
-    seed: int = 0, n_tokens: int = 60_000, n_words: int = 50, n_topics: int = 4
-) -> Corpus:
+def synthetic_corpus(seed: int = 0, n_tokens: int = 60_000) -> Corpus:
     """A text from a small random language: topics, Zipf's law and favourite successors.
 
-    Each sentence keeps to a topic, which changes with probability 1/4; every other word is one of
-    four successors of the word before it, the others are drawn from the topic. So there is
-    something to learn at the scale of one word and of tens of words.
+    It has 50 words, ``<eos>`` (number 0) included, and four topics. Each sentence keeps to a
+    topic, which changes with probability 1/4; every other word is one of four successors of the
+    word before it, the others are drawn from the topic. So there is something to learn at the scale
+    of one word and of tens of words.
 
     Args:
         seed: Fixes the language and the text.
         n_tokens: Length of the training text; validation and test have a tenth each.
-        n_words: Size of the vocabulary, ``<eos>`` (number 0) included.
-        n_topics: Number of topics.
 
     Returns:
         The corpus; equal arguments give equal corpora.
     """
-    rng = np.random.default_rng(seed)
+    rng, n_words, n_topics = np.random.default_rng(seed), 50, 4
     zipf = 1 / np.arange(1, n_words)
     topics = np.stack([rng.permutation(zipf) for _ in range(n_topics)])
     topics /= topics.sum(axis=1, keepdims=True)
@@ -41,7 +38,7 @@ def synthetic_corpus(
             choice = rng.integers(4, size=n)
             for i in range(1, n):
                 if follows[i]:
-                    drawn[i] = successors[drawn[i - 1], choice[i] % successors.shape[1]]
+                    drawn[i] = successors[drawn[i - 1], choice[i]]
             words.extend(drawn + 1)
             words.append(0)
         return np.array(words[:length], dtype=np.int32)

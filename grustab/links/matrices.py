@@ -28,11 +28,6 @@ class Matrix(NamedTuple):
         """The matrix, a view: what is written into it is written into the parameter."""
         return self.parameter.array[self.rows]
 
-    @property
-    def row_numbers(self) -> range:
-        """The rows as numbers."""
-        return range(*self.rows.indices(len(self.parameter.array)))
-
 
 def recurrent_matrices(model: chainer.Link) -> dict[str, Matrix]:
     """``W_hh`` of eq. (4), the candidate's recurrent matrix, of every GRU of a model.
@@ -69,6 +64,7 @@ def chosen_matrices(
     """
     paths = {id(parameter): path for path, parameter in model.namedparams()}
     matrices: dict[str, Matrix] = {}
+    taken: set[tuple[int, int]] = set()
     for entry in chosen:
         parameter, rows = entry if isinstance(entry, tuple) else (entry, slice(None))
         path = paths.get(id(parameter))
@@ -82,10 +78,11 @@ def chosen_matrices(
             path += f"[{text.removesuffix(':')}]"
         if not parameter.is_initialized:
             raise ValueError(f"{path} has no values yet: call the model once before")
-        taken = {i for m in matrices.values() if m.parameter is parameter for i in m.row_numbers}
         matrices[path] = matrix = Matrix(path, parameter, rows)
-        if taken & set(matrix.row_numbers):
+        numbers = {(id(parameter), row) for row in range(len(parameter.array))[rows]}
+        if taken & numbers:
             raise ValueError(f"{path} has rows that are in matrices already")
+        taken |= numbers
         if matrix.array.ndim != 2 or not matrix.array.size:
             raise ValueError(f"{path} must be a matrix, got shape {matrix.array.shape}")
     if not matrices:
