@@ -8,7 +8,6 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from grustab.errors import NonFiniteMatrixError
 from grustab.links import GRU
@@ -28,6 +27,7 @@ from tests.grustab.projection.reference import (
     singular_values,
     ways,
 )
+from tests.grustab.test_lemmas import squares
 
 #: Sizes, spectra, dtypes and margins; the last are of the paper's size.
 CASES = [
@@ -86,11 +86,6 @@ def test_a_matrix_need_not_be_square(method, shape, size):
     u, sigma, vt = np.linalg.svd(a, full_matrices=False)
     expected = (u * np.minimum(sigma, 0.5)) @ vt
     np.testing.assert_allclose(project(a, 1.5, method), expected, atol=1e-5)
-
-
-squares = st.integers(1, 6).flatmap(
-    lambda n: arrays(np.float64, (n, n), elements=st.floats(-5, 5, allow_subnormal=False))
-)
 
 
 @settings(max_examples=40, deadline=None)
