@@ -84,10 +84,10 @@ def test_spectrum_monitor_reports_what_numpy_computes_and_nan_for_what_is_not_fi
 
 
 @pytest.mark.parametrize(("failing", "sigma_1", "radius"), [
-    ({"svd"}, 1, 0.75),  # there is a second routine
-    ({"svd", "gesvd"}, NAN, 0.75),
-    ({"eigvals"}, 1, NAN),
-    ({"svd", "gesvd", "eigvals"}, NAN, NAN),
+    (["svd"], 1, 0.75),  # there is a second routine
+    (["svd", "gesvd"], NAN, 0.75),
+    (["eigvals"], 1, NAN),
+    (["svd", "gesvd", "eigvals"], NAN, NAN),
 ], ids=str)  # fmt: skip
 def test_spectrum_monitor_leaves_a_gap_where_nothing_converges(
     monkeypatch, failing, sigma_1, radius
