@@ -81,39 +81,20 @@ def test_a_result_that_is_there_already_needs_no_lock(tiny, run, tmp_path, small
     assert "done already" in out
 
 
-def test_a_lock_is_free_again_after_an_error(tmp_path):
-    for _ in range(2):
+def test_one_process_does_not_get_a_lock_twice(tmp_path):
+    words = rf"is being done by process {os.getpid()} on {re.escape(HOST)} since {SINCE}$"
+    for _ in range(2):  # free again after an error
         with pytest.raises(ZeroDivisionError), run_lock(tmp_path / "new"):
+            for _ in range(2):  # trying does not release it
+                with pytest.raises(LockedError, match=words), run_lock(tmp_path / "new"):
+                    pass
             1 / 0  # noqa: B018
 
 
-def test_one_process_does_not_get_a_lock_twice(tmp_path):
-    with run_lock(tmp_path):
-        words = rf"is being done by process {os.getpid()} on {re.escape(HOST)} since {SINCE}$"
-        with pytest.raises(LockedError, match=words):
-            with run_lock(tmp_path):
-                pass
-        with pytest.raises(LockedError):  # and trying does not release it
-            with run_lock(tmp_path):
-                pass
-    with run_lock(tmp_path):
-        pass
-
-
-@pytest.mark.parametrize("content", ["", "{", "[]", "{}", '{"process": 1}', "\0"])
-def test_a_strange_progress_file_does_not_matter(tmp_path, content):
-    (tmp_path / "progress.json").write_text(content)
-    with run_lock(tmp_path), pytest.raises(LockedError), run_lock(tmp_path):
-        pass
-
-
-def test_the_progress_of_a_process_that_was_killed_names_no_holder(tmp_path):
-    stale = {"process": "process 123456789 on here"}
-    (tmp_path / "progress.json").write_text(json.dumps(stale))
+def test_the_progress_of_a_process_that_was_killed_is_gone(tmp_path):
+    (tmp_path / "progress.json").write_text("{")
     with run_lock(tmp_path):  # taken by this process, which has only just begun
-        with pytest.raises(LockedError) as refusal, run_lock(tmp_path):
-            pass
-    assert "123456789" not in str(refusal.value)
+        assert not (tmp_path / "progress.json").exists()
 
 
 @pytest.fixture(params=[errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
@@ -159,13 +140,7 @@ def test_without_locks_a_name_that_nobody_has_is_written_over(tmp_path, capsys, 
         ("\xff", "another process"),
         (f"0\n{HOST}\n", "another process"),
     ],
-    ids=[
-        "elsewhere",
-        "alive",
-        "another user's",
-        "container",
-        *("no number", "torn", "no text", "none"),
-    ],
+    ids=["elsewhere", "alive", "other user", "container", "no number", "torn", "no text", "none"],
 )
 def test_without_locks_a_name_that_may_be_taken_keeps_off(
     tmp_path, no_locks, monkeypatch, left, who
