@@ -125,24 +125,9 @@ def test_list_names_every_cell_with_its_published_number(call, tmp_path, config)
 # Options
 
 
-@pytest.mark.parametrize(
-    ("words", "names"),
-    [
-        ([], "COMMAND"),
-        (["paint"], "paint"),
-        (["run"], "CONFIG"),
-        (["run", "demo"], "--cell"),
-        (["figures", "demo", "more"], "more"),
-        (["list", "demo", "--out="], "expected a folder, got ''"),
-        (["sweep"], "CONFIG"),
-        (["sweep", "demo", "--scheduler"], "--scheduler"),
-        (["sweep", "demo", "--dry-run", "--emit-slurm"], "not allowed with argument"),
-        (["list", "demo", "--plan"], "--plan"),
-    ],
-    ids=str,
-)
-def test_bad_words_are_refused_by_name(usage_error, words, names):
-    assert names in usage_error(*words)
+def test_a_sweep_is_listed_in_one_form(usage_error):
+    words = ("sweep", "demo", "--dry-run", "--emit-slurm")
+    assert "not allowed with argument" in usage_error(*words)
 
 
 SECONDS = ["-1", "x", "nan", "inf", "-inf", "", "1e400", "1 2", "10s"]
@@ -156,6 +141,7 @@ BAD = [
     ("run sweep", "--max-iterations", COUNTS, "expected a positive integer below 2^31, got '{}"),
     ("sweep", "--device", ["foo", "", "0;1", "0 1", "-1"], "expected cpu, or GPUs"),
     ("list sweep", "--seeds", SEEDS, "expected"),
+    ("list", "--out", [""], "expected a folder, got ''"),
     ("run", "--seed", ["-1", "x", "1.0", str(2**32)], "expected an integer from 0 to 2^32 - 1"),
 ]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.experiments.checks import EXPLODES, check_complete
+from tests.experiments.checks import check_complete
 from tests.experiments.conftest import MUSIC
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -52,8 +52,6 @@ def test_a_run_on_a_gpu_is_complete(tiny, run):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"batch_size": 5000}, "too short"),
-        ({"bptt_steps": 5000}, "too short"),
         ({"batch_size": 100, "bptt_steps": 100}, "too short"),
         ({"eval_batch_size": 2**31 - 1}, ": expected at most 149, the words to predict"),
         (
@@ -122,15 +120,3 @@ def test_the_announcement_says_what_will_run_and_where_to(tiny, run, results):
     assert "at most 2 epochs" in out
     assert "best validation perplexity" in out
     assert "a unigram predictor: perplexity" in out
-
-
-@pytest.mark.parametrize(
-    "options", [("--set", EXPLODES), ("--max-iterations", "1"), (), ("--seed=9",)], ids=str
-)
-def test_what_a_run_says_reads_well(tiny, run, interrupt_at, options):
-    if not options:
-        interrupt_at(3)
-    _, out, _ = run(tiny(), "sgd/none", *options, code=0 if options else 130)
-    for awkward in ("diverged by divergence", "interrupted by an interruption", " 1 iterations"):
-        assert awkward not in out
-    assert [line for line in out.splitlines() if line != line.rstrip()] == []

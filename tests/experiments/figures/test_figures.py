@@ -180,26 +180,20 @@ def test_what_is_far_worse_than_a_unigram_predictor_is_a_triangle_at_the_edge(st
     plt.close(figure)
 
 
-def test_axes_that_share_a_scale_get_one_that_fits_both():
-    figure, (left, right) = plt.subplots(1, 2, sharey=True)
+def test_a_scale_is_logarithmic_where_what_is_shown_asks_for_it():
+    figure, (left, right, narrow, shaded) = plt.subplots(1, 4)
+    right.sharey(left)
     left.plot([1, 2], [1, 1e14])
     right.plot([1, 2], [1, 2])
-    fit_scale(left, right)
+    narrow.plot([1, 2], [0.7, 1.4])
+    shaded.fill_between([1, 2], [2, 4], [500, 600])
+    for axes in ((left, right), (narrow,), (shaded,)):
+        fit_scale(*axes)
     figure.canvas.draw()
     low, high = left.get_ylim()
-    assert left.get_yscale() == right.get_yscale() == "log"
     assert sum(low <= tick <= high for tick in left.get_yticks()) >= 2
-    plt.close(figure)
-
-
-def test_a_narrow_range_keeps_a_linear_scale_and_what_is_shaded_counts():
-    figure, (left, right) = plt.subplots(1, 2)
-    left.plot([1, 2], [0.7, 1.4])
-    right.plot([1, 2], [2, 4])
-    right.fill_between([1, 2], [2, 4], [500, 600])
-    fit_scale(left)
-    fit_scale(right)
-    assert (left.get_yscale(), right.get_yscale()) == ("linear", "log")
+    scales = [axis.get_yscale() for axis in (left, right, narrow, shaded)]
+    assert scales == ["log", "log", "linear", "log"]
     plt.close(figure)
 
 

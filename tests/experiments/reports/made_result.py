@@ -49,12 +49,7 @@ def make_result(
             "largest_sigma_1": 1.5,
             "checks": n,
         },
-        "seconds": {
-            "training": 1.0 * n,
-            "projection": 0.25 * n,
-            "evaluation": 0.5 * n,
-            "total": 2.0 * n,
-        },
+        "seconds": dict.fromkeys(("training", "projection", "evaluation", "total"), 1.0 * n),
         "overrides": cell.overrides,
         "conditions": c.model_dump(),
         "sources": cell.sources,

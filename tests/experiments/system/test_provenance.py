@@ -152,7 +152,6 @@ def crlf(root):
 
 
 HARMLESS = {
-    "touched": lambda root: os.utime(root / "grustab/file.py", (0, 0)),
     "line ends": crlf,
     "mode": lambda root: (root / "grustab/file.py").chmod(0o755),
     "compiled": lambda root: (
