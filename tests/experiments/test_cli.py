@@ -89,13 +89,8 @@ def test_a_reader_that_stops_early_is_no_mistake():
     # Standard output closed before anything is written, as `... | head` may do.
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run(
-        [sys.executable, "-m", "experiments", "list"],
-        cwd=ROOT,
-        stdout=write,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    stderr = subprocess.PIPE
+    done = _python("-m", "experiments", "list", capture_output=False, stdout=write, stderr=stderr)
     os.close(write)
     assert done.stderr == ""
     assert done.returncode in (0, 141)

@@ -25,10 +25,10 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
 
 
 def test_how_to_repeat_further_seeds_is_said(table, store, demo):
-    for seed in (0, 5, 4):
+    for seed in (0, 5, 3):
         store(demo, seed)
     note = "Repeat: `scripts/reproduce.sh demo --out runs/repeat`; further seeds with `--cells CELL"
-    assert f"{note} --seeds 4,5`." in table("demo")[1]
+    assert f"{note} --seeds 3,5`." in table("demo")[1]
 
 
 @pytest.mark.parametrize(

@@ -153,7 +153,6 @@ def crlf(root):
 
 HARMLESS = {
     "line ends": crlf,
-    "mode": lambda root: (root / "grustab/file.py").chmod(0o755),
     "compiled": lambda root: (
         (root / "grustab/__pycache__").mkdir(),
         (root / "grustab/__pycache__/file.cpython-311.pyc").write_bytes(b""),
