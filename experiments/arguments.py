@@ -118,27 +118,20 @@ def seeds(text: str) -> list[int]:
 
 def natural(text: str) -> int:
     """An integer from 0 to 2^32 - 1."""
-    number = _digits(text)
-    if not 0 <= number < 2**32:
-        raise argparse.ArgumentTypeError(
-            f"expected an integer from 0 to 2^32 - 1, got '{printable(text, 50)}'"
-        )
-    return number
+    return _integer(text, 0, 2**32, "an integer from 0 to 2^32 - 1")
 
 
 def positive(text: str) -> int:
     """A positive integer below 2^31."""
-    number = _digits(text)
-    if not 1 <= number < 2**31:
-        raise argparse.ArgumentTypeError(
-            f"expected a positive integer below 2^31, got '{printable(text, 50)}'"
-        )
+    return _integer(text, 1, 2**31, "a positive integer below 2^31")
+
+
+def _integer(text: str, low: int, end: int, expected: str) -> int:
+    # Of too many digits: Python refuses to read more than some thousands.
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 50 else -1
+    if not low <= number < end:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got '{printable(text, 50)}'")
     return number
-
-
-def _digits(text: str) -> int:
-    """The number, or -1 where the text is none, or of too many digits."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 50 else -1
 
 
 def seconds(text: str) -> float:

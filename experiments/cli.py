@@ -38,11 +38,9 @@ class Parser(argparse.ArgumentParser):
         super().error(printable(message))
 
 
-DESCRIPTION = """\
-Reproduce the tables of "Preventing Gradient Explosions in Gated Recurrent Units" (NIPS 2017).
-"""
-
-
+DESCRIPTION = (
+    'Reproduce the tables of "Preventing Gradient Explosions in Gated Recurrent Units" (NIPS 2017).'
+)
 EXIT_CODES = {StorageError: 3, LockedError: LOCKED}
 RUNNING = (commands.run_command, commands.sweep_command, commands.reproduce_command)
 DISK_TROUBLE = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO}
@@ -105,25 +103,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog=PROGRAM, description=DESCRIPTION)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, action, summary: str) -> argparse.ArgumentParser:
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
         sub = subparsers.add_parser(name, help=summary, description=summary)
-        sub.set_defaults(command=action)
+        sub.set_defaults(command=getattr(commands, f"{name}_command"))
         return sub
 
-    sub = command(
-        "list",
-        commands.list_command,
-        "Tables and cells: published value, runs done, estimated cost.",
-    )
+    sub = command("list", "Tables and cells: published value, runs done, estimated cost.")
     sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")
     add_cells(sub)
     add_set(sub)
     add_out(sub, "folder of the results")
     add_seeds(sub)
 
-    sub = command(
-        "run", commands.run_command, "Run one cell with one seed and write its result.json."
-    )
+    sub = command("run", "Run one cell with one seed and write its result.json.")
     sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
     sub.add_argument(
         "--cell", required=True, metavar="CELL", help="such as sgd/projection_0.2; see list"
@@ -141,7 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--stop-with-parent", action="store_true", help=argparse.SUPPRESS)
     sub.add_argument("--planned", help=argparse.SUPPRESS)  # the hash of the conditions
 
-    sub = command("sweep", commands.sweep_command, "Do all runs that have no finished result yet.")
+    sub = command("sweep", "Do all runs that have no finished result yet.")
     add_sweep(sub)
     how = sub.add_mutually_exclusive_group()
     how.add_argument("--dry-run", action="store_true", help="only list the runs, with their cost")
@@ -152,9 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     sub = command(
-        "reproduce",
-        commands.reproduce_command,
-        "What scripts/reproduce.sh does: all runs that are missing, then the table.",
+        "reproduce", "What scripts/reproduce.sh does: all runs that are missing, then the table."
     )
     add_sweep(sub)
     sub.add_argument("--dry-run", action="store_true", help="only list the runs, with their cost")
@@ -162,9 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     # The default is how to tell what a person has given.
     sub.set_defaults(emit_slurm=False, default=sub.get_default)
 
-    sub = command(
-        "time", commands.time_command, "Section D: what an iteration costs, all cells taking turns."
-    )
+    sub = command("time", "Section D: what an iteration costs, all cells taking turns.")
     sub.add_argument(
         "config", nargs="?", default="timing", metavar="CONFIG", help="default: timing"
     )
@@ -187,9 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     add_out(sub, "folder the measurement goes to")
     sub.add_argument("--force", action="store_true", help="measure again where that was done")
 
-    sub = command(
-        "bench", commands.bench_command, "Our iteration beside stock Chainer's and PyTorch's."
-    )
+    sub = command("bench", "Our iteration beside stock Chainer's and PyTorch's.")
     sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
     sub.add_argument("--rounds", type=positive, default=12, metavar="N", help="default: 12")
     sub.add_argument(
@@ -200,7 +186,6 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command(
         "explosion",
-        commands.explosion_command,
         "Why SGD with P_delta explodes: the gradient of committed snapshots, taken apart.",
     )
     sub.add_argument(
@@ -218,11 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_out(sub, "folder of the results; the measurement goes to its folder explosion/")
 
-    sub = command(
-        "table",
-        commands.table_command,
-        "Print and write a table: ours beside the published numbers.",
-    )
+    sub = command("table", "Print and write a table: ours beside the published numbers.")
     sub.add_argument(
         "config",
         nargs="?",
@@ -233,28 +214,20 @@ def _parser() -> argparse.ArgumentParser:
     add_set(sub)
     add_out(sub, "folder of the results; the table is written there, too")
 
-    sub = command(
-        "claims", commands.claims_command, "The paper's claims, held against the results."
-    )
+    sub = command("claims", "The paper's claims, held against the results.")
     add_own(sub, "your own configs, whose published values are judged, too")
     add_out(sub, "folder of the results; claims.md is written there, too")
 
-    sub = command(
-        "identify",
-        commands.identify_command,
-        "Which reading of the music conditions shows the signs of Table 3.",
-    )
+    sub = command("identify", "Which reading of the music conditions shows the signs of Table 3.")
     add_out(sub, "folder of the results; identify_music/signs.md is written there, too")
 
     sub = command(
-        "report",
-        commands.report_command,
-        "All tables and figures on one page, and the results in the front page.",
+        "report", "All tables and figures on one page, and the results in the front page."
     )
     add_own(sub, "your own configs, to be on the page, too")
     add_out(sub, "folder of the results, where README.md and report.html go; the front page stays")
 
-    sub = command("figures", commands.figures_command, "Draw the figures from the results.")
+    sub = command("figures", "Draw the figures from the results.")
     sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")
     add_out(sub, "folder of the results; the figures go to its folder figures/")
     return parser

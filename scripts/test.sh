@@ -7,8 +7,8 @@
 #                   pyenv installed, in folders .venv-3.X
 #   --all-kernels   only pytest, with each of OpenBLAS's kernels that this processor can execute:
 #                   older processors round differently; with OPENBLAS_NUM_THREADS=2, on two threads
-#   --faults        only the fault suite (tests/faults, some ten minutes on two cores): kills, full
-#                   disks, hostile files; writes its figures to results/faults/
+#   --faults        only the fault suite (tests/faults, some minutes): runs killed at random moments
+#                   and full disks; writes its figures to results/faults/
 #
 # Exit status: 0 all passed, 1 something failed, 2 the set-up failed.
 set -euo pipefail

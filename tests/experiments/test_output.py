@@ -4,28 +4,15 @@ import json
 import os
 import sys
 from contextlib import suppress
+from unittest.mock import Mock
 
 import pytest
 
 from experiments.cli import main
 from experiments.sweep.display import Display
-from experiments.system.console import print_safely
 from experiments.system.storage import StorageError
 from experiments.training.snapshots import SnapshotExtension
 from tests.experiments.checks import find_files, start_command
-
-WORDS = "run demo --cell sgd/clipping_5 --max-iterations 3 --set units=8".split()
-
-
-def check(process, out):
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 0, err
-    assert "Traceback" not in err
-    assert "Exception ignored" not in err
-    (path,) = find_files(out, "result.json")
-    with open(path) as file:
-        assert json.load(file)["iterations"] == 3
-
 
 needs_dev_full = pytest.mark.skipif(
     not os.path.exists("/dev/full"), reason="no device that is always full"
@@ -46,12 +33,6 @@ def test_a_list_that_nobody_takes_is_said_to_be_lost(tmp_path, monkeypatch, caps
 
 
 @needs_dev_full
-def test_a_log_on_a_full_disk_does_not_end_a_run(tmp_path):
-    with open("/dev/full", "w") as full:
-        check(start_command(*WORDS, "--out", tmp_path, stdout=full), tmp_path)
-
-
-@needs_dev_full
 def test_what_a_full_disk_does_not_take_does_not_end_a_sweep(monkeypatch):
     full = open("/dev/full", "w", 1)
     with Display([], "cpu") as display:
@@ -61,29 +42,32 @@ def test_what_a_full_disk_does_not_take_does_not_end_a_sweep(monkeypatch):
         full.close()
 
 
-def test_a_reader_that_leaves_does_not_end_a_run(tmp_path):
-    process = start_command(*WORDS, "--out", tmp_path)
-    assert process.stdout.readline().startswith("demo sgd/clipping_5")
-    process.stdout.close()
-    process.stdout = None
-    check(process, tmp_path)
+@pytest.mark.parametrize(
+    "taker", [pytest.param("full disk", marks=needs_dev_full), "reader that leaves"]
+)
+def test_a_log_that_nobody_takes_does_not_end_a_run(tmp_path, taker):
+    words = "run demo --cell sgd/clipping_5 --max-iterations 3 --set units=8 --out".split()
+    if taker == "full disk":
+        with open("/dev/full", "w") as full:
+            process = start_command(*words, tmp_path, stdout=full)
+    else:
+        process = start_command(*words, tmp_path)
+        assert process.stdout.readline().startswith("demo sgd/clipping_5")
+        process.stdout.close()
+        process.stdout = None
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+    (path,) = find_files(tmp_path, "result.json")
+    assert json.loads(open(path).read())["iterations"] == 3
 
 
 def test_a_snapshot_that_cannot_be_written_or_told_of_does_not_end_a_run(monkeypatch):
-    class Full:
-        def write(self, *_):
-            raise OSError(28, "No space left on device")
-
-        flush = write
-
-    class Run:
-        class updater:
-            iteration = 1
-
-    class Snapshots:
-        def write(self, run):
-            raise StorageError("no room")
-
-    monkeypatch.setattr(sys, "stdout", Full())
-    print_safely("words")
-    SnapshotExtension(Snapshots(), Run(), 0.0)()
+    full = Mock()
+    full.write.side_effect = full.flush.side_effect = OSError(28, "No space left on device")
+    snapshots = Mock()
+    snapshots.write.side_effect = StorageError("no room")
+    monkeypatch.setattr(sys, "stdout", full)
+    SnapshotExtension(snapshots, Mock(), 0.0)()
+    snapshots.write.assert_called_once()

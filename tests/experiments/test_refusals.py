@@ -1,10 +1,8 @@
 """What a run refuses, and what it says."""
 
-import os
-
 import pytest
 
-from tests.experiments.checks import EXPLODES, check_complete
+from tests.experiments.checks import check_complete
 from tests.experiments.conftest import MUSIC
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -16,12 +14,6 @@ def test_a_results_folder_that_is_a_file_is_refused_before_training(
     (tmp_path / "results").write_text("")
     sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results", code=3)
     assert "results" in sentence
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_results_folder_is_refused_before_training(tiny, refused, never_run, tmp_path):
-    (tmp_path / "results").mkdir(mode=0o500)
-    refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results", code=3)
 
 
 def test_a_run_does_not_start_where_it_can_keep_no_snapshot(tiny, refused, never_run, tmp_path):
@@ -60,8 +52,6 @@ def test_a_run_on_a_gpu_is_complete(tiny, run):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"batch_size": 5000}, "too short"),
-        ({"bptt_steps": 5000}, "too short"),
         ({"batch_size": 100, "bptt_steps": 100}, "too short"),
         ({"eval_batch_size": 2**31 - 1}, ": expected at most 149, the words to predict"),
         (
@@ -124,21 +114,6 @@ def test_too_little_memory_is_one_sentence_that_names_the_sizes(
 
 def test_the_announcement_says_what_will_run_and_where_to(tiny, run, results):
     _, out, _ = run(tiny(), "sgd/clipping_5", "--seed", "7")
-    assert "tiny sgd/clipping_5, seed 7, on cpu" in out
-    assert "1 x 8 units" in out
-    assert "clipping threshold 5" in out
-    assert "at most 2 epochs" in out
-    assert "best validation perplexity" in out
-    assert "a unigram predictor: perplexity" in out
-
-
-@pytest.mark.parametrize(
-    "options", [("--set", EXPLODES), ("--max-iterations", "1"), (), ("--seed=9",)], ids=str
-)
-def test_what_a_run_says_reads_well(tiny, run, interrupt_at, options):
-    if not options:
-        interrupt_at(3)
-    _, out, _ = run(tiny(), "sgd/none", *options, code=0 if options else 130)
-    for awkward in ("diverged by divergence", "interrupted by an interruption", " 1 iterations"):
-        assert awkward not in out
-    assert [line for line in out.splitlines() if line != line.rstrip()] == []
+    words = "tiny sgd/clipping_5, seed 7, on cpu; 1 x 8 units; clipping threshold 5"
+    words += "; at most 2 epochs; best validation perplexity; a unigram predictor: perplexity"
+    assert [part for part in words.split("; ") if part not in out] == []

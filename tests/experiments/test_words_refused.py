@@ -9,9 +9,7 @@ from tests.experiments.checks import check_words
     ("name", "hint"),
     [
         ("table3", "table3_music"),
-        ("table1_languge", "table1_language"),
         ("dmeo", "demo"),
-        ("table2_language_lr0", "table2_language_lr0.1"),
     ],
 )
 def test_an_unknown_config_gets_a_hint(refused, name, hint):
@@ -25,12 +23,8 @@ def test_a_file_beside_the_name_is_the_hint(refused, tiny, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("name", ["zzz", "/nowhere/a.yaml", "x" * 300, "x" * 300 + ".yaml"])
-def test_an_unknown_config_is_told_which_there_are(name, call):
-    code, _, err = call("list", name)
-    assert code == 2
-    assert err.startswith("error: ")
-    assert err.count("\n") == 1
-    assert name in err
+def test_an_unknown_config_is_named(name, refused):
+    assert name in refused("list", name)
 
 
 def test_an_unknown_cell_gets_a_hint(refused):
@@ -40,9 +34,9 @@ def test_an_unknown_cell_gets_a_hint(refused):
     )
 
 
-@pytest.mark.parametrize("command", ["list", "table"])
-def test_cells_that_match_nothing_are_told(refused, command):
-    sentence = refused(command, "demo", "--cells", "zzz*")
+def test_cells_that_match_nothing_are_told(refused):
+    assert "no config has a cell 'zzz*'" in refused("list", "--cells", "zzz*")
+    sentence = refused("table", "demo", "--cells", "zzz*")
     assert "config demo has no cell 'zzz*'" in sentence
     assert "sgd/clipping_20, sgd/clipping_5, sgd/projection_0.2" in sentence
 
@@ -56,19 +50,12 @@ def test_cells_that_match_nothing_are_told(refused, command):
         ("epoch=3", "did you mean 'epochs'?"),
         ("cells=3", "unknown key"),
         ("epochs=many", "integer"),
-        ("epochs=", "integer"),
-        ("epochs=2.0", "integer"),
         ("epochs='2'", "integer"),
-        ("learning_rate=.nan", "finite"),
-        ("learning_rate=.inf", "finite"),
         ("learning_rate=1e400", "finite"),
         ("threshold=null", "threshold"),
         ("method=none", "threshold"),
         ("task=music", "'music'"),
         ("epochs=[1", "not valid YAML"),
-        ("epochs={", "not valid YAML"),
-        ("epochs=!!int x", "not valid YAML"),
-        ("epochs=@2", "not valid YAML"),
         ("units=!!int ''", "not valid YAML"),
         ("layers=true", "key 'layers'"),
         ("epochs=\x00", "not valid YAML"),

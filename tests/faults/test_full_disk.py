@@ -5,6 +5,7 @@ import re
 import resource
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,36 +20,48 @@ ROOM = [0, 0.02, 0.5, 1.05, 2.2]
 LIMITS = [0, 1, 4000, 0.3, 0.99]  # of a file's size: bytes, or shares of a snapshot's size
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A disk of its own: ``resize(bytes)`` makes it that large."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
+@contextmanager
+def full_disk(go, out, room, size):
+    """A disk of its own, filled up while the run is done; gives how it ended."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(out.parent)]
     if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("a tmpfs can be mounted by root only")
 
     def resize(size):
-        remount = ["mount", "-o", f"remount,size={size}", str(folder)]
+        remount = ["mount", "-o", f"remount,size={size}", str(out.parent)]
         subprocess.run(remount, check=True, capture_output=True)
 
-    yield folder, resize
-    subprocess.run(["umount", str(folder)], check=True)
+    def do():
+        page = os.sysconf("SC_PAGE_SIZE")
+        used = shutil.disk_usage(out.parent).used
+        resize(max(used + int(room * size), page) // page * page)
+        try:
+            return go(out)
+        finally:
+            resize("64m")
+
+    try:
+        yield do
+    finally:
+        subprocess.run(["umount", str(out.parent)], check=True)
+
+
+@contextmanager
+def limited_files(go, out, limit, size):
+    """No file may be larger."""
+    largest = limit if isinstance(limit, int) else int(limit * size)
+    both = (largest, resource.RLIM_INFINITY)
+    yield lambda: go(out, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, both))
 
 
 @pytest.fixture(scope="module")
 def go(config, tmp_path_factory):
     """Do the run, or go on with it."""
     aside = tmp_path_factory.mktemp("temporary")
-
-    def run(out, *words, **options):
-        words = [config("short"), "--cell", runs.CELL, "--out", out, *words]
-        env = runs.environment(TMPDIR=str(aside))
-        return runs.run(*words, "--snapshot-interval", "0.05", env=env, **options)
-
-    yield run
+    words = [config["short"], "--cell", runs.CELL, "--snapshot-interval", "0.05", "--out"]
+    yield lambda *out, **options: runs.run(*words, *out, env={"TMPDIR": str(aside)}, **options)
     # Where a result goes that its disk does not take.
-    shutil.rmtree(RUNS / config("short").stem, ignore_errors=True)
+    shutil.rmtree(RUNS / config["short"].stem, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -56,90 +69,59 @@ def begun(go, tmp_path_factory):
     """A run's folder as it was left at iteration ``STOP``, and its snapshots' size."""
     out = tmp_path_factory.mktemp("begun")
     assert go(out, "--max-iterations", STOP).code == 0
-    return out, runs.snapshots(out)[-1].stat().st_size
+    return out, max(path.stat().st_size for path in out.rglob("snapshot-*"))
 
 
 def contents(out):
     return {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "room"),
+    [*((full_disk, room) for room in ROOM), *((limited_files, limit) for limit in LIMITS)],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_run_outlives_it(go, begun, undisturbed, tally, tmp_path, fault, room, resumed):
+    whole, _ = undisturbed("short")
+    row = tally[fault.__name__.replace("_", " ")]
+    out = tmp_path / "disk" / "out"
+    out.parent.mkdir()
+    source, size = begun
+    with fault(go, out, room, size) as do:
+        if resumed:
+            shutil.copytree(source, out)
+        before = contents(out)
+        check(do(), out, before, whole, row)
+        ended = go(out)  # there is room again
+        assert ended.code == 0, ended.err
+        row.compare(runs.the_result(out), whole)
+        assert list(out.rglob("snapshot-*")) == []
+
+
 def check(ended, out, before, whole, row):
     """After a run that met a full disk: nothing half-written, nothing lost, no traceback."""
-    row.tried += 1
-    row.watch(ended.out + ended.err)
+    row["tried"] += 1
     assert ended.code in (0, 3), ended
     assert "Traceback" not in ended.out + ended.err
-    row.count("snapshots refused", ended.out.count("warning: no snapshot"))
+    row["snapshots refused"] += ended.out.count("warning: no snapshot")
     assert runs.temporary_files(out) == []
     there = contents(out)
-    newest = max((p.name.split("-")[1] for p in before if "snapshot" in p.name), default="")
+    newest = max((p.name.split("-")[1] for p in before if "snapshot" in p.name), default="0")
     if ended.code == 0:
-        row.count("runs that ended all the same")
+        row["runs that ended all the same"] += 1
         row.compare(runs.the_result(out), whole)
     else:
-        row.count("exits with code 3")
+        row["exits with code 3"] += 1
         assert ended.err.count("error:") == 1
-        # Whole (snapshots() checks it), and no older than those before.
-        found = max((path.name.split("-")[1] for path in runs.snapshots(out)), default="")
-        assert found >= newest
+        assert runs.last_iteration(out) >= int(newest)
         runs.the_result(out)
         kept = re.search(r"this result is kept in (.*)$", ended.err, re.M)
         if kept:
-            row.count("results kept elsewhere")
+            row["results kept elsewhere"] += 1
             # Relative to the folder the process ran in.
             row.compare(read_result(Path(ROOT, kept[1])), whole)
     for path, content in before.items():
         replaced = path.name in ("result.json", "log") or ended.code == 0
         older = path.name.startswith("snapshot") and path not in there
         assert replaced or older or there[path] == content, path
-    row.survived += 1
-
-
-@pytest.mark.parametrize("room", ROOM)
-@pytest.mark.parametrize("resumed", [False, True])
-def test_a_disk_that_fills_up(disk, go, begun, undisturbed, tally, resumed, room):
-    whole, _ = undisturbed("short")
-    row = tally("full disk (tmpfs)")
-    folder, resize = disk
-    out = folder / "out"
-    source, size = begun
-    if resumed:
-        shutil.copytree(source, out)
-    page = os.sysconf("SC_PAGE_SIZE")
-    resize(max(shutil.disk_usage(folder).used + int(room * size), page) // page * page)
-    before = contents(folder)
-    try:
-        check(go(out), folder, before, whole, row)
-    finally:
-        resize("64m")
-        after(go, out, whole, row)
-
-
-@pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.parametrize("resumed", [False, True])
-def test_files_that_may_not_grow(go, begun, undisturbed, tally, tmp_path, resumed, limit):
-    whole, _ = undisturbed("short")
-    row = tally("full disk (limit of a file's size)")
-    out = tmp_path / "out"
-    source, size = begun
-    if resumed:
-        shutil.copytree(source, out)
-    largest = limit if isinstance(limit, int) else int(limit * size)
-    before = contents(out)
-
-    def limited():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
-
-    try:
-        check(go(out, preexec_fn=limited), out, before, whole, row)
-    finally:
-        after(go, out, whole, row)
-
-
-def after(go, out, whole, row):
-    """There is room again."""
-    ended = go(out)
-    row.watch(ended.out + ended.err)
-    assert ended.code == 0, ended.err
-    row.compare(runs.the_result(out), whole)
-    assert runs.snapshots(out) == []

@@ -1,6 +1,5 @@
 """Figures from result files alone."""
 
-import json
 import os
 import shutil
 import signal
@@ -15,9 +14,7 @@ from experiments.figures.draw import _save
 from experiments.figures.learning_curves import draw_learning_curves
 from experiments.figures.style import STYLE, fit_scale
 from experiments.results.store import find_results
-from tests.experiments.checks import alive, children, start_command, wait_until
-
-PNG = b"\x89PNG\r\n\x1a\n"
+from tests.experiments.checks import WINDOW_CURVES, alive, children, start_command, wait_until
 
 
 @pytest.fixture
@@ -35,31 +32,11 @@ def draw(call, out, monkeypatch):
     return go
 
 
-def _cell(config, name):
-    return load_config(config).cell(name)
-
-
 def test_without_results_it_says_so_and_draws_nothing(draw, out):
     text, files = draw()
     assert files == {}
     assert text.splitlines() == [f"{name}: no result yet" for name in config_names()]
     assert not out.exists()
-
-
-def test_a_table_gets_learning_curves_dynamics_and_a_comparison(draw, store, monkeypatch):
-    monkeypatch.setitem(STYLE, "figure.dpi", 150)
-    for name in ("sgd_1.1/projection_0.2", "sgd_1.1/clipping_5", "adam_1e-3/clipping_5"):
-        store(_cell("table1_language", name), unigram=6.5)
-    text, files = draw()
-    assert set(files) == {
-        "table1_language_learning_curves.png",
-        "table1_language_dynamics_sgd_1.1.png",
-        "table1_language_published.png",
-    }
-    assert all(data.startswith(PNG) and len(data) > 5000 for data in files.values())
-    assert sum(line.startswith("drawn: ") for line in text.splitlines()) == 3
-    assert "table1_language: no result yet" not in text
-    assert "demo: no result yet" in text
 
 
 FAILED = {"validation": (2000.0, 13.5), "unigram": 10.0}
@@ -71,8 +48,10 @@ FAILED = {"validation": (2000.0, 13.5), "unigram": 10.0}
         # Nothing is published of the demo.
         ("demo", "sgd/clipping_20 sgd/projection_0.2", {}, "learning_curves dynamics_sgd"),
         ("demo", "sgd/clipping_20", {}, "learning_curves"),  # no dynamics without both methods
+        ("demo", "sgd/clipping_20", {"status": "interrupted", "validation": (5.0,)}, ""),  # a point
         ("table3_music", "sgd/clipping_15", FAILED, "learning_curves published"),
         ("table1_language", "sgd_1.1/clipping_5", FAILED, "published"),
+        ("table4_elementwise", "sgd_1.1/elementwise_0.003", {}, "learning_curves published"),
         (  # dynamics are of one optimizer
             "open_music",
             "stream/adam_1e-3_clipping_15 stream/sgd_projection_0.2",
@@ -90,21 +69,17 @@ FAILED = {"validation": (2000.0, 13.5), "unigram": 10.0}
 def test_which_figures_are_drawn(draw, store, config, cells, changes, names):
     for name in cells.split():
         for seed in range(2):
-            store(_cell(config, name), seed, **{"unigram": 9.0, **changes})
-    assert set(draw(config)[1]) == {f"{config}_{name}.png" for name in names.split()}
-
-
-def test_equal_results_give_equal_files(draw, store):
-    for name in ("sgd/clipping_15", "sgd/projection_0.2"):
-        store(_cell("table3_music", name), validation=(4.0, 3.5), unigram=9.0)
-    first, second = draw()[1], draw()[1]
-    assert len(first) == 3
-    assert first == second
+            store(load_config(config).cell(name), seed, **{"unigram": 9.0, **changes})
+    text, files = draw(config)
+    assert set(files) == {f"{config}_{name}.png" for name in names.split()}
+    assert all(data.startswith(b"\x89PNG\r\n\x1a\n") for data in files.values())
+    said = [line.partition(":")[0] for line in text.splitlines()]
+    assert said == (["drawn"] * len(files) or [config])
 
 
 def test_no_setting_of_the_user_changes_a_figure(call, store, out, tmp_path, monkeypatch):
     for name in ("sgd/clipping_15", "sgd/projection_0.2"):
-        store(_cell("table3_music", name), validation=(4.0, 3.5), unigram=9.0)
+        store(load_config("table3_music").cell(name), validation=(4.0, 3.5), unigram=9.0)
     assert call("figures", "table3_music", "--out", out)[0] == 0
     files = {path: path.read_bytes() for path in (out / "figures").iterdir()}
     shutil.rmtree(out / "figures")
@@ -134,13 +109,7 @@ def test_the_last_bit_of_a_layout_moves_no_edge(out):
     assert edges == [[10, 15, 60, 40]] * 3
 
 
-def test_other_results_give_other_files(draw, store):
-    cell = _cell("table3_music", "sgd/clipping_15")
-    store(cell, validation=(4.0, 3.5), unigram=9.0)
-    first = draw()[1]
-    store(cell, validation=(4.0, 3.4), unigram=9.0)
-    second = draw()[1]
-    assert all(first[name] != second[name] for name in first)
+POINT = {"status": "interrupted", "validation": (5.0,)}
 
 
 @pytest.mark.parametrize(
@@ -149,26 +118,28 @@ def test_other_results_give_other_files(draw, store):
         {"status": "diverged", "validation": (5.0, None)},
         {"status": "diverged", "validation": ()},
         {"status": "diverged", "validation": (None,)},
-        {"status": "interrupted", "validation": (5.0,)},
         {"status": "interrupted", "validation": (5.0, 4.0)},
         {"status": "diverged", "validation": (None, None)},
         {"status": "interrupted", "validation": ()},
         {"validation": (1e5, 1e4)},
         {"validation": (20.0,)},
+        {**POINT, "windows": {key: [] for key in WINDOW_CURVES}},
+        {**POINT, "windows": {"gradient_norm": [None], "gradient_norm_max": [None]}},
+        {**POINT, "windows": {"spectral_radius": [[None]]}},
     ],
     ids=str,
 )
 def test_every_kind_of_result_is_drawn(draw, store, changes):
     for name in ("sgd/clipping_20", "sgd/projection_0.2"):
-        store(_cell("demo", name), **changes)
+        store(load_config("demo").cell(name), **changes)
     drawn = len(changes["validation"]) > 1 and changes["validation"][0] == 5.0
     curves = {"demo_learning_curves.png"} if drawn else set()  # a panel needs a line within it
     assert set(draw()[1]) == {"demo_dynamics_sgd.png"} | curves
 
 
 def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(call, store, out):
-    store(_cell("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
-    path = store(_cell("table3_music", "sgd/clipping_15"))
+    store(load_config("table1_language").cell("sgd_1.1/clipping_5"), unigram=6.5)
+    path = store(load_config("table3_music").cell("sgd/clipping_15"))
     path.write_text("{")
     code, _, err = call("figures", "--out", out)
     assert code == 2
@@ -177,8 +148,8 @@ def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(cal
 
 
 def test_processes_that_draw_end_with_a_killed_parent(store, out):
-    store(_cell("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
-    store(_cell("table3_music", "sgd/clipping_15"))
+    store(load_config("table1_language").cell("sgd_1.1/clipping_5"), unigram=6.5)
+    store(load_config("table3_music").cell("sgd/clipping_15"))
     process = start_command("figures", "--out", out)
     drawing = wait_until(lambda: len(found := children(process)) > 2 and found)
     process.kill()
@@ -190,60 +161,11 @@ def test_processes_that_draw_end_with_a_killed_parent(store, out):
             os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("window", ["none", "not finite"])
-def test_a_run_that_recorded_no_finite_window_is_drawn(draw, store, window):
-    for name in ("sgd/clipping_20", "sgd/projection_0.2"):
-        path = store(_cell("demo", name), validation=(5.0,), status="interrupted")
-        result = json.loads(path.read_text())
-        if window == "none":
-            result["curves"]["iterations"] = {key: [] for key in result["curves"]["iterations"]}
-        else:
-            curves = result["curves"]["iterations"]
-            for key in ("loss", "gradient_norm", "gradient_norm_max"):
-                curves[key] = [None]
-            curves["sigma_1"] = curves["spectral_radius"] = [[None]]
-        path.write_text(json.dumps(result))
-    assert "demo_dynamics_sgd.png" in draw()[1]
-
-
-# Tables 1 and 3 have a figure for each optimizer, which takes seconds.
-@pytest.mark.parametrize(
-    "config", ["demo", "main_music", "table2_language_lr0.1", "table4_elementwise"]
-)
-def test_a_full_set_of_results_is_drawn(draw, store, config):
-    for cell in load_config(config).cells.values():
-        store(cell, unigram=6.0)
-    _, files = draw()
-    assert f"{config}_learning_curves.png" in files
-    published = any(cell.published for cell in load_config(config).cells.values())
-    assert (f"{config}_published.png" in files) == published
-
-
 def test_only_results_with_overrides_are_not_called_none(draw, store):
-    store(_cell("demo", "sgd/clipping_20").override(["epochs=2"]))
+    store(load_config("demo").cell("sgd/clipping_20").override(["epochs=2"]))
     text, files = draw()
     assert files == {}
     assert "demo: no result yet" not in text
-
-
-def test_a_real_run_is_drawn(draw, call, out, small_data):
-    for cell in ("sgd/clipping_20", "sgd/projection_0.2"):
-        words = ("run", "demo", "--cell", cell, "--out", out, "--max-iterations", "2")
-        assert call(*words)[0] == 0
-    assert set(draw()[1]) == {"demo_dynamics_sgd.png"}
-
-
-def test_one_epoch_is_no_curve_and_it_is_said(draw, store):
-    store(_cell("demo", "sgd/clipping_20"), status="interrupted", validation=(5.0,))
-    text, files = draw()
-    assert files == {}
-    assert "demo: nothing to draw before a second epoch" in text.splitlines()
-
-
-def test_a_file_in_the_place_of_the_folder_is_one_sentence(refused, store, out):
-    store(_cell("demo", "sgd/clipping_20"))
-    (out / "figures").write_text("")
-    assert "cannot be written" in refused("figures", "--out", out, code=3)
 
 
 def test_what_is_far_worse_than_a_unigram_predictor_is_a_triangle_at_the_edge(store, out):
@@ -258,26 +180,20 @@ def test_what_is_far_worse_than_a_unigram_predictor_is_a_triangle_at_the_edge(st
     plt.close(figure)
 
 
-def test_axes_that_share_a_scale_get_one_that_fits_both():
-    figure, (left, right) = plt.subplots(1, 2, sharey=True)
+def test_a_scale_is_logarithmic_where_what_is_shown_asks_for_it():
+    figure, (left, right, narrow, shaded) = plt.subplots(1, 4)
+    right.sharey(left)
     left.plot([1, 2], [1, 1e14])
     right.plot([1, 2], [1, 2])
-    fit_scale(left, right)
+    narrow.plot([1, 2], [0.7, 1.4])
+    shaded.fill_between([1, 2], [2, 4], [500, 600])
+    for axes in ((left, right), (narrow,), (shaded,)):
+        fit_scale(*axes)
     figure.canvas.draw()
     low, high = left.get_ylim()
-    assert left.get_yscale() == right.get_yscale() == "log"
     assert sum(low <= tick <= high for tick in left.get_yticks()) >= 2
-    plt.close(figure)
-
-
-def test_a_narrow_range_keeps_a_linear_scale_and_what_is_shaded_counts():
-    figure, (left, right) = plt.subplots(1, 2)
-    left.plot([1, 2], [0.7, 1.4])
-    right.plot([1, 2], [2, 4])
-    right.fill_between([1, 2], [2, 4], [500, 600])
-    fit_scale(left)
-    fit_scale(right)
-    assert (left.get_yscale(), right.get_yscale()) == ("linear", "log")
+    scales = [axis.get_yscale() for axis in (left, right, narrow, shaded)]
+    assert scales == ["log", "log", "linear", "log"]
     plt.close(figure)
 
 

@@ -4,11 +4,19 @@ import numpy as np
 
 
 def make_result(
-    cell, seed=0, validation=(5.0, 4.0), test=None, status="completed", unigram=6.0, **changes
+    cell,
+    seed=0,
+    validation=(5.0, 4.0),
+    test=None,
+    status="completed",
+    unigram=6.0,
+    windows=(),
+    **changes,
 ):
     """A complete ``result.json`` of a cell as if it had been run.
 
-    ``validation``: losses of the epochs, ``None`` where one is not finite.
+    ``validation``: losses of the epochs, ``None`` where one is not finite; ``windows``: curves over
+    the iterations to be replaced.
     """
     c = cell.conditions
     n = len(validation)
@@ -41,12 +49,7 @@ def make_result(
             "largest_sigma_1": 1.5,
             "checks": n,
         },
-        "seconds": {
-            "training": 1.0 * n,
-            "projection": 0.25 * n,
-            "evaluation": 0.5 * n,
-            "total": 2.0 * n,
-        },
+        "seconds": dict.fromkeys(("training", "projection", "evaluation", "total"), 1.0 * n),
         "overrides": cell.overrides,
         "conditions": c.model_dump(),
         "sources": cell.sources,
@@ -64,6 +67,7 @@ def make_result(
                 "sigma_1": [[1.5] * c.layers] * n,
                 "spectral_radius": [[0.8] * c.layers] * n,
                 "capped": [[0.0] * c.layers] * n,
+                **dict(windows),
             },
             "epochs": {
                 "epoch": steps.astype(float).tolist(),

@@ -86,11 +86,6 @@ def test_other_texts_are_taken_in_where_they_are_there(out, call, name, text, sh
     assert "<h2>The paper's claims</h2>" in (out / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_damaged_result_is_one_sentence(refused, store, out):
-    store(load_config("demo").cell("sgd/clipping_20")).write_text("{")
-    assert "not valid JSON" in refused("report", "--out", out)
-
-
 def test_a_table_that_cannot_be_read_is_one_sentence(refused, out):
     path = out / "faults" / "table.md"
     path.parent.mkdir(parents=True)

@@ -4,7 +4,6 @@ import json
 
 from tests.experiments.checks import find_files
 
-DEMO = ("sgd/clipping_20", "sgd/clipping_5", "sgd/projection_0.2")
 #: 34 iterations per epoch of the made-up text, which other processes make in full.
 FAST = {"batch_size": 50, "eval_batch_size": 50, "bptt_steps": 35, "epochs": 1}
 ENDLESS = {**FAST, "epochs": 10**6}

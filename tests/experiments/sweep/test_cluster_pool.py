@@ -2,8 +2,8 @@
 
 import subprocess
 import sys
-from concurrent.futures import Future
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 
@@ -15,54 +15,36 @@ pytest.importorskip("distributed", reason="Dask is not installed")
 JOB = Job("sgd/none seed 0", ["python", "-m", "experiments"], "/", "/nowhere", None)
 
 
-class Client:
-    """Keeps what is asked of it; ``living`` are the answers to the question for running jobs."""
-
-    def __init__(self, *_, **options):
-        self.options, self.submitted, self.asked = options, [], []
-        self.living, self.closed = [], False
-
-    def get_executor(self, pure):
-        assert not pure  # equal jobs are done again
-        return self
-
-    def submit(self, function, job):
-        self.submitted.append((function, job))
-        return Future()
-
-    def run(self, function, commands, asked, on_error):
-        assert (function, on_error) == (cluster._end_jobs, "ignore")
-        self.asked.append({worker: list(pids) for worker, pids in asked.items()})
-        return self.living.pop(0)
-
-    def close(self):
-        self.closed = True
-
-
 @pytest.fixture
 def client(monkeypatch):
-    made = Client()
+    made = Mock()
     monkeypatch.setattr(cluster, "Client", lambda *words, **options: made)
     monkeypatch.setattr(cluster.time, "sleep", lambda seconds: None)
-    return made
+    yield made
+    made.close.assert_called_once_with()
 
 
 def test_jobs_go_to_the_workers_with_their_device(client):
     with cluster.cluster_pool("tcp://host:1", "1") as (start, _):
         start(JOB)
-    ((function, job),) = client.submitted
-    assert function is cluster.run_job
-    assert job.command == [*JOB.command, "--device", "1"]
-    assert client.closed
+    client.get_executor.assert_called_once_with(pure=False)  # equal jobs are done again
+    client.get_executor().submit.assert_called_once_with(cluster.run_job, JOB.on("1"))
 
 
 def test_jobs_are_asked_to_end_until_none_is_left_and_the_client_is_closed(client):
-    client.living = [{"a": [1, 2], "b": []}, {"a": [2], "b": [3]}, {"a": [], "b": []}]
+    asked = []
+    living = iter([{"a": [1, 2], "b": []}, {"a": [2], "b": [3]}, {"a": [], "b": []}])
+
+    def run(function, commands, before, on_error):
+        assert (function, on_error) == (cluster._end_jobs, "ignore")
+        asked.append(dict(before))
+        return next(living)
+
+    client.run = run
     with pytest.raises(KeyboardInterrupt), cluster.cluster_pool("tcp://host:1", "cpu") as (_, stop):
         stop()
         raise KeyboardInterrupt
-    assert client.asked == [{}, {"a": [1, 2], "b": []}, {"a": [1, 2, 2], "b": [3]}]
-    assert client.closed
+    assert asked == [{}, {"a": [1, 2], "b": []}, {"a": [1, 2, 2], "b": [3]}]
 
 
 @pytest.mark.parametrize(
@@ -84,29 +66,15 @@ def test_a_scheduler_that_cannot_be_reached_is_told_with_the_reason(monkeypatch,
     assert f"--scheduler tcp://host:1: cannot be reached {reason}, expected" in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("address", "expected"),
-    [
-        ("tcp://127.0.0.1:1", "cannot be reached ("),
-        *(
-            (bad, "not an address, ")
-            for bad in (
-                "",
-                "host:1",
-                "tcp://host",
-                "http://host:1",
-                "tcp://host:1/x",
-                "tcp://ho st:1",
-            )
-        ),
-    ],
-)
-def test_a_scheduler_that_cannot_be_used_is_one_sentence(
-    refused, tiny, b, monkeypatch, address, expected
-):
+BAD = ["", "host:1", "tcp://host", "http://host:1", "tcp://host:1/x", "tcp://ho st:1"]
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", *BAD])
+def test_a_scheduler_that_cannot_be_used_is_one_sentence(refused, tiny, b, monkeypatch, address):
     monkeypatch.setattr("experiments.sweep.cluster.TIMEOUT", 0.5)
     sentence = refused("sweep", tiny(), "--seeds=0", "--out", b, f"--scheduler={address}")
-    assert sentence.startswith(f"--scheduler {address}: {expected}")
+    why = "not an address, " if address in BAD else "cannot be reached ("
+    assert sentence.startswith(f"--scheduler {address}: {why}")
     assert "tcp://HOST:8786" in sentence
 
 

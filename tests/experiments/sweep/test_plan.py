@@ -10,36 +10,29 @@ import grustab.datasets
 from experiments.config.load import load_config
 from experiments.system.paths import PROGRAM
 from grustab.errors import DataError
-from tests.experiments.sweep.common import DEMO, planned
+from tests.experiments.sweep.common import planned
 
 
 @pytest.mark.parametrize(
     ("seeds", "expected"),
     [
-        ("0", [0]),
         ("7", [7]),
-        ("0-2", [0, 1, 2]),
-        ("0,3", [0, 3]),
         ("0-1,5", [0, 1, 5]),
         ("3-3", [3]),
-        ("5,1", [5, 1]),
+        ("5,1,5", [5, 1]),  # given twice, run once
         ("4294967295", [2**32 - 1]),
         (None, [0, 1, 2]),
     ],
 )
 def test_a_plan_goes_seed_by_seed_through_the_cells(sweep, b, seeds, expected):
     text = sweep("demo", "--dry-run", *(["--seeds", seeds] if seeds else []))
-    assert planned(text) == [f"{cell} seed {seed}" for seed in expected for cell in DEMO]
+    cells = ["sgd/clipping_20", "sgd/clipping_5", "sgd/projection_0.2"]
+    assert planned(text) == [f"{cell} seed {seed}" for seed in expected for cell in cells]
     assert (
         f"{3 * len(expected)} to run, 0 done; one after the other on this CPU at most about "
         in text
     )
     assert not b.exists()
-
-
-def test_a_plan_takes_some_cells(sweep):
-    text = sweep("demo", "--cells", "*/clip*20", "--dry-run", "--seeds", "1")
-    assert planned(text) == ["sgd/clipping_20 seed 1"]
 
 
 def test_a_plan_says_how_many_at_a_time(sweep):
@@ -49,22 +42,9 @@ def test_a_plan_says_how_many_at_a_time(sweep):
     assert sweep("demo", "--dry-run", *gpus).endswith(", 4 at a time\n")
 
 
-def test_a_seed_given_twice_is_run_once(sweep):
-    assert len(planned(sweep("demo", "--cells", "*/clip*20", "--dry-run", "--seeds", "1,1"))) == 1
-
-
-@pytest.mark.parametrize(
-    ("words", "names"),
-    [
-        (["demo", "--set", "epochs=0"], "epochs"),
-        (["demo", "--cells", "adam/*"], "'adam/*'"),
-        (["dem"], "did you mean 'demo'?"),
-    ],
-    ids=str,
-)
 @pytest.mark.parametrize("how", ["--dry-run", "--emit-slurm", "--jobs=1"])
-def test_a_plan_that_cannot_be_is_one_sentence(refused, no_jobs, b, words, names, how):
-    assert names in refused("sweep", *words, how, "--out", b)
+def test_a_plan_that_cannot_be_is_one_sentence(refused, no_jobs, b, how):
+    assert "epochs" in refused("sweep", "demo", "--set", "epochs=0", how, "--out", b)
     assert not b.exists()
 
 
@@ -78,6 +58,7 @@ def test_what_is_done_is_not_run_again(tiny, sweep, store, fake_jobs, tmp_path, 
     (tmp_path / "results").rename(b)
     text = sweep(tiny())
     assert "4 to run, 2 done" in text
+    assert "about under" not in text
     names = [f"sgd/{name} seed {s}" for s in (0, 1) for name in ("clipping_5", "projection_0.2")]
     assert [job.name for job in fake_jobs[0]] == planned(text) == names
     assert (
@@ -148,10 +129,6 @@ def test_a_plan_of_extreme_sizes_tells_years(tiny, sweep, call):
     assert re.search(r"at most about [\d.]+e\+\d+ years, 6 at a time$", text.rstrip())
     assert max(map(len, text.splitlines())) < 100
     assert " years" in call("list", tiny(), "--set", *sizes)[1]
-
-
-def test_no_cost_is_at_most_about_under(tiny, sweep):
-    assert "about under" not in sweep(tiny(), "--dry-run")
 
 
 @pytest.mark.parametrize("command", [("run", "--cell=sgd/none"), ("sweep",)], ids=" ".join)

@@ -7,8 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -16,7 +14,7 @@ from experiments.config.load import load_config
 from experiments.results.run_spec import RunSpec
 from experiments.sweep import pool as driver
 from experiments.system.interruption import interruptible
-from experiments.system.paths import PROGRAM, ROOT
+from experiments.system.paths import PROGRAM
 from tests.experiments.checks import (
     alive,
     check_complete,
@@ -28,21 +26,15 @@ from tests.experiments.checks import (
 from tests.experiments.sweep.common import ENDLESS, FAST, read
 
 
-def _stoppable(monkeypatch):
-    """Jobs that go on until they are asked to end."""
+def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatch):
     asked, begun = threading.Event(), threading.Event()
 
-    def run_job(job):
+    def run_job(job):  # goes on until it is asked to end
         begun.set()
         return (130 if asked.wait(timeout=3) else 0), ""
 
     monkeypatch.setattr(driver, "run_job", run_job)
     monkeypatch.setattr(driver, "stop_jobs", asked.set)
-    return asked, begun
-
-
-def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatch):
-    asked, begun = _stoppable(monkeypatch)
     runs = [RunSpec(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(3)]
     make_job = driver.make_job
 
@@ -88,35 +80,6 @@ def test_sigterm_ends_all_runs_with_a_snapshot_each(tiny, start, b):
     assert {result["status"] for result in read(b).values()} == {"interrupted"}
     # Two at a time: the third was not begun.
     assert set(read(b)) == {("sgd/clipping_5", 0), ("sgd/projection_0.2", 0)}
-    assert len(find_files(b, "snapshot-*.npz")) == 2
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_the_script_hands_a_signal_on_and_waits_for_the_snapshots(tiny, b, number, monkeypatch):
-    stamp = Path(sys.prefix, "grustab-setup")
-    pins = "".join(path.read_text() for path in sorted(ROOT.glob("requirements*.txt")))
-    if not stamp.exists() or not stamp.read_text().endswith(pins):
-        pytest.skip("not in an environment that setup.sh made from these pins")
-    monkeypatch.setenv("GRUSTAB_VENV", sys.prefix)
-    script = [str(ROOT / "scripts" / "reproduce.sh"), tiny(**ENDLESS), "--out", str(b)]
-    process = subprocess.Popen(
-        script,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        wait_until(lambda: training_processes(b) or process.poll() is not None)
-        process.send_signal(number)
-        out, err = process.communicate(timeout=120)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == 130, out + err
-    assert err.splitlines()[-1] == "interrupted"
-    assert training_processes(b) == {}
-    assert find_files(b, "snapshot-*.npz")
 
 
 def test_runs_end_with_a_snapshot_when_their_sweep_is_killed(tiny, start, b):

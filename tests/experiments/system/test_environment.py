@@ -8,13 +8,6 @@ from experiments.system.device import find_device
 from experiments.system.environment import describe_environment
 
 
-def test_what_decides_rounding_is_told():
-    told = describe_environment(find_device("cpu"))
-    assert told["packages"]["numpy"] == metadata.version("numpy")
-    assert all({"architecture", "num_threads"} <= pool.keys() for pool in told["blas"])
-    assert all(isinstance(target, str) for target in told["simd"])
-
-
 def test_a_system_that_does_not_tell_is_no_reason_not_to_run(monkeypatch):
     read = Path.read_text
 
@@ -29,3 +22,7 @@ def test_a_system_that_does_not_tell_is_no_reason_not_to_run(monkeypatch):
     told = describe_environment(find_device("cpu"))
     assert told["cores"] is None or told["cores"] >= 1
     assert told["processor"] is not None
+    # What decides rounding is told.
+    assert told["packages"]["numpy"] == metadata.version("numpy")
+    assert all({"architecture", "num_threads"} <= pool.keys() for pool in told["blas"])
+    assert all(isinstance(target, str) for target in told["simd"])

@@ -51,7 +51,7 @@ def test_an_interruption_during_an_evaluation_keeps_the_epochs_before(tiny, run,
     check_complete(result)  # among others, that the best epoch is the best of the curve
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_real_signal_leaves_a_partial_result(tiny, tmp_path, number):
     out = tmp_path / "b"
     process = start_command("run", tiny(**ENDLESS), "--cell", "sgd/projection_0.2", "--out", out)

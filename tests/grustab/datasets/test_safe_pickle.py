@@ -14,7 +14,7 @@ from grustab.datasets import safe_pickle
 from grustab.datasets.nottingham import read_pickle
 from grustab.datasets.safe_pickle import load_plain
 from grustab.errors import DataError
-from tests.faults.hostile import hostile_pickles
+from tests.hostile import hostile_pickles
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -87,20 +87,18 @@ def test_other_types_are_refused(path, protocol, value):
 
 
 def test_hostile_pickles(path, tmp_path):
-    """None is run, crashes or takes more memory than a file of the largest size; all are refused.
-
-    The fault suite also tries those of some megabytes.
-    """
+    """None is run, crashes or takes more memory than thrice the largest file; all are refused."""
     mark = tmp_path / "executed"
     problems = []
     for name, content in hostile_pickles(mark):
-        if len(content) > 2**20:
-            continue
+        if name.startswith(("os.system, ", "eval, ", "open, ")):  # they are real
+            pickle.loads(content)
+            mark.unlink()
         path.write_bytes(content)
         tracemalloc.start()
         try:
             read_pickle(path)
-            problems += [f"{name}: taken"] * (name != "other tunes than are known")
+            problems.append(f"{name}: taken")
         except DataError as error:
             if len(str(error)) > 400 or not str(error).isprintable():
                 problems.append(f"{name}: {error}")

@@ -1,0 +1,46 @@
+"""Results that claims are judged by, and tables."""
+
+import pytest
+
+from experiments.config.load import load_config
+from experiments.reports.evidence import Evidence
+
+
+@pytest.fixture
+def put(store):
+    """Make finished runs of a cell, seed by seed: ``put(place, losses)``; ``None``: diverged.
+
+    Results of the same seeds that are there already are replaced.
+    """
+
+    def make(place, losses, **changes):
+        for seed, loss in enumerate(losses):
+            status = "diverged" if loss is None else "completed"
+            values = (None,) if loss is None else (loss + 1, loss)
+            made = {"validation": values, "status": status, "unigram": 50.0, **changes}
+            store(load_config(place[0]).cell(place[1]), seed, **made)
+
+    return make
+
+
+@pytest.fixture
+def evidence(out):
+    return Evidence(out)
+
+
+@pytest.fixture
+def table(call, out):
+    """Print a table: its rows by cell (dicts by column), all of its lines, and its notes."""
+
+    def make(config, *words):
+        code, text, err = call("table", config, "--out", out, *words)
+        assert (code, err) == (0, "")
+        lines = [line for line in text.splitlines() if line.startswith("|")]
+        header, rule, *rows = [[part.strip() for part in line.split("|")[1:-1]] for line in lines]
+        assert set("".join(rule)) == {"-"}
+        assert {len(row) for row in rows} == {len(header)}
+        assert len({len(line) for line in lines}) == 1  # aligned
+        notes = [line for line in text.splitlines() if line.startswith("- ")]
+        return {row[0]: dict(zip(header, row)) for row in rows}, text, notes
+
+    return make
