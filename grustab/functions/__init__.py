@@ -1,10 +1,11 @@
 """Differentiable functions."""
 
-from grustab.functions.dropout import seeded_dropout
+from grustab.functions.dropout import embed_with_dropout, seeded_dropout
 from grustab.functions.gru import GRUSequence, gru_sequence
 
 __all__ = [
     "GRUSequence",
+    "embed_with_dropout",
     "gru_sequence",
     "seeded_dropout",
 ]
