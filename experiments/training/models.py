@@ -9,7 +9,7 @@ import chainer.links as L
 import numpy as np
 from chainer.initializers import Normal
 
-from grustab.functions import embed_with_dropout, seeded_dropout
+from grustab.functions import cross_entropy, embed_with_dropout, seeded_dropout
 from grustab.generators import Generators
 from grustab.links import StackedGRU
 
@@ -111,8 +111,7 @@ class LanguageModel(SequenceModel):
         if mask is not None:
             with chainer.using_device(self.device):
                 ts = self.xp.where(mask > 0, ts, -1).astype(ts.dtype)
-        y = self.scores(xs)
-        return F.sum(F.softmax_cross_entropy(y, ts.ravel(), normalize=False, reduce="no"))
+        return cross_entropy(self.states(xs), self.output.W, self.output.b, ts.ravel())
 
 
 class MusicModel(SequenceModel):

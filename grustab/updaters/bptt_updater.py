@@ -76,10 +76,11 @@ class BPTTUpdater(updaters.StandardUpdater):
         if batch.first:
             model.reset_state()
         total = model(*send(batch, model.device))
-        loss = total / self._divisor(batch)
+        with chainer.using_device(model.device):
+            total.grad = total.xp.full_like(total.array, 1 / self._divisor(batch))
         model.cleargrads()
         start = self._book("forward", start)
-        loss.backward()
+        total.backward()
         start = self._book("backward", start)
         value = float(total.array)  # not earlier: a GPU would be waited for
         chainer.report({"loss": value / batch.n_steps}, model)

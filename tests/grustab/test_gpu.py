@@ -8,7 +8,7 @@ import pytest
 from chainer import optimizers
 from chainer.backends import cuda
 
-from grustab.functions import embed_with_dropout, gru_sequence, seeded_dropout
+from grustab.functions import cross_entropy, embed_with_dropout, gru_sequence, seeded_dropout
 from grustab.links import StackedGRU
 from grustab.masks import Masks
 from grustab.optimizer_hooks import GradientClipping
@@ -70,6 +70,16 @@ def test_words_with_dropout():
 
     ids = RNG.integers(0, V, (T, B)).astype(np.int32)
     assert_close(*on_both(function, normal(V, M)))
+
+
+@pytest.mark.parametrize("scale", [1, 1e4])
+@pytest.mark.parametrize("bias", [False, True])
+def test_cross_entropy(bias, scale):
+    def function(h, w, *b):
+        return cross_entropy(h, w, *(b or [None]), h.device.send(labels))
+
+    labels = RNG.integers(-1, V, B).astype(np.int32)
+    assert_close(*on_both(function, scale * normal(B, M), normal(V, M), *[normal(V)] * bias))
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
