@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import chainer
 import numpy as np
@@ -34,6 +35,8 @@ class BPTTUpdater(updaters.StandardUpdater):
             ``backward`` and ``update``, the optimizer's step with its hooks.
         synchronize: Whether to wait for the GPU before each look at the clock. Without it, parts
             of a GPU's work are booked on the part that happens to wait for them.
+        receivers: Called with the numbers of each iteration where these come too late for its
+            observation: not here, but in :class:`grustab.updaters.LateUpdater`.
 
     Raises:
         ValueError: If given several iterators or optimizers, of which it would use but one.
@@ -57,6 +60,7 @@ class BPTTUpdater(updaters.StandardUpdater):
         self.mean_over_steps, self.sum_over_batch = mean_over_steps, sum_over_batch
         self.seconds_by_part = {"forward": 0.0, "backward": 0.0, "update": 0.0}
         self.synchronize = False
+        self.receivers: list[Callable[[dict[str, float]], None]] = []
 
     @property
     def seconds(self) -> float:
@@ -82,14 +86,21 @@ class BPTTUpdater(updaters.StandardUpdater):
         start = self._book("forward", start)
         total.backward()
         start = self._book("backward", start)
-        value = float(total.array)  # not earlier: a GPU would be waited for
-        chainer.report({"loss": value / batch.n_steps}, model)
-        if not math.isfinite(value):
-            raise DivergenceError("loss", value)
-        optimizer.update()
+        self._step(total, batch)
         if iterator.is_new_epoch:
             optimizer.new_epoch(auto=True)
         self._book("update", start)
+
+    def _step(self, total: chainer.Variable, batch: SequenceBatch) -> None:
+        optimizer = self.get_optimizer("main")
+        value = float(total.array)
+        chainer.report({"loss": value / batch.n_steps}, optimizer.target)
+        if not math.isfinite(value):
+            raise DivergenceError("loss", value)
+        optimizer.update()
+
+    def settle(self) -> None:
+        """Make sure that the last iteration is done with: here it always is."""
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load weights, optimizer, place in the data, and the states carried on."""
