@@ -1,8 +1,8 @@
 """Differentiable functions."""
 
-from grustab.functions.cross_entropy import cross_entropy
 from grustab.functions.dropout import embed_with_dropout, seeded_dropout
 from grustab.functions.gru import GRUSequence, gru_sequence
+from grustab.functions.softmax_loss import cross_entropy
 
 __all__ = [
     "GRUSequence",
