@@ -43,11 +43,12 @@ class _CrossEntropy(function_node.FunctionNode):
 _PARTS = """
 struct Parts {
     T most, sum;
-    __device__ Parts() : most(-1e30), sum(0) {}
+    __device__ Parts() : most(0), sum(0) {}  // of no y
     __device__ Parts(T y) : most(y), sum(1) {}
     __device__ Parts(T most_, T sum_) : most(most_), sum(sum_) {}
 };
 __device__ Parts join(const Parts& p, const Parts& q) {
+    if (p.sum == 0 || q.sum == 0) return p.sum == 0 ? q : p;
     T most = p.most > q.most ? p.most : q.most;
     return Parts(most, p.sum * exp(p.most - most) + q.sum * exp(q.most - most));
 }
