@@ -12,7 +12,6 @@ import numpy as np
 import threadpoolctl
 
 from experiments.system.provenance import git_state
-from grustab.functions.gru_graphs import SWITCH
 
 PACKAGES = ("chainer", "numpy", "scipy", "fbpca")
 CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")
@@ -40,8 +39,7 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
     runtime = device.xp.cuda.runtime
     name = runtime.getDeviceProperties(device.device.id)["name"].decode()
     cuda = {"version": runtime.runtimeGetVersion(), "driver": runtime.driverGetVersion()}
-    switches = {"tf32": os.environ.get("CUPY_TF32"), "graphs": os.environ.get(SWITCH)}
-    return described | {"device": name, "cuda": cuda | switches}
+    return described | {"device": name, "cuda": cuda | {"tf32": os.environ.get("CUPY_TF32")}}
 
 
 def other_environment(before: dict[str, Any], now: dict[str, Any]) -> str | None:

@@ -61,8 +61,12 @@ class GRUSequence(function_node.FunctionNode):
         n = h0.shape[1]
         # The only products that do not depend on the state are done for all steps at once.
         a = x.reshape(steps * batch, in_size).dot(w_x.T).reshape(steps, batch, 3 * n)
-        self._a, self._hs, self._rh = gru_steps.forward(xp)(a, h0, w_h)
-        return (self._hs[1:],)
+        hs = xp.empty((steps + 1, batch, n), dtype=x.dtype)
+        hs[0] = h0
+        rh = xp.empty((steps, batch, n), dtype=x.dtype)
+        gru_steps.forward(xp)(a, hs, rh, w_h)
+        self._a, self._rh, self._hs = a, rh, hs
+        return (hs[1:],)
 
     def backward(self, target_input_indexes, grad_outputs):
         """Gradients with respect to all four inputs.

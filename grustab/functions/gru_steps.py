@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from chainer.backends import cuda
 
-from grustab.functions.gru_graphs import as_graph
-
 
 def forward(xp: Any) -> Callable:
-    """``(a, h0, w_h)``: all steps, for NumPy or CuPy; gives ``a``, changed, ``hs`` and ``rh``."""
+    """``(a, hs, rh, w_h)``: all steps, for NumPy or CuPy arrays; ``a``, ``hs``, ``rh`` change."""
     return _forward if xp is np else _forward_gpu
 
 
@@ -29,9 +27,8 @@ def backward(xp: Any) -> Callable:
     return _backward if xp is np else _backward_gpu
 
 
-def _forward(a: Any, h0: Any, w_h: Any) -> tuple[Any, ...]:
+def _forward(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
     n = w_h.shape[1]
-    hs, rh = _states(np, a, h0)
     # As (inputs, outputs), contiguous, a thin product runs half again as fast. The halves
     # belong to the sigmoid, which is computed as tanh of half its argument: exact.
     w_gates_t = np.array(w_h[: 2 * n].T, order="C")
@@ -45,13 +42,6 @@ def _forward(a: Any, h0: Any, w_h: Any) -> tuple[Any, ...]:
         _gates(a[t], gate_product, hs[t], rh[t])
         np.dot(rh[t], w_hh_t, out=candidate_product)
         _state(a[t], candidate_product, hs[t], hs[t + 1])
-    return a, hs, rh
-
-
-def _states(xp: Any, a: Any, h0: Any) -> tuple[Any, Any]:
-    hs = xp.empty((len(a) + 1, *h0.shape), dtype=a.dtype)
-    hs[0] = h0
-    return hs, xp.empty((len(a), *h0.shape), dtype=a.dtype)
 
 
 def _gates(a: Any, gate_product: Any, h: Any, rh: Any) -> None:
@@ -179,25 +169,19 @@ def _kernel(name: str) -> Callable:
     return cuda.elementwise(inputs, outputs, _PLACE + body, f"grustab_{name}")
 
 
-@as_graph
-def _forward_gpu(a: Any, h0: Any, w_h: Any, dot: Callable) -> tuple[Any, ...]:
+def _forward_gpu(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
     xp, n = cuda.cupy, w_h.shape[1]
-    hs, rh = _states(xp, a, h0)
     gates, state = _kernel("gates"), _kernel("state")
     gate_product = xp.empty((a.shape[1], 2 * n), dtype=a.dtype)
     candidate_product = xp.empty((a.shape[1], n), dtype=a.dtype)
     for t in range(len(a)):
-        dot(hs[t], w_h[: 2 * n].T, out=gate_product)
+        xp.dot(hs[t], w_h[: 2 * n].T, out=gate_product)
         gates(gate_product, hs[t], n, a[t], rh[t])
-        dot(rh[t], w_h[2 * n :].T, out=candidate_product)
+        xp.dot(rh[t], w_h[2 * n :].T, out=candidate_product)
         state(candidate_product, hs[t], n, a[t], hs[t + 1])
-    return a, hs, rh
 
 
-@as_graph
-def _backward_gpu(
-    a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool, dot: Callable
-) -> tuple[Any, ...]:
+def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
     xp, n, (steps, batch, _) = cuda.cupy, w_h.shape[1], a.shape
     before_reset, before_gates = _kernel("gradient_before_reset"), _kernel("gradient_before_gates")
     da, dg, dc = (xp.empty((steps, batch, k * n), a.dtype) for k in (3, 2, 1))
@@ -206,10 +190,10 @@ def _backward_gpu(
         before_reset(
             grad_hs[t], through_gates, a[t], hs[t], n, t == steps - 1, dh, dc[t], dg[t], da[t]
         )
-        dot(dc[t], w_h[2 * n :], out=d_rh)
+        xp.dot(dc[t], w_h[2 * n :], out=d_rh)
         before_gates(a[t], hs[t], d_rh, n, dh, dg[t], da[t])
         if t or with_h0:
-            dot(dg[t], w_h[: 2 * n], out=through_gates)
+            xp.dot(dg[t], w_h[: 2 * n], out=through_gates)
     if with_h0:
         dh += through_gates
     return da, dg, dc, dh

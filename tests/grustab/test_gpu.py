@@ -1,10 +1,5 @@
 """Each function gives on a GPU what it gives on a CPU."""
 
-import ctypes
-import warnings
-from contextlib import nullcontext
-from types import SimpleNamespace
-
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -13,14 +8,7 @@ import pytest
 from chainer import optimizers
 from chainer.backends import cuda
 
-from grustab.functions import (
-    cross_entropy,
-    embed_with_dropout,
-    gru_graphs,
-    gru_sequence,
-    gru_steps,
-    seeded_dropout,
-)
+from grustab.functions import cross_entropy, embed_with_dropout, gru_sequence, seeded_dropout
 from grustab.links import StackedGRU
 from grustab.masks import Masks
 from grustab.optimizer_hooks import GradientClipping
@@ -57,84 +45,6 @@ def assert_close(cpu, gpu):
 def test_gru_sequence():
     arrays = normal(T, B, M), normal(B, N), normal(3 * N, M), normal(3 * N, N)
     assert_close(*on_both(gru_sequence, *arrays))
-
-
-class Recorder:
-    """CUDA graphs and cuBLAS in the memory of a stand-in: what is recorded runs when launched."""
-
-    def __init__(self, monkeypatch, fails):
-        cupy = cuda.cupy
-        self.tape, self.capturing, self.fails, self.launches = None, False, fails, 0
-
-        def record(owner, name):
-            run = getattr(owner, name)
-            call = lambda *args, **options: self.do(  # noqa: E731
-                lambda: run(*args, **options), args[-1]
-            )
-            monkeypatch.setattr(owner, name, call)
-
-        record(cupy.ElementwiseKernel, "__call__")
-        record(cupy._core_array.ufunc, "__call__")
-        record(cupy._core_array, "elementwise_copy")
-        monkeypatch.setenv(gru_graphs.SWITCH, "1")
-        monkeypatch.setattr(gru_graphs, "_cublas", lambda: self)
-        monkeypatch.setattr(cupy.cuda, "using_allocator", nullcontext, raising=False)
-        monkeypatch.setattr(cupy.cuda.Stream, "begin_capture", self.begin, raising=False)
-        monkeypatch.setattr(cupy.cuda.Stream, "end_capture", self.end, raising=False)
-        self.cublasSgemm_v2 = lambda *args: self.do(lambda: self.gemm(np.float32, *args))
-        self.cublasDgemm_v2 = lambda *args: self.do(lambda: self.gemm(np.float64, *args))
-
-    def do(self, action, result=0):
-        if not self.capturing:
-            return action()
-        self.tape.append(action)
-        return result
-
-    def begin(self):
-        self.tape, self.capturing = [], True
-
-    def end(self):
-        tape, self.capturing = self.tape, False
-
-        def launch():
-            self.launches += 1
-            for action in tape:
-                action()
-
-        return SimpleNamespace(launch=launch)
-
-    cublasCreate_v2 = cublasSetStream_v2 = lambda self, *_: 0
-
-    def cublasSetWorkspace_v2(self, *_):
-        return self.fails
-
-    @staticmethod
-    def gemm(dtype, handle, op_a, op_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc):
-        def matrix(pointer, ld, columns):  # column-major
-            data = ctypes.c_char * (ld * columns * np.dtype(dtype).itemsize)
-            return np.frombuffer(data.from_address(pointer.value), dtype).reshape(columns, ld).T
-
-        x = matrix(a, lda, m).T if op_a else matrix(a, lda, k)
-        y = matrix(b, ldb, k).T if op_b else matrix(b, ldb, n)
-        matrix(c, ldc, n)[:m] = x[:m] @ y
-
-
-@pytest.mark.parametrize("fails", [0, 13])
-def test_steps_as_graphs(monkeypatch, fails):
-    if not hasattr(cuda.cupy, "standin"):
-        pytest.skip("only in the memory of what takes CuPy's place")
-    recorder, n_warnings = Recorder(monkeypatch, fails), []
-    for name in ("_forward_gpu", "_backward_gpu"):
-        loop = getattr(gru_steps, name).__wrapped__
-        monkeypatch.setattr(gru_steps, name, gru_graphs.as_graph(loop))
-    for _ in range(4):
-        arrays = normal(T, B, M), normal(B, N), normal(3 * N, M), normal(3 * N, N)
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", RuntimeWarning)
-            assert_close(*on_both(gru_sequence, *arrays))
-        n_warnings.append(sum("CUDA graphs" in str(w.message) for w in caught))
-    assert recorder.launches == (0 if fails else 6)
-    assert n_warnings == ([0, 2, 0, 0] if fails else [0] * 4)
 
 
 @pytest.mark.parametrize("dtype", ["f", "d"])
