@@ -5,6 +5,7 @@ bits of a counter and a key, and has no other state. NumPy has it; the kernel he
 bits.
 """
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +28,7 @@ class Masks:
         self.key = np.asarray(key, dtype=np.uint64)
         self.drawn = 0
 
-    def __call__(self, shape: tuple[int, ...], ratio: float, dtype: np.dtype, xp: Any = np) -> Any:
+    def __call__(self, shape: tuple[int, ...], ratio: float, dtype: np.dtype) -> np.ndarray:
         """The next mask.
 
         Args:
@@ -35,16 +36,43 @@ class Masks:
             ratio: Probability of a 0, in [0, 1), to the nearest multiple of 2^-16; all others are
                 ``1 / (1 - ratio)``.
             dtype: Floating dtype.
-            xp: ``numpy`` or ``cupy``, which makes it on the current device.
         """
-        self.drawn += 1
-        least = min(round(ratio * 2**16), 2**16 - 1)  # never all of it
+        self.next()
         kept = dtype.type(1 / (1 - ratio))
-        if xp is np:
-            return np.multiply(self.numbers(shape) >= least, kept, dtype=dtype)
-        mask = xp.empty(shape, dtype)
-        _kernel()(*self.key, self.drawn, least, kept, mask.size, mask, size=-(-mask.size // 16))
-        return mask
+        return np.multiply(self.numbers(shape) >= _least(ratio), kept, dtype=dtype)
+
+    def next(self) -> int:
+        """Number of the next mask, which counts as drawn."""
+        self.drawn += 1
+        return self.drawn
+
+    def on_gpu(
+        self,
+        use: str,
+        number: int,
+        ratio: float,
+        x: Any,
+        out: Any,
+        factor: float = 1,
+        ids: Any = None,
+    ) -> None:
+        """Make a mask and use it, in one kernel.
+
+        Args:
+            use: ``times``: ``out`` becomes ``x`` times the mask; ``rows``: rows ``ids`` of ``x``
+                times the mask; ``add``: ``x`` times the mask is added to rows ``ids`` of ``out``.
+            number: Of the mask.
+            ratio: As above.
+            x: CuPy array.
+            out: CuPy array of the same dtype.
+            factor: All is multiplied by it.
+            ids: Whole numbers, CuPy.
+        """
+        masked = x if use == "add" else out  # what has the shape of the mask
+        words, width = -(-masked.size // 16), masked.shape[-1]
+        kept = factor / (1 - ratio)
+        scalars = *self.key, number, _least(ratio), kept, masked.size, width
+        _kernel(use)(*scalars, x, out if ids is None else ids, out, size=words)
 
     def numbers(self, shape: tuple[int, ...]) -> np.ndarray:
         """Random numbers below 2^16, uint16: 16 bits an element, as whole floats take longer."""
@@ -54,11 +82,25 @@ class Masks:
         return words.view("<u2")[:size].reshape(shape)
 
 
-def _kernel() -> Callable:
+def _least(ratio: float) -> int:
+    """The least number that is kept."""
+    return min(round(ratio * 2**16), 2**16 - 1)  # never drop all
+
+
+_USES = {
+    "times": "out[e] = x[e] * m;",
+    "rows": "out[e] = x[ids[e / width] * width + e % width] * m;",
+    "add": "atomicAdd(&out[ids[e / width] * width + e % width], x[e] * m);",
+}
+
+
+@functools.cache  # Chainer compares the whole text at every call
+def _kernel(use: str) -> Callable:
     """One thread makes 16 elements of 256 bits. NumPy counts up before it draws, hence i + 1."""
     return cuda.elementwise(
-        "uint64 key0, uint64 key1, uint64 number, int32 least, T kept, int64 n",
-        "raw T mask",
+        "uint64 key0, uint64 key1, uint64 number, int32 least, T kept, int64 n, int64 width, "
+        "raw T x, raw S ids",
+        "raw T out",
         """
         const unsigned long long m0 = 0xD2E7470EE14C6C93ULL, m1 = 0xCA5A826395121157ULL;
         unsigned long long k0 = key0, k1 = key1, c[4] = {(unsigned long long)i + 1, number, 0, 0};
@@ -74,10 +116,12 @@ def _kernel() -> Callable:
         }
         for (int j = 0; j < 16 && 16 * i + j < n; ++j) {
             int drawn = c[j / 4] >> 16 * (j % 4) & 0xffff;
-            mask[16 * i + j] = drawn < least ? (T)0 : kept;
-        }
-        """,
-        "grustab_mask",
+            T m = drawn < least ? (T)0 : kept;
+            ptrdiff_t e = 16 * i + j;
+            """
+        + _USES[use]
+        + "}",
+        f"grustab_mask_{use}",
         preamble=_HIGH,
     )
 

@@ -9,7 +9,7 @@ import chainer.links as L
 import numpy as np
 from chainer.initializers import Normal
 
-from grustab.functions import seeded_dropout
+from grustab.functions import cross_entropy, embed_with_dropout, seeded_dropout
 from grustab.generators import Generators
 from grustab.links import StackedGRU
 
@@ -68,11 +68,14 @@ class SequenceModel(chainer.Chain):
 
     def states(self, xs: Any) -> chainer.Variable:
         """Inputs of T steps of B sequences to what the output layer reads (T * B, units)."""
-        h = self.embed(xs) * self.input_scale
-        h = seeded_dropout(h, self.dropout.get("input", 0), self.masks)
-        h = self.gru(h)
+        h = self.gru(self.first_layer(xs))
         h = seeded_dropout(h, self.dropout.get("gru", 0), self.masks)
         return h.reshape(-1, h.shape[2])
+
+    def first_layer(self, xs: Any) -> chainer.Variable:
+        """What the GRU reads (T, B, units)."""
+        h = self.embed(xs) * self.input_scale
+        return seeded_dropout(h, self.dropout.get("input", 0), self.masks)
 
     def scores(self, xs: Any) -> chainer.Variable:
         """Inputs of T steps of B sequences to the output layer's scores (T * B, n_symbols)."""
@@ -92,6 +95,11 @@ class LanguageModel(SequenceModel):
         """Word numbers (T, B) to (T, B, units)."""
         return self.input(xs)
 
+    def first_layer(self, xs: Any) -> chainer.Variable:
+        """What the GRU reads (T, B, units)."""
+        ratio = self.dropout.get("input", 0)
+        return embed_with_dropout(xs, self.input.W, self.input_scale, ratio, self.masks)
+
     def forward(self, xs: Any, ts: Any, mask: Any = None) -> chainer.Variable:
         """Negative log-likelihood in nats, summed over all steps that count.
 
@@ -103,8 +111,7 @@ class LanguageModel(SequenceModel):
         if mask is not None:
             with chainer.using_device(self.device):
                 ts = self.xp.where(mask > 0, ts, -1).astype(ts.dtype)
-        y = self.scores(xs)
-        return F.sum(F.softmax_cross_entropy(y, ts.ravel(), normalize=False, reduce="no"))
+        return cross_entropy(self.states(xs), self.output.W, self.output.b, ts.ravel())
 
 
 class MusicModel(SequenceModel):

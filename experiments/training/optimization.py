@@ -1,8 +1,10 @@
 """Optimizer, schedule, stopping rule and protection, as the conditions say."""
 
+import math
 from collections.abc import Callable
 
 import chainer
+import numpy as np
 from chainer import optimizers, training
 from chainer.optimizer_hooks import GradientHardClipping
 from chainer.training import extensions
@@ -11,6 +13,7 @@ from experiments.config.conditions import Conditions
 from grustab.extensions import PlateauDecay, SpectralProjection, SpikeDecay
 from grustab.generators import Generators
 from grustab.optimizer_hooks import GradientClipping, GradientMonitor
+from grustab.updaters import BPTTUpdater, LateUpdater
 
 VALIDATION_LOSS = "validation/main/loss"
 
@@ -21,7 +24,10 @@ def learning_rate_name(optimizer: chainer.Optimizer) -> str:
 
 
 def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod:
-    """The optimizer for the model, its gradient watched and, if asked for, then clipped."""
+    """The optimizer for the model, its gradient watched and, if asked for, then clipped.
+
+    On a GPU, :func:`make_updater` makes what watches it and clips its norm.
+    """
     if c.optimizer == "sgd":
         optimizer = optimizers.SGD(c.learning_rate)
     elif c.optimizer == "adam":
@@ -29,13 +35,27 @@ def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod
     else:
         optimizer = optimizers.RMSprop(c.learning_rate, c.rmsprop_beta, c.epsilon)
     optimizer.setup(model)
-    if c.method == "clipping":
-        optimizer.add_hook(GradientClipping(c.threshold))
-    else:
-        optimizer.add_hook(GradientMonitor())
+    if model.xp is np:
+        clips = c.method == "clipping"
+        optimizer.add_hook(GradientClipping(c.threshold) if clips else GradientMonitor())
     if c.method == "elementwise_clipping":
         optimizer.add_hook(GradientHardClipping(-c.threshold, c.threshold))
     return optimizer
+
+
+def make_updater(
+    c: Conditions, iterator: chainer.dataset.Iterator, optimizer: chainer.GradientMethod
+) -> BPTTUpdater:
+    """The updater, one that does not wait for a GPU."""
+    options = {
+        "mean_over_steps": c.loss == "mean_over_steps",
+        "sum_over_batch": c.loss_over_batch == "sum",
+    }
+    if optimizer.target.xp is np:
+        return BPTTUpdater(iterator, optimizer, **options)
+    threshold = c.threshold if c.method == "clipping" else math.inf
+    late = c.method != "projection" and c.spike_norm is None
+    return LateUpdater(iterator, optimizer, threshold, late, **options)
 
 
 def make_projection(

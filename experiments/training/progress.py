@@ -8,6 +8,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from chainer import training
 from chainer.training import extensions
@@ -50,9 +51,7 @@ class TrainingBar(training.Extension):
 
     def __call__(self, trainer: training.Trainer) -> None:
         """Move the bar."""
-        for key, name in (("main/loss", "train"), ("validation/main/loss", "validation")):
-            if key in trainer.observation:
-                self.shown[name] = score(self.conditions, float(trainer.observation[key]))
+        self.take(trainer.observation)
         shown = ", ".join(f"{name} {value}" for name, value in self.shown.items())
         self.bar.set_postfix_str(shown, refresh=False)
         updater = trainer.updater
@@ -64,6 +63,12 @@ class TrainingBar(training.Extension):
             self.bar.update(min(done, self.bar.total) - self.bar.n)
         except OSError:  # nobody reads any more: no reason to end a run
             self.bar.disable = True
+
+    def take(self, seen: dict[str, Any]) -> None:
+        """Show losses that were observed."""
+        for key, name in (("main/loss", "train"), ("validation/main/loss", "validation")):
+            if key in seen:
+                self.shown[name] = score(self.conditions, float(seen[key]))
 
     def _before(self, updater: training.Updater) -> float:
         done = updater.previous_epoch_detail if self.counts_epochs else updater.iteration - 1
@@ -141,3 +146,7 @@ class EpochLog(extensions.LogReport):
         """Write the log."""
         with suppress(OSError):
             super().__call__(trainer)
+
+    def take(self, seen: dict[str, float]) -> None:
+        """Take in what comes too late for the observation."""
+        self._summary.add(seen)

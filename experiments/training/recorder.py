@@ -50,8 +50,13 @@ class IterationRecorder(training.Extension):
         self._window = defaultdict(list, window)
 
     def __call__(self, trainer: training.Trainer) -> None:
-        """Take in one iteration."""
-        seen = trainer.observation
+        """Take in one iteration, and end its window if it is the last one."""
+        self.take(trainer.observation)
+        if trainer.updater.iteration % self.interval == 0:
+            self.close(trainer)
+
+    def take(self, seen: dict[str, Any]) -> None:
+        """Take in what was observed of an iteration."""
         for key in ("main/loss", "gradient/norm", "gradient/mean_abs"):
             if key in seen:
                 self._window[key].append(float(seen[key]))
@@ -63,11 +68,10 @@ class IterationRecorder(training.Extension):
             if key in seen:
                 self._gradient_sums[i] += float(seen[key])
                 self._gradient_counts[i] += 1
-        if trainer.updater.iteration % self.interval == 0:
-            self.close(trainer)
 
     def close(self, trainer: training.Trainer) -> None:
         """End the current window, if it holds anything."""
+        trainer.updater.settle()
         window = self._window
         if not window:
             return

@@ -23,6 +23,7 @@ from experiments.training.optimization import (
     make_optimizer,
     make_projection,
     make_stop_rule,
+    make_updater,
 )
 from experiments.training.progress import EpochLog
 from experiments.training.recorder import EpochRecorder, IterationRecorder
@@ -30,7 +31,6 @@ from grustab.errors import DivergenceError, NonFiniteMatrixError
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
 from grustab.generators import Generators
 from grustab.serialization import serialize_json
-from grustab.updaters import BPTTUpdater
 
 BY_RULE = "its own rule"
 BY_INTERRUPTION = "an interruption"
@@ -71,12 +71,7 @@ class Run:
             self.model = make_model(c, self.data, self.generators)
         self.model.to_device(device)
         self.optimizer = make_optimizer(c, self.model)
-        self.updater = BPTTUpdater(
-            self.data.train,
-            self.optimizer,
-            mean_over_steps=c.loss == "mean_over_steps",
-            sum_over_batch=c.loss_over_batch == "sum",
-        )
+        self.updater = make_updater(c, self.data.train, self.optimizer)
         self.trainer = training.Trainer(self.updater, self._stop, out=str(spec.folder))
         self.validation = SequenceEvaluator(self.data.valid, self.model)
         self.test = SequenceEvaluator(self.data.test, self.model, name="test")
@@ -87,7 +82,9 @@ class Run:
             if extension is not None:
                 self.trainer.extend(extension)
         add_schedule(c, self.trainer)
-        self.trainer.extend(EpochLog(trigger=(1, "epoch")))
+        log = EpochLog(trigger=(1, "epoch"))
+        self.trainer.extend(log)
+        self.updater.receivers = [self.iterations.take, log.take]
         self.rule = make_stop_rule(c, lambda: self.epochs.curves["validation_loss"])
         self.status, self.stopped_by = "interrupted", BY_INTERRUPTION
         self.divergence: dict[str, Any] | None = None
@@ -142,6 +139,7 @@ class Run:
         self.interruption.patient = True
         try:
             self.trainer.run(show_loop_exception_msg=False)
+            self.updater.settle()
             if self.stopped_by == BY_RULE:
                 self.status = "completed"
             return True

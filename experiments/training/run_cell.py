@@ -91,7 +91,9 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
     periodic = SnapshotExtension(snapshots, run, interval)
     run.trainer.extend(periodic, trigger=periodic.trigger)
     conditions, limit = run.spec.cell.conditions, run.spec.max_iterations
-    run.trainer.extend(TrainingBar(conditions, limit))
+    bar = TrainingBar(conditions, limit)
+    run.trainer.extend(bar)
+    run.updater.receivers.append(bar.take)
     run.trainer.extend(ProgressFile(snapshots.folder, conditions.epochs, limit))
     if run.train() and run.status == "interrupted":
         periodic()

@@ -57,28 +57,14 @@ class GRUSequence(function_node.FunctionNode):
         self.retain_inputs((0, 1, 2, 3))
         x, h0, w_x, w_h = inputs
         xp = backend.get_array_module(x)
-        compute_gates, compute_state = gru_steps.forward(xp)
         steps, batch, in_size = x.shape
         n = h0.shape[1]
-        # As (inputs, outputs), contiguous, a thin product runs half again as fast. The halves
-        # belong to the sigmoid, which is computed as tanh of half its argument: exact.
-        w_gates_t = xp.array(w_h[: 2 * n].T, order="C")
-        w_gates_t *= 0.5
-        w_hh_t = xp.array(w_h[2 * n :].T, order="C")
-
         # The only products that do not depend on the state are done for all steps at once.
         a = x.reshape(steps * batch, in_size).dot(w_x.T).reshape(steps, batch, 3 * n)
-        a[:, :, : 2 * n] *= 0.5
         hs = xp.empty((steps + 1, batch, n), dtype=x.dtype)
         hs[0] = h0
         rh = xp.empty((steps, batch, n), dtype=x.dtype)
-        gate_product = xp.empty((batch, 2 * n), dtype=x.dtype)
-        candidate_product = xp.empty((batch, n), dtype=x.dtype)
-        for t in range(steps):
-            xp.dot(hs[t], w_gates_t, out=gate_product)
-            compute_gates(a[t], gate_product, hs[t], rh[t])
-            xp.dot(rh[t], w_hh_t, out=candidate_product)
-            compute_state(a[t], candidate_product, hs[t], hs[t + 1])
+        gru_steps.forward(xp)(a, hs, rh, w_h)
         self._a, self._rh, self._hs = a, rh, hs
         return (hs[1:],)
 
@@ -95,17 +81,15 @@ class GRUSequence(function_node.FunctionNode):
         a, rh, hs = self._a, self._rh, self._hs
         steps, batch, in_size = x.shape
         n = h0.shape[1]
-        da = xp.empty_like(a)
-        # In C order, whatever that of h0 is: a product is written there.
-        dh = xp.zeros(h0.shape, dtype=h0.dtype)
-        gru_steps.backward(xp)(a, hs, grad_hs, w_h, dh, da)
+        da, dg, dc, dh = gru_steps.backward(xp)(a, hs, grad_hs, w_h, 1 in target_input_indexes)
 
         # Weight gradients need no recurrence: one product over all steps each.
-        flat = da.reshape(steps * batch, 3 * n)
+        rows = steps * batch
+        flat = da.reshape(rows, 3 * n)
         dw_h = xp.empty(w_h.shape, dtype=w_h.dtype)
-        xp.dot(flat[:, : 2 * n].T, hs[:-1].reshape(steps * batch, n), out=dw_h[: 2 * n])
-        xp.dot(flat[:, 2 * n :].T, rh.reshape(steps * batch, n), out=dw_h[2 * n :])
-        dw_x = flat.T.dot(x.reshape(steps * batch, in_size))
+        xp.dot(dg.reshape(rows, 2 * n).T, hs[:-1].reshape(rows, n), out=dw_h[: 2 * n])
+        xp.dot(dc.reshape(rows, n).T, rh.reshape(rows, n), out=dw_h[2 * n :])
+        dw_x = flat.T.dot(x.reshape(rows, in_size))
         dx = flat.dot(w_x).reshape(x.shape) if 0 in target_input_indexes else None
         grads = (dx, dh, dw_x, dw_h)
         return tuple(

@@ -13,14 +13,35 @@ import numpy as np
 from chainer.backends import cuda
 
 
-def forward(xp: Any) -> tuple[Callable, Callable]:
-    """``(compute_gates, compute_state)`` of a step, for NumPy or CuPy arrays."""
-    return (_gates, _state) if xp is np else (_gates_gpu, _state_gpu)
+def forward(xp: Any) -> Callable:
+    """``(a, hs, rh, w_h)``: all steps, for NumPy or CuPy arrays; ``a``, ``hs``, ``rh`` change."""
+    return _forward if xp is np else _forward_gpu
 
 
 def backward(xp: Any) -> Callable:
-    """``(a, hs, grad_hs, w_h, dh, da)``: all steps back, ``da``, and ``dh`` before the first."""
+    """``(a, hs, grad_hs, w_h, with_h0)``: all steps back.
+
+    Gives ``da``, its columns of the gates and of the candidate, and the gradient of ``h0``, which
+    a GPU computes only ``with_h0``.
+    """
     return _backward if xp is np else _backward_gpu
+
+
+def _forward(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
+    n = w_h.shape[1]
+    # As (inputs, outputs), contiguous, a thin product runs half again as fast. The halves
+    # belong to the sigmoid, which is computed as tanh of half its argument: exact.
+    w_gates_t = np.array(w_h[: 2 * n].T, order="C")
+    w_gates_t *= 0.5
+    w_hh_t = np.array(w_h[2 * n :].T, order="C")
+    a[:, :, : 2 * n] *= 0.5
+    gate_product = np.empty((a.shape[1], 2 * n), dtype=a.dtype)
+    candidate_product = np.empty((a.shape[1], n), dtype=a.dtype)
+    for t in range(len(a)):
+        np.dot(hs[t], w_gates_t, out=gate_product)
+        _gates(a[t], gate_product, hs[t], rh[t])
+        np.dot(rh[t], w_hh_t, out=candidate_product)
+        _state(a[t], candidate_product, hs[t], hs[t + 1])
 
 
 def _gates(a: Any, gate_product: Any, h: Any, rh: Any) -> None:
@@ -45,8 +66,10 @@ def _state(a: Any, candidate_product: Any, h: Any, h_next: Any) -> None:
     h_next += candidate
 
 
-def _backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, dh: Any, da: Any) -> None:
-    n = dh.shape[1]
+def _backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
+    n = w_h.shape[1]
+    da = np.empty_like(a)
+    dh = np.zeros(hs.shape[1:], hs.dtype)
     d_rh, through_gates = np.empty_like(dh), np.empty_like(dh)
     for a_t, h, grad, da_t in zip(a[::-1], hs[-2::-1], grad_hs[::-1], da[::-1], strict=True):
         dh += grad
@@ -55,6 +78,7 @@ def _backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, dh: Any, da: Any) -> None
         _gradient_before_gates(a_t, h, d_rh, dh, da_t)
         np.dot(da_t[:, : 2 * n], w_h[: 2 * n], out=through_gates)
         dh += through_gates
+    return da, da[:, :, : 2 * n], da[:, :, 2 * n :], dh
 
 
 def _gradient_before_reset(a: Any, h: Any, dh: Any, da: Any) -> None:
@@ -90,7 +114,8 @@ def _gradient_before_gates(a: Any, h: Any, d_rh: Any, dh: Any, da: Any) -> None:
 
 # On a GPU; i runs over (B, n). cuBLAS takes no slice of columns without a copy, hence ``dc`` and
 # ``dg``: what ``da`` holds of the candidate, and of the gates, on its own. What the last product
-# left in ``through_gates`` is added to ``dh`` where that is read anyway.
+# left in ``through_gates`` is added to ``dh`` where that is read anyway. Transposed weights cost
+# it nothing. A launch takes the host longer than it takes the GPU: as few as possible.
 
 _PLACE = "ptrdiff_t j = i % n, row = i / n * 3 * n;"
 _KERNELS = {
@@ -98,8 +123,9 @@ _KERNELS = {
         "raw T product, T h, int32 n",
         "raw T a, T rh",
         """
-        T z = tanh(a[row + j] + product[i / n * 2 * n + j]) * (T)0.5 + (T)0.5;
-        T r = tanh(a[row + n + j] + product[i / n * 2 * n + n + j]) * (T)0.5 + (T)0.5;
+        T half = 0.5;  // sigmoid(x) = tanh(x / 2) / 2 + 1 / 2 cannot overflow
+        T z = tanh((a[row + j] + product[i / n * 2 * n + j]) * half) * half + half;
+        T r = tanh((a[row + n + j] + product[i / n * 2 * n + n + j]) * half) * half + half;
         a[row + j] = z;
         a[row + n + j] = r;
         rh = r * h;
@@ -115,11 +141,11 @@ _KERNELS = {
         """,
     ),
     "gradient_before_reset": (
-        "T grad, T through_gates, raw T a, T h, int32 n",
+        "T grad, T through_gates, raw T a, T h, int32 n, bool last",
         "T dh, T dc, raw T dg, raw T da",
         """
         T z = a[row + j], candidate = a[row + 2 * n + j];
-        T whole = dh + through_gates + grad, passed = whole * (1 - z);
+        T whole = last ? grad : dh + through_gates + grad, passed = whole * (1 - z);
         da[row + j] = dg[i / n * 2 * n + j] = passed * z * (h - candidate);
         da[row + 2 * n + j] = dc = passed * (1 - candidate * candidate);
         dh = whole * z;
@@ -143,22 +169,31 @@ def _kernel(name: str) -> Callable:
     return cuda.elementwise(inputs, outputs, _PLACE + body, f"grustab_{name}")
 
 
-def _gates_gpu(a: Any, gate_product: Any, h: Any, rh: Any) -> None:
-    _kernel("gates")(gate_product, h, h.shape[1], a, rh)
+def _forward_gpu(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
+    xp, n = cuda.cupy, w_h.shape[1]
+    gates, state = _kernel("gates"), _kernel("state")
+    gate_product = xp.empty((a.shape[1], 2 * n), dtype=a.dtype)
+    candidate_product = xp.empty((a.shape[1], n), dtype=a.dtype)
+    for t in range(len(a)):
+        xp.dot(hs[t], w_h[: 2 * n].T, out=gate_product)
+        gates(gate_product, hs[t], n, a[t], rh[t])
+        xp.dot(rh[t], w_h[2 * n :].T, out=candidate_product)
+        state(candidate_product, hs[t], n, a[t], hs[t + 1])
 
 
-def _state_gpu(a: Any, candidate_product: Any, h: Any, h_next: Any) -> None:
-    _kernel("state")(candidate_product, h, h.shape[1], a, h_next)
-
-
-def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, dh: Any, da: Any) -> None:
-    xp, (batch, n) = cuda.cupy, dh.shape
+def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
+    xp, n, (steps, batch, _) = cuda.cupy, w_h.shape[1], a.shape
     before_reset, before_gates = _kernel("gradient_before_reset"), _kernel("gradient_before_gates")
-    dc, d_rh, through_gates = xp.empty_like(dh), xp.empty_like(dh), xp.zeros_like(dh)
-    dg = xp.empty((batch, 2 * n), dh.dtype)
-    for t in reversed(range(len(a))):
-        before_reset(grad_hs[t], through_gates, a[t], hs[t], n, dh, dc, dg, da[t])
-        xp.dot(dc, w_h[2 * n :], out=d_rh)
-        before_gates(a[t], hs[t], d_rh, n, dh, dg, da[t])
-        xp.dot(dg, w_h[: 2 * n], out=through_gates)
-    dh += through_gates
+    da, dg, dc = (xp.empty((steps, batch, k * n), a.dtype) for k in (3, 2, 1))
+    dh, d_rh, through_gates = (xp.empty((batch, n), a.dtype) for _ in range(3))
+    for t in reversed(range(steps)):
+        before_reset(
+            grad_hs[t], through_gates, a[t], hs[t], n, t == steps - 1, dh, dc[t], dg[t], da[t]
+        )
+        xp.dot(dc[t], w_h[2 * n :], out=d_rh)
+        before_gates(a[t], hs[t], d_rh, n, dh, dg[t], da[t])
+        if t or with_h0:
+            xp.dot(dg[t], w_h[: 2 * n], out=through_gates)
+    if with_h0:
+        dh += through_gates
+    return da, dg, dc, dh

@@ -2,13 +2,14 @@
 
 import math
 import time
+from collections.abc import Callable
 
 import chainer
 import numpy as np
 from chainer.training import updaters
 
 from grustab.errors import DivergenceError
-from grustab.iterators.batch import require_sequence_batch, send
+from grustab.iterators.batch import SequenceBatch, require_sequence_batch, send
 from grustab.links.gru import gru_layers
 from grustab.serialization import serialize_array, serialize_json
 
@@ -34,6 +35,8 @@ class BPTTUpdater(updaters.StandardUpdater):
             ``backward`` and ``update``, the optimizer's step with its hooks.
         synchronize: Whether to wait for the GPU before each look at the clock. Without it, parts
             of a GPU's work are booked on the part that happens to wait for them.
+        receivers: Called with the numbers of each iteration where these come too late for its
+            observation: not here, but in :class:`grustab.updaters.LateUpdater`.
 
     Raises:
         ValueError: If given several iterators or optimizers, of which it would use but one.
@@ -57,6 +60,7 @@ class BPTTUpdater(updaters.StandardUpdater):
         self.mean_over_steps, self.sum_over_batch = mean_over_steps, sum_over_batch
         self.seconds_by_part = {"forward": 0.0, "backward": 0.0, "update": 0.0}
         self.synchronize = False
+        self.receivers: list[Callable[[dict[str, float]], None]] = []
 
     @property
     def seconds(self) -> float:
@@ -77,19 +81,28 @@ class BPTTUpdater(updaters.StandardUpdater):
             model.reset_state()
         total = model(*send(batch, model.device))
         sequences = batch.ts.shape[1]
-        loss = total / divisor(batch.n_steps, sequences, self.mean_over_steps, self.sum_over_batch)
+        by = divisor(batch.n_steps, sequences, self.mean_over_steps, self.sum_over_batch)
+        with chainer.using_device(model.device):
+            total.grad = total.xp.full_like(total.array, 1 / by)
         model.cleargrads()
         start = self._book("forward", start)
-        loss.backward()
+        total.backward()
         start = self._book("backward", start)
-        value = float(total.array)  # not earlier: a GPU would be waited for
-        chainer.report({"loss": value / batch.n_steps}, model)
-        if not math.isfinite(value):
-            raise DivergenceError("loss", value)
-        optimizer.update()
+        self._step(total, batch)
         if iterator.is_new_epoch:
             optimizer.new_epoch(auto=True)
         self._book("update", start)
+
+    def _step(self, total: chainer.Variable, batch: SequenceBatch) -> None:
+        optimizer = self.get_optimizer("main")
+        value = float(total.array)
+        chainer.report({"loss": value / batch.n_steps}, optimizer.target)
+        if not math.isfinite(value):
+            raise DivergenceError("loss", value)
+        optimizer.update()
+
+    def settle(self) -> None:
+        """Make sure that the last iteration is done with: here it always is."""
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load weights, optimizer, place in the data, and the states carried on."""

@@ -8,7 +8,7 @@ import pytest
 from chainer import optimizers
 from chainer.backends import cuda
 
-from grustab.functions import gru_sequence
+from grustab.functions import cross_entropy, embed_with_dropout, gru_sequence, seeded_dropout
 from grustab.links import StackedGRU
 from grustab.masks import Masks
 from grustab.optimizer_hooks import GradientClipping
@@ -53,10 +53,33 @@ def test_gru_sequence():
 @pytest.mark.parametrize("key", [(0, 0), (2**64 - 1, 2**63 + 5)])
 def test_masks_are_the_same_to_the_bit(key, shape, ratio, dtype):
     cpu, gpu = Masks(key), Masks(key)
+    x = chainer.Variable(cuda.cupy.ones(shape, dtype))
     for _ in range(2):
         expected = cpu(shape, ratio, np.dtype(dtype))
-        got = gpu(shape, ratio, np.dtype(dtype), cuda.cupy).get()
-        np.testing.assert_array_equal(got, expected, strict=True)
+        y = seeded_dropout(x, ratio, gpu)
+        y.grad = cuda.cupy.ones(shape, dtype)
+        x.cleargrad()
+        y.backward()
+        for got in (y.array, x.grad):
+            np.testing.assert_array_equal(got.get(), expected, strict=True)
+
+
+def test_words_with_dropout():
+    def function(table):
+        return embed_with_dropout(table.device.send(ids), table, 0.3, 0.5, Masks((1, 2)))
+
+    ids = RNG.integers(0, V, (T, B)).astype(np.int32)
+    assert_close(*on_both(function, normal(V, M)))
+
+
+@pytest.mark.parametrize("scale", [1, 1e4])
+@pytest.mark.parametrize("bias", [False, True])
+def test_cross_entropy(bias, scale):
+    def function(h, w, *b):
+        return cross_entropy(h, w, *(b or [None]), h.device.send(labels))
+
+    labels = RNG.integers(-1, V, B).astype(np.int32)
+    assert_close(*on_both(function, scale * normal(B, M), normal(V, M), *[normal(V)] * bias))
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])

@@ -6,39 +6,56 @@ import numpy as np
 import pytest
 
 from grustab import masks
-from grustab.functions import gru_steps
+from grustab.functions import gru_steps, softmax_loss
+from grustab.updaters import gpu_step
 
 pytest.importorskip("cupy._core._kernel", reason="no CuPy")  # a stand-in has no compiler
 import cupy
 
-KERNELS = {name: lambda name=name: gru_steps._kernel(name) for name in gru_steps._KERNELS}
-KERNELS["mask"] = masks._kernel
+KERNELS = {
+    **{name: lambda name=name: gru_steps._kernel(name) for name in gru_steps._KERNELS},
+    **{use: lambda use=use: masks._kernel(use) for use in masks._USES},
+    "log sums": softmax_loss._log_sums,
+    "cross entropy": softmax_loss._total,
+    "gradient": softmax_loss._gradient,
+    "gradient sums": lambda: gpu_step._sums_kernel(3),
+    **{
+        kind.__name__: lambda rule=rule: gpu_step._update_kernel(rule, gpu_step.ARRAYS)
+        for kind, rule in gpu_step.RULES.items()
+    },
+}
+#: Parameters that are numbers of the arrays' dtype.
+SCALARS = {"kept", "lr", "alpha", "one_minus_beta1", "one_minus_beta2", "eps"}
 HEADER = "#include <cupy/carray.cuh>\n"
 VOLTA, NEWEST_FOR_VOLTA = 70, (12, 9)
 
 
 def source(kernel, dtype):
     """What CuPy would compile for contiguous arrays, without asking a device."""
-    from cupy._core import _carray, _kernel
+    from cupy._core import _carray, _kernel, _reduction
 
     ndarray, indexer, scalar = 1, 2, 3
+    types = _kernel._TypeMap((("IndexT", np.dtype("i")), ("T", dtype), ("S", np.dtype("i"))))
+    reduces = isinstance(kernel, cupy.ReductionKernel)
+    params = kernel._params if reduces else kernel.params
     infos = []
-    for param in kernel.params:
-        number = param.dtype or (dtype if param.name == "kept" else None)
-        if param.name == "_ind":
+    for param in params:
+        number = param.dtype or np.dtype("i" if param.ctype == "S" else dtype)
+        if param.name in ("_ind", "_in_ind", "_out_ind"):
             info = (indexer, _carray.Indexer, None, 1, True, True)
-        elif number:
+        elif param.name in SCALARS or (param.dtype and not param.raw and param.name != "row"):
             info = (scalar, number.type, number, 0, True, True)
         else:
-            info = (ndarray, cupy.ndarray, dtype, 1, True, True)
+            info = (ndarray, cupy.ndarray, number, 1, True, True)
         infos.append(_kernel._ArgInfo(*info))
-    return HEADER + _kernel._get_elementwise_kernel_code(
-        tuple(infos),
-        _kernel._TypeMap((("T", dtype),)),
-        kernel.params,
-        kernel.operation,
-        kernel.name,
-        kernel.preamble,
+    if not reduces:
+        return HEADER + _kernel._get_elementwise_kernel_code(
+            tuple(infos), types, params, kernel.operation, kernel.name, kernel.preamble
+        )
+    return HEADER + _reduction._ReductionKernel_get_cached_function_code(
+        *(kernel.nin, kernel.nout, params, tuple(infos), types, kernel.name, 512),
+        *(kernel.reduce_type, kernel.identity, kernel.map_expr, kernel.reduce_expr),
+        *(kernel.post_map_expr, kernel.preamble, kernel.options),
     )
 
 
@@ -51,6 +68,7 @@ def test_kernel_compiles(name, dtype, architecture, monkeypatch):
     if architecture == VOLTA and nvrtc.getVersion() > NEWEST_FOR_VOLTA:
         pytest.skip("NVRTC of CUDA 13 has left it behind")
     monkeypatch.setattr("chainer.backends.cuda.elementwise", cupy.ElementwiseKernel)
+    monkeypatch.setattr("chainer.backends.cuda.cupy", cupy)
     code = source(KERNELS[name](), np.dtype(dtype))
     include = os.path.join(os.path.dirname(cupy.__file__), "_core", "include")
     program = compiler._NVRTCProgram(code, "kernel.cu")

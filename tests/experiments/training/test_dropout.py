@@ -26,7 +26,7 @@ class _Masks:
     def __init__(self, dropped):
         self.dropped, self.shapes = dropped, []
 
-    def __call__(self, shape, ratio, dtype, xp):
+    def __call__(self, shape, ratio, dtype):
         self.shapes.append(shape)
         mask = np.full(shape, 1 / (1 - ratio), dtype)
         mask[..., self.dropped] = 0

@@ -1,6 +1,9 @@
 """A run on a GPU goes as on a CPU, and on where it stopped."""
 
+import itertools
+
 import chainer
+import chainer.functions as F
 import numpy as np
 import pytest
 from chainer.backends import cuda
@@ -9,8 +12,10 @@ from experiments.config.load import load_config
 from experiments.results.run_spec import RunSpec
 from experiments.system.device import find_device
 from experiments.system.fixed_settings import SETTINGS
+from experiments.training.models import LanguageModel
 from experiments.training.run import Run
-from experiments.training.snapshots import Snapshots
+from experiments.training.snapshots import SnapshotExtension, Snapshots
+from grustab.updaters import gpu_step
 from tests.experiments.training.test_resume import CASES
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("small_data", "few_large_values")]
@@ -24,13 +29,14 @@ def assert_close(result, expected):
             # A list for each layer, or numbers; None: not finite.
             got, wanted = (np.array(curve, dtype=float) for curve in curves)
             np.testing.assert_allclose(got, wanted, rtol=1e-5, err_msg=name)
-    for key in ("status", "iterations", "projection_ways"):
+    for key in ("status", "iterations", "epochs", "divergence", "projection_ways"):
         assert result[key] == expected[key]
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_run_goes_as_on_a_cpu(tiny, run, tmp_path, monkeypatch, case):
     monkeypatch.setitem(SETTINGS, "dtype", np.dtype(np.float64))
+    monkeypatch.setattr(gpu_step, "ARRAYS", 3)  # so that one launch does not take all of them
     config = tiny()
 
     def go(device, iterations, out):
@@ -44,24 +50,91 @@ def test_a_run_goes_as_on_a_cpu(tiny, run, tmp_path, monkeypatch, case):
         assert_close(go("0", 20, "both"), expected)
 
 
+#: Where it diverges: an iteration of no note, one after which a window, the run or an epoch ends
+#: or a snapshot is written, one whose gradient alone is not finite, one before a projection.
+DIVERGING = {
+    "loss": (7, "", ()),
+    "window": (5, "", ()),
+    "end": (9, "", ("--max-iterations", 9)),
+    "epoch": (14, "", ()),
+    "snapshot": (6, "", ("--snapshot-interval", 0)),
+    "gradient": (7, CASES["clipping"], ()),
+    "projection": (7, CASES["auto"], ()),
+}
+
+
+@pytest.mark.parametrize("case", DIVERGING)
+def test_a_run_diverges_as_on_a_cpu(tiny, run, tmp_path, monkeypatch, case):
+    iteration, settings, options = DIVERGING[case]
+    monkeypatch.setitem(SETTINGS, "dtype", np.dtype(np.float64))
+    forward, config, results = LanguageModel.forward, tiny(), []
+
+    def failing(self, *args):
+        count = next(updates) if chainer.config.train else None
+        if count == iteration and case == "gradient":  # of sqrt(0), infinite, times 0
+            return forward(self, *args) + F.sum(F.sqrt(self.output.b * 0))
+        return forward(self, *args) * (np.nan if count == iteration else 1)
+
+    monkeypatch.setattr(LanguageModel, "forward", failing)
+    for device in ("cpu", "0"):
+        updates = itertools.count(1)
+        words = "--device", device, "--out", tmp_path / device, *options
+        results.append(run(config, "sgd/none", *words, "--set", "epochs=2", *settings.split())[0])
+    assert results[0]["divergence"]["iteration"] == iteration - 1
+    assert_close(*reversed(results))
+
+
+@pytest.mark.parametrize("method", ["none", "clipping"])
+def test_an_iteration_takes_few_launches_and_no_wait(tiny, tmp_path, method):
+    if not hasattr(cuda.cupy, "standin"):
+        pytest.skip("only what takes CuPy's place counts")
+    config = tiny(batch_size=2, bptt_steps=35, dropout=0.5, dropout_after=["input", "gru"])
+    cell = (
+        load_config(config)
+        .cell("sgd/none")
+        .override(
+            [
+                f"method={method}",
+                "monitor_interval=100",
+                *["threshold=0.1"] * (method == "clipping"),
+            ]
+        )
+    )
+    run, standin = Run(RunSpec(cell, 0, tmp_path, 15), find_device("0")), cuda.cupy.standin
+    seen = {}
+
+    def count(trainer):
+        seen[trainer.updater.iteration] = {**standin.counts}, {**standin.places}
+
+    run.trainer.extend(count, trigger=(1, "iteration"))
+    run.train()
+    (before, _), (after, places) = seen[4], seen[14]
+    assert after["launch"] - before["launch"] <= 10 * 300
+    assert after.get("sync", 0) == before.get("sync", 0)
+    # All that is copied to the host, and not waited for.
+    copied = [place for (kind, place), _ in (places.items() - seen[4][1].items()) if kind == "d2h"]
+    assert [place.split(":")[0] for place in copied] == ["grustab/updaters/late_updater.py"]
+
+
 @pytest.mark.parametrize("case", ["sgd", "adam", "rmsprop", "auto", "truncated"])
 def test_resuming_equals_never_having_stopped(tiny, tmp_path, case):
     # Of music: EmbedID's gradient is summed in no fixed order on a GPU.
     words = f"{CASES[case]} {CASES['stream']} dropout=0.5 dropout_after=[input,gru]".split()
     cell = load_config(tiny(layers=2)).cell("sgd/none").override(words)
-    weights = []
-    for iterations, resumes in ((9, False), (5, False), (9, True)):
-        spec = RunSpec(cell, 0, tmp_path, iterations)
+    weights, curves = [], []
+    for resumes in (False, True):
+        spec = RunSpec(cell, 0, tmp_path, 9)
         run, snapshots = Run(spec, find_device("0")), Snapshots(spec)
-        assert not resumes or snapshots.resume(run)
+        assert snapshots.resume(run) == resumes
+        if not resumes:
+            run.trainer.extend(SnapshotExtension(snapshots, run, 0), trigger=(6, "iteration"))
         run.train()
-        assert run.updater.iteration == iterations
-        snapshots.write(run)
+        assert run.updater.iteration == 9
         weights.append([cuda.to_cpu(p.array) for p in run.model.params()])
-        if not resumes and iterations == 9:
-            snapshots.clear()
-    for whole, resumed in zip(weights[0], weights[2], strict=True):
+        curves.append((run.iterations.curves, run.iterations.gradient_means()))
+    for whole, resumed in zip(*weights, strict=True):
         np.testing.assert_array_equal(resumed, whole)
+    assert curves[1] == curves[0]
 
 
 @pytest.mark.parametrize("case", ["dropout", "adam", "auto", "truncated", "clipping", "tunes"])

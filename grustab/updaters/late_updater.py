@@ -1,0 +1,116 @@
+"""Updates on a GPU that nobody waits for."""
+
+import copy
+import math
+from typing import Any, NamedTuple
+
+import chainer
+import numpy as np
+from chainer.backends import cuda
+
+from grustab.errors import DivergenceError
+from grustab.iterators.batch import SequenceBatch
+from grustab.updaters import gpu_step
+from grustab.updaters.bptt_updater import BPTTUpdater
+
+
+class _Outstanding(NamedTuple):
+    """An iteration whose numbers are still on their way, and what to go back to if they are bad."""
+
+    iteration: int
+    iterator: chainer.dataset.Iterator
+    n_steps: int
+    with_elements: bool
+
+
+class LateUpdater(BPTTUpdater):
+    """On a GPU, numbers of an iteration that come while the next one is being computed.
+
+    Loss and gradient stay on the GPU, and it leaves the weights alone where one of them is not
+    finite. The host reads them before the next update: had they been bad, everything is as if
+    training had stopped in their iteration. It is also the optimizer's hook that watches and clips
+    the gradient, as :class:`grustab.optimizer_hooks.GradientClipping`.
+
+    Args:
+        iterator: As of :class:`BPTTUpdater`.
+        optimizer: SGD, Adam or RMSprop, with its usual options.
+        threshold: Largest norm of the gradient that is left alone, > 0.
+        late: Without it, each iteration waits for its own numbers and reports them, as it has to
+            where extensions change weights or look at the numbers.
+        elements_interval: As of :class:`grustab.optimizer_hooks.GradientMonitor`.
+        **options: As of :class:`BPTTUpdater`.
+
+    Raises:
+        TypeError: If given another optimizer.
+        DivergenceError: In an update or in :meth:`settle`, if loss or gradient of the iteration
+            that is outstanding was not finite.
+    """
+
+    def __init__(
+        self,
+        iterator: chainer.dataset.Iterator,
+        optimizer: chainer.GradientMethod,
+        threshold: float = math.inf,
+        late: bool = True,
+        elements_interval: int = 10,
+        **options: Any,
+    ) -> None:
+        super().__init__(iterator, optimizer, **options)
+        if type(optimizer) not in gpu_step.RULES:
+            names = ", ".join(rule.__name__ for rule in gpu_step.RULES)
+            raise TypeError(f"expected one of {names}, got {type(optimizer).__name__}")
+        self.threshold, self.late, self.elements_interval = threshold, late, elements_interval
+        self._params = list(optimizer.target.params())
+        for param in self._params:  # its own kernels have nothing to do
+            param.update_rule.update_core_gpu = lambda param: None
+        self._outstanding: _Outstanding | None = None
+        import cupyx
+
+        with chainer.using_device(optimizer.target.device):
+            # Only into pinned memory a copy goes beside other work.
+            self._numbers = getattr(cupyx, "empty_pinned", np.empty)((3,), np.float64)
+            self._copied = cuda.Event(disable_timing=True)
+
+    def _step(self, total: chainer.Variable, batch: SequenceBatch) -> None:
+        self.settle()
+        iterator, optimizer = self.get_iterator("main"), self.get_optimizer("main")
+        with_elements = optimizer.t % self.elements_interval == 0
+        place = copy.copy(iterator)
+        with chainer.using_device(optimizer.target.device):
+            optimizer.reallocate_cleared_grads()
+            sums = gpu_step.gradient_sums(self._params)
+            optimizer.update()  # hooks and counters
+            numbers = gpu_step.update(
+                gpu_step.RULES[type(optimizer)], self._params, total.array, sums, self.threshold
+            )
+            numbers.get(out=self._numbers, blocking=False)
+            self._copied.record()
+        self._outstanding = _Outstanding(self.iteration, place, batch.n_steps, with_elements)
+        if not self.late or self.synchronize or iterator.is_new_epoch:
+            self.settle()
+
+    def settle(self) -> None:
+        """Hand the numbers of the last iteration to the receivers, if that is still to be done."""
+        seen, self._outstanding = self._outstanding, None
+        if seen is None:
+            return
+        if not self._copied.done:
+            self._copied.synchronize()
+        loss, norm, elements = self._numbers.tolist()
+        for quantity, value in (("loss", loss), ("gradient", norm)):
+            if not math.isfinite(value):
+                self.iteration, self._iterators["main"] = seen.iteration, seen.iterator
+                raise DivergenceError(quantity, value)
+        values = {"main/loss": loss / seen.n_steps, "gradient/norm": norm}
+        if seen.with_elements:
+            values["gradient/mean_abs"] = elements / sum(param.size for param in self._params)
+        if self.late:
+            for receive in self.receivers:
+                receive(values)
+        else:
+            chainer.report(values)
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load as :class:`BPTTUpdater`; nothing is outstanding then."""
+        self.settle()
+        super().serialize(serializer)
