@@ -10,7 +10,7 @@ from scipy.io import savemat
 from grustab.datasets import load_nottingham
 from grustab.datasets.nottingham import read_mat, read_pickle
 from grustab.errors import DataError
-from tests.experiments.training.snapshots.test_hostile.py tests.hostile import NUMPY_STEPS
+from tests.hostile import NUMPY_STEPS
 
 
 def _rolls(rng, tunes):
