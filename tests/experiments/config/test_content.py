@@ -19,21 +19,6 @@ from tests.experiments.config.supplement import (
     TABLE_4,
 )
 
-CELLS = {
-    "table1_language": 18,
-    "table2_language_lr0.1": 9,
-    "table3_music": 14,
-    "table4_elementwise": 4,
-    "main_language": 9,
-    "main_music": 9,
-    "demo": 3,
-    "open_music": 33,
-    "identify_music": 52,
-    "beyond_music": 5,
-    "table1_language_small": 18,
-}
-
-
 CONFIGS = {name: load_config(name) for name in config_names()}
 
 
@@ -80,9 +65,7 @@ PRINTED = list(_printed())
 
 
 def test_there_are_just_these_configs():
-    cells = {name: len(config.cells) for name, config in CONFIGS.items()}
-    assert cells.pop("timing") >= 5
-    assert cells == CELLS
+    assert set(CONFIGS) == set(MAY_BE_STATED)
 
 
 @pytest.mark.parametrize(
@@ -91,9 +74,8 @@ def test_there_are_just_these_configs():
     ids=[f"{p[0]}, {p[1]}, {p[2]}" for _, p, _ in PRINTED],
 )
 def test_tables_1_to_4_are_as_printed(config, printed, conditions):
-    assert CELLS[config] == sum(name == config for name, _, _ in PRINTED)
-    place = printed[1:3]
-    cells = CONFIGS[config].cells.values()
+    place, cells = printed[1:3], CONFIGS[config].cells.values()
+    assert len(cells) == sum(name == config for name, _, _ in PRINTED)
     (cell,) = [c for c in cells if (c.published.column, c.published.row) == place]
     keys = ("table", "column", "row", "printed", "success_rate", "test")
     assert tuple(getattr(cell.published, key) for key in keys) == printed
@@ -131,6 +113,7 @@ def test_only_the_supplements_tables_have_published_numbers(cell):
 )
 def test_main_experiments_have_the_main_papers_deltas_and_thresholds(config, thresholds):
     cells = [cell.conditions for cell in CONFIGS[config].cells.values()]
+    assert len(cells) == 9
     assert [c.delta for c in cells if c.method == "projection"] == [0.2, 0.5, 0.8, 1.1, 1.4]
     assert tuple(c.threshold for c in cells if c.method == "clipping") == thresholds
 
