@@ -8,7 +8,6 @@ import pytest
 from chainer.optimizers import SGD
 
 from experiments.training.announcement import score
-from grustab.extensions import SequenceEvaluator
 from tests.experiments.checks import check_complete, timeless
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -84,59 +83,6 @@ def test_a_w_hh_that_is_not_finite_is_named_with_its_layer_and_iteration(tiny, r
         "not finite, after iteration 3",
     }
     assert result["divergence"]["message"] in out
-
-
-def test_a_spectrum_that_lapack_does_not_find_is_a_gap_and_no_end(tiny, run, monkeypatch):
-    def fail(matrix):
-        raise np.linalg.LinAlgError("did not converge")
-
-    monkeypatch.setattr(np.linalg, "eigvals", fail)
-    result, _, _ = run(tiny())
-    check_complete(result)
-    assert result["status"] == "completed"
-    curves = result["curves"]["iterations"]
-    assert curves["spectral_radius"] == [[None]] * 6
-    assert [None] not in curves["sigma_1"]
-
-
-@pytest.fixture
-def infinite(monkeypatch):
-    """Make the losses of an evaluator infinite, from its so-manieth call on."""
-
-    def make(name, first=1):
-        evaluate = SequenceEvaluator.evaluate
-
-        def evaluated(self):
-            self.calls = getattr(self, "calls", 0) + 1
-            observation = evaluate(self)
-            spoilt = self.name == name and self.calls >= first
-            return dict.fromkeys(observation, math.inf) if spoilt else observation
-
-        monkeypatch.setattr(SequenceEvaluator, "evaluate", evaluated)
-
-    return make
-
-
-def test_a_validation_loss_that_is_not_finite_is_divergence(tiny, run, infinite):
-    infinite("validation", 2)
-    result, _, _ = run(tiny(epochs=5))
-    check_complete(result)
-    assert (result["status"], result["divergence"]["quantity"]) == ("diverged", "validation loss")
-    assert result["curves"]["epochs"]["validation_loss"][1:] == [None]
-    assert result["best"]["epoch"] == 1.0
-
-
-def test_a_look_that_only_a_cut_run_takes_decides_nothing(tiny, run, infinite):
-    infinite("validation")
-    result, _, _ = run(tiny(), "sgd/none", "--max-iterations", "3")
-    assert (result["status"], result["divergence"]) == ("interrupted", None)
-    assert result["curves"]["epochs"]["validation_loss"] == [None]
-
-
-def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, infinite):
-    infinite("test")
-    result, _, _ = run(tiny())
-    assert (result["status"], result["best"]["test_loss"]) == ("completed", None)
 
 
 @pytest.mark.parametrize("iterations", [1, 14, 20, 28])

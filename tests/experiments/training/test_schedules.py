@@ -1,9 +1,12 @@
-"""Schedules, stopping rules and the mean over the steps, as whole runs."""
+"""What becomes of a run by its losses: schedules, stopping rules, divergence."""
+
+import math
 
 import numpy as np
 import pytest
 
 from grustab.extensions import SequenceEvaluator
+from tests.experiments.checks import check_complete
 
 pytestmark = pytest.mark.usefixtures("small_data")
 
@@ -24,27 +27,48 @@ def test_exponential_schedule(tiny, run, decay_after, epochs, optimizer, rates):
 
 
 @pytest.fixture
-def validation_losses(monkeypatch):
-    """Pretend that the validation losses are these, the last one for ever."""
+def losses_are(monkeypatch):
+    """Pretend that the validation or test losses are these, the last one for ever."""
 
-    def pretend(*losses):
+    def pretend(*losses, name="validation"):
         evaluate = SequenceEvaluator.evaluate
         left = list(losses)
 
         def made_up(self):
             observation = evaluate(self)
-            if self.name == "validation":
-                loss = left.pop(0) if len(left) > 1 else left[0]
-                observation = dict.fromkeys(observation, loss)
-            return observation
+            if self.name != name:
+                return observation
+            return dict.fromkeys(observation, left.pop(0) if len(left) > 1 else left[0])
 
         monkeypatch.setattr(SequenceEvaluator, "evaluate", made_up)
 
     return pretend
 
 
-def test_plateau_schedule_divides_and_stops_below_the_smallest_rate(tiny, run, validation_losses):
-    validation_losses(5.0, 4.0, 4.5, 4.0, 4.2)
+def test_a_validation_loss_that_is_not_finite_is_divergence(tiny, run, losses_are):
+    losses_are(5.0, math.inf)
+    result, _, _ = run(tiny(epochs=5))
+    check_complete(result)
+    assert (result["status"], result["divergence"]["quantity"]) == ("diverged", "validation loss")
+    assert result["curves"]["epochs"]["validation_loss"] == [5.0, None]
+    assert result["best"]["epoch"] == 1.0
+
+
+def test_a_look_that_only_a_cut_run_takes_decides_nothing(tiny, run, losses_are):
+    losses_are(math.inf)
+    result, _, _ = run(tiny(), "sgd/none", "--max-iterations", "3")
+    assert (result["status"], result["divergence"]) == ("interrupted", None)
+    assert result["curves"]["epochs"]["validation_loss"] == [None]
+
+
+def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, losses_are):
+    losses_are(math.inf, name="test")
+    result, _, _ = run(tiny())
+    assert (result["status"], result["best"]["test_loss"]) == ("completed", None)
+
+
+def test_plateau_schedule_divides_and_stops_below_the_smallest_rate(tiny, run, losses_are):
+    losses_are(5.0, 4.0, 4.5, 4.0, 4.2)
     schedule = {"schedule": "plateau", "decay_after": 2, "decay_divisor": 2}
     result, _, _ = run(tiny(**schedule, min_learning_rate=0.25, epochs=50))
     rates = result["curves"]["epochs"]["learning_rate"]
@@ -63,9 +87,9 @@ def test_plateau_schedule_divides_and_stops_below_the_smallest_rate(tiny, run, v
     ],
 )
 def test_patience_ends_a_run_after_so_many_epochs_without_improvement(
-    tiny, run, validation_losses, losses, patience, epochs, end
+    tiny, run, losses_are, losses, patience, epochs, end
 ):
-    validation_losses(*losses)
+    losses_are(*losses)
     result, _, _ = run(tiny(stop_patience=patience, epochs=epochs))
     assert (result["status"], result["epochs"]) == ("completed", end)
     assert result["best"]["epoch"] == 1 + losses.index(min(losses[:end]))
