@@ -49,13 +49,13 @@ def test_what_may_round_otherwise_is_said(before, words):
 
 
 def test_every_earlier_session_counts(go_on, monkeypatch):
-    def notes(python, iterations):
+    def notes(python, iterations, seed="0"):
         there = {**HERE, "python": python}
         monkeypatch.setattr("experiments.training.run.describe_environment", lambda _: there)
-        _, out = go_on("--max-iterations", iterations)
+        _, out = go_on("--max-iterations", iterations, "--seed", seed)
         return [line for line in out.splitlines() if line.startswith("note: ")]
 
-    assert notes("3.13.1", "5") == notes("3.13.1", "6") == []
+    assert notes("3.13.1", "5", "1") == notes("3.13.1", "6", "1") == notes("3.13.1", "5") == []
     for iterations in ("7", "8"):
         (note,) = notes("3.12.1", iterations)
         assert note == (
