@@ -31,7 +31,7 @@ def explosion_figure(measured: Explosion, training: Training | None) -> Figure:
         measured: The snapshots.
         training: A training under the same conditions, if there was one.
     """
-    worst = max(measured.snapshots, key=lambda s: np.nan_to_num(_number(s.gradient_norm)))
+    worst = max(measured.snapshots, key=lambda s: s.gradient_norm or 0)
     where = f"of layer {len(worst.layers)}"
     columns = 1 if training is None else 2
     figure = plt.figure(figsize=(5.2 * columns, 7))
@@ -125,9 +125,5 @@ def _matrix(name: str) -> str:
     return f"$W_{{{name[2:]}}}$"
 
 
-def _number(value: float | None) -> float:
-    return math.nan if value is None else value
-
-
 def _numbers(values: Iterable[float | None]) -> np.ndarray:
-    return np.array([_number(value) for value in values])
+    return np.array([*values], dtype=float)

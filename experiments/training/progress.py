@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from experiments.config.conditions import Conditions
 from experiments.system.lock import PROGRESS
+from experiments.system.storage import StorageError, write_file
 from experiments.training.announcement import score
 
 
@@ -125,13 +126,8 @@ class ProgressFile(training.Extension):
             "seconds_left": left,
             "process": f"process {os.getpid()} on {socket.gethostname()}",
         }
-        temporary = self.path.with_suffix(".tmp")
-        try:
-            temporary.write_text(json.dumps(state))
-            temporary.replace(self.path)
-        except OSError:  # no reason to end a run
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        with suppress(StorageError):  # no reason to end a run
+            write_file(self.path, json.dumps(state).encode())
 
     def finalize(self) -> None:
         """Remove the file: the run goes on no more."""

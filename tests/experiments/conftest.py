@@ -2,13 +2,17 @@
 
 import itertools
 import json
+import re
 import signal
 
 import numpy as np
 import pytest
 
 import grustab.datasets
+from experiments.cli import main
 from experiments.config.load import load_config
+from experiments.results.json_file import write_json
+from experiments.results.run_spec import RunSpec
 from grustab.datasets import synthetic_corpus, synthetic_tunes
 from grustab.initializers import GRUInitializer
 from grustab.updaters import BPTTUpdater
@@ -30,10 +34,6 @@ TINY = {
     "loss": "sum_over_steps",
     "optimizer": "sgd",
     "learning_rate": 0.5,
-    "adam_beta1": 0.9,
-    "adam_beta2": 0.999,
-    "rmsprop_beta": 0.99,
-    "epsilon": 1e-8,
     "schedule": "constant",
     "epochs": 2,
     "projection": "auto",
@@ -70,13 +70,9 @@ def write_config(tmp_path):
     """Write a config (data or text) to ``tiny.yaml`` and give its path."""
 
     def write(config, name="tiny.yaml"):
-        path = tmp_path / name
-        if isinstance(config, bytes):
-            path.write_bytes(config)
-        else:
-            # JSON is YAML.
-            path.write_text(config if isinstance(config, str) else json.dumps(config))
-        return str(path)
+        text = json.dumps(config) if isinstance(config, dict) else config  # JSON is YAML
+        (tmp_path / name).write_bytes(text.encode() if isinstance(text, str) else text)
+        return str(tmp_path / name)
 
     return write
 
@@ -98,9 +94,9 @@ def timed(tiny_text, write_config):
     """A tiny config that reports times; with this delta, a first step reaches the cap."""
 
     def make(delta=1.2, **changes):
-        text = tiny_text(**changes)
+        text = tiny_text(**changes) | {"report": "seconds_per_iteration"}
         text["cells"]["sgd/projection_0.2"]["set"]["delta"] = delta
-        return write_config({**text, "report": "seconds_per_iteration"})
+        return write_config(text)
 
     return make
 
@@ -146,7 +142,6 @@ def few_large_values(monkeypatch):
 @pytest.fixture
 def call(capsys):
     """Run a command: ``call("table", "demo")`` gives (exit code, stdout, stderr)."""
-    from experiments.cli import main
 
     def run(*words):
         capsys.readouterr()
@@ -175,13 +170,11 @@ def refused(call):
 
 
 @pytest.fixture
-def store(tmp_path):
+def store(out):
     """Make a result of a cell, write it where it belongs, and give its path."""
-    from experiments.results.json_file import write_json
-    from experiments.results.run_spec import RunSpec
 
     def put(cell, seed=0, **changes):
-        path = RunSpec(cell, seed, tmp_path / "results").result_file
+        path = RunSpec(cell, seed, out).result_file
         write_json(path, make_result(cell, seed, **changes))
         return path
 
@@ -189,27 +182,24 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def run(call, tmp_path):
+def run(call, out, tmp_path):
     """Run a cell of a config: ``run(config, cell, *options)`` gives result, stdout and stderr."""
 
     def go(config, cell="sgd/projection_0.2", *options, code=0):
-        got, out, err = call("run", config, "--cell", cell, "--out", tmp_path / "results", *options)
+        got, said, err = call("run", config, "--cell", cell, "--out", out, *options)
         assert got == code, err
         assert "Traceback" not in err
-        (path,) = [
-            tmp_path / line.strip().removeprefix("result: ")
-            for line in out.splitlines()
-            if line.strip().startswith("result: ")
-        ] or [None]
-        return json.loads(path.read_text()) if path and path.exists() else None, out, err
+        found = re.search("^ *result: (.*)$", said, re.MULTILINE)
+        path = found and tmp_path / found[1]
+        return json.loads(path.read_text()) if path and path.exists() else None, said, err
 
     return go
 
 
 @pytest.fixture
-def results(tmp_path):
+def results(out):
     """All result files, by path."""
-    return lambda: sorted((tmp_path / "results").rglob("result.json"))
+    return lambda: sorted(out.rglob("result.json"))
 
 
 @pytest.fixture

@@ -9,13 +9,9 @@ from grustab.datasets import synthetic_tunes
 
 @pytest.fixture
 def long(tiny):
-    """A config whose runs may take a million epochs."""
-    return tiny(epochs=10**6)
-
-
-@pytest.fixture
-def cell(long):
-    return load_config(long).cell("sgd/none")
+    """A config whose runs may take a million epochs, and a cell of it."""
+    path = tiny(epochs=10**6)
+    return path, load_config(path).cell("sgd/none")
 
 
 CUT = {"status": "interrupted", "validation": (5.0,) * 9}
@@ -47,28 +43,21 @@ def test_made_up_tunes_are_not_taken_for_made_up_words(tiny_music):
     assert iterations_an_epoch(cell.conditions) == steps // (20 * 35)
 
 
-def test_a_damaged_result_is_left_to_whoever_needs_it(cell, store):
-    store(cell, 0).write_text("{")
-    assert epochs_taken(cell) is None
+def test_a_damaged_result_is_left_to_whoever_needs_it(long, store):
+    store(long[1]).write_text("{")
+    assert epochs_taken(long[1]) is None
 
 
-def test_the_estimates_say_it(long, cell, store, call, tmp_path):
-    store(cell, 0)
+def test_the_estimates_say_it(long, store, call, run, small_data, tmp_path):
+    path, cell = long
+    store(cell)
     elsewhere = ("--out", tmp_path / "b")
-    _, text, _ = call("list", long, *elsewhere)
-    _, header, *lines, total = text.splitlines()[:-1]
+    _, header, *lines, total = call("list", path, *elsewhere)[1].splitlines()[:-1]
     assert header.endswith("  as long as ours")
-    assert [line.endswith(", 2 epochs") for line in lines] == [
-        line.split()[0] == "sgd/none" for line in lines
-    ]
+    assert {line.split()[0] for line in lines if line.endswith(", 2 epochs")} == {"sgd/none"}
     assert total.endswith(" if as long as ours")
-    _, text, _ = call("sweep", long, "--seeds", "5", "--dry-run", *elsewhere)
-    assert [" if as long as ours" in line for line in text.splitlines()] == [
-        "sgd/none" in line or "to run" in line for line in text.splitlines()
-    ]
-
-
-def test_a_run_says_how_long_ours_took(long, cell, store, run, small_data, tmp_path):
-    store(cell, 0)
-    _, out, _ = run(long, "sgd/none", "--seed", "1", "--max-iterations", "1")
-    assert "at most 1000000 epochs (ours: 2), each of about" in out
+    text = call("sweep", path, "--seeds", "5", "--dry-run", *elsewhere)[1]
+    for line in text.splitlines():
+        assert (" if as long as ours" in line) == ("sgd/none" in line or "to run" in line)
+    _, said, _ = run(path, "sgd/none", "--seed", "1", "--max-iterations", "1")
+    assert "at most 1000000 epochs (ours: 2), each of about" in said

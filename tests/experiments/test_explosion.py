@@ -46,25 +46,23 @@ def snapshot(tiny_music, small_data, tmp_path):
     return write
 
 
-def loss_and_gradient(model, snapshot):
-    loss = model(*snapshot.batch) / 2
-    model.cleargrads()
-    loss.backward()
-    return float(loss.array), {name: p.grad for name, p in model.namedparams()}
-
-
 def test_without_a_cut_it_is_the_gradient_of_training(snapshot):
     made = read_snapshot(snapshot())
-    loss, gradient = loss_and_gradient(made.model(), made)
-    model = made.model()
-    for i, gru in enumerate(model.gru):
-        model.gru[i] = CutGRU(gru)
-    cut_loss, cut_gradient = loss_and_gradient(model, made)
-    assert cut_loss == pytest.approx(loss, rel=1e-12)
-    assert set(cut_gradient) == set(gradient)
-    for name, grad in gradient.items():
-        np.testing.assert_allclose(cut_gradient[name], grad, rtol=0, atol=1e-12)
-    square = sum((grad**2).sum() for grad in gradient.values())
+    plain, cut = made.model(), made.model()
+    for i, gru in enumerate(cut.gru):
+        cut.gru[i] = CutGRU(gru)
+    losses, gradients = [], []
+    for model in (plain, cut):
+        loss = model(*made.batch) / 2
+        model.cleargrads()
+        loss.backward()
+        losses.append(float(loss.array))
+        gradients.append({name: p.grad for name, p in model.namedparams()})
+    assert losses[1] == pytest.approx(losses[0], rel=1e-12)
+    assert set(gradients[1]) == set(gradients[0])
+    for name, grad in gradients[0].items():
+        np.testing.assert_allclose(gradients[1][name], grad, rtol=0, atol=1e-12)
+    square = sum((grad**2).sum() for grad in gradients[0].values())
     assert gradient_norm(made)[0] == pytest.approx(square**0.5)
     for setting, times in (("loss=mean_over_steps", 1 / STEPS), ("loss_over_batch=sum", 2)):
         other = made._replace(cell=made.cell.override([setting]))
@@ -85,9 +83,10 @@ def test_a_gradient_goes_back_by_what_is_left_of_the_jacobian(cut):
     np.testing.assert_allclose(layer.h.grad, expected, rtol=0, atol=1e-14)
 
 
-def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_path, monkeypatch):
+def test_the_command_writes_what_it_measures_and_draws_it(
+    call, refused, snapshot, out, monkeypatch
+):
     monkeypatch.setitem(STYLE, "figure.dpi", 40)  # quickly
-    out = tmp_path / "results"
     code, said, err = call("explosion", snapshot(), "--out", out, "--train", 3)
     assert code == 0, err
     assert "update 7: gradient norm" in said
@@ -106,29 +105,23 @@ def test_the_command_writes_what_it_measures_and_draws_it(call, snapshot, tmp_pa
     (point,) = trained["worst_updates"]
     assert point["gradient_norm"] >= point["mean_gradient_norm"] > 0
     assert 1 <= point["update"] <= 3
-    assert [set(layer["sigma_1"]) for layer in point["layers"]] == [
-        {"W_xz", "W_xr", "W_xh", "W_hz", "W_hr", "W_hh"}
-    ] * 2
+    assert [len(layer["sigma_1"]) for layer in point["layers"]] == [6, 6]
     picture = out / "figures" / "explosion.png"
     drawn = picture.read_bytes()
     (out / "explosion" / "training.json").unlink()
     assert call("figures", "--out", out)[0] == 0
     assert picture.read_bytes() != drawn
     (out / "explosion" / "explosion.json").write_text('{"schema": 1}')
-    code, _, err = call("figures", "--out", out)
-    assert code == 2
-    assert "explosion.json: not a result" in err
+    assert "explosion.json: not a result" in refused("figures", "--out", out)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"meta": None}, "of an update ("),
-        ({"meta": "{"}, "of an update ("),
         ({"h/1": None}, "of an update ('h/1'"),
         ({"params/gru/0/W_h": None}, "W_h"),
         ({"params/output/b": np.zeros(7)}, "of an update ("),
-        ({"batch/xs": np.zeros(3)}, "of an update ("),
         ({"batch/ts": np.zeros((1, 2, 3))}, "of an update ("),
         ({"h/0": np.zeros((9, UNITS))}, "of an update ("),
         ({"h/0": np.full((2, UNITS), np.nan)}, "NaN or Inf"),

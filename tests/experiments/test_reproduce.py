@@ -27,58 +27,49 @@ def test_relative_paths_are_the_callers(call, tiny, jobs, tmp_path, monkeypatch)
 
 @pytest.mark.parametrize("options", [(), ("--figures",)], ids=str)
 def test_the_table_is_printed_and_figures_are_drawn_if_asked_for(
-    call, tiny, jobs, b, monkeypatch, options
+    call, tiny, jobs, out, monkeypatch, options
 ):
     drawn = []
     monkeypatch.setattr(commands, "figures_command", drawn.append)
-    code, out, _ = call("reproduce", tiny(), "--out", b, "--set", "units=9", "epochs=1", *options)
+    words = ("reproduce", tiny(), "--out", out, "--set", "units=9", "epochs=1", *options)
+    code, said, _ = call(*words)
     assert code == 0
-    assert "| sgd/none" in out
-    assert "units=9, epochs=1" in out
+    assert "| sgd/none" in said
+    assert "units=9, epochs=1" in said
     assert len(drawn) == len(options)
 
 
-@pytest.fixture
-def b(tmp_path):
-    return tmp_path / "b"
-
-
-def test_if_a_run_failed_there_is_a_table_of_the_others(call, tiny, jobs, b):
+def test_if_a_run_failed_there_is_a_table_of_the_others(call, tiny, jobs, out):
     jobs["sgd/none seed 0"] = 3
-    code, out, _ = call("reproduce", tiny(), "--out", b)
+    code, said, _ = call("reproduce", tiny(), "--out", out)
     assert code == 1
-    assert "1 of 6 runs failed" in out
-    assert "| sgd/none" in out
+    assert "1 of 6 runs failed" in said
+    assert "| sgd/none" in said
 
 
-def test_a_config_edited_meanwhile_gets_no_table(tiny, refused, b, monkeypatch):
+def test_a_config_edited_meanwhile_gets_no_table(tiny, refused, out, monkeypatch):
     monkeypatch.setattr(driver, "run_job", lambda job: (tiny(units=9) and 0, ""))
-    sentence = refused("reproduce", tiny(), "--out", b)
+    sentence = refused("reproduce", tiny(), "--out", out)
     assert "tiny.yaml has been edited since the runs were planned, so there is no" in sentence
-    assert not list(b.rglob("table.md"))
+    assert not list(out.rglob("table.md"))
 
 
-def test_a_dry_run_prints_no_table(call, b):
-    code, out, _ = call("reproduce", "demo", "--out", b, "--dry-run")
-    assert code == 0
-    assert "9 to run, 0 done" in out
-    assert "|" not in out
-    assert not b.exists()
+def test_a_dry_run_prints_no_table(call, out):
+    code, said, _ = call("reproduce", "demo", "--out", out, "--dry-run")
+    assert (code, "9 to run, 0 done" in said, "|" in said) == (0, True, False)
+    assert not out.exists()
 
 
-def test_the_table_of_times_takes_turns(call, b, monkeypatch):
+def test_the_table_of_times_takes_turns(call, out, monkeypatch):
     taken = []
     monkeypatch.setattr(timing, "time_config", lambda *words: taken.append(words))
-    words = ("reproduce", "timing", "--out", b, "--set", "units=8", "layers=1")
-    code, out, _ = call(*words, "--dry-run")
-    assert (code, taken) == (0, [])
-    assert "not measured" in out
-    code, out, _ = call(*words)
-    assert code == 0
-    ((config, settings, device, rounds, later, out, force),) = taken
+    words = ("reproduce", "timing", "--out", out, "--set", "units=8", "layers=1")
+    code, said, _ = call(*words, "--dry-run")
+    assert (code, taken, "not measured" in said) == (0, [], True)
+    assert call(*words)[0] == 0
+    ((config, *arguments),) = taken
     assert config.name == "timing"
-    assert (settings, device) == (["units=8", "layers=1"], "cpu")
-    assert (rounds, later, out, force) == (40, 2654, b, False)
+    assert arguments == [["units=8", "layers=1"], "cpu", 40, 2654, out, False]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +82,8 @@ def test_the_table_of_times_takes_turns(call, b, monkeypatch):
     ],
     ids=str,
 )
-def test_what_the_table_of_times_does_not_take_is_one_sentence(refused, b, words, said):
-    assert refused("reproduce", "timing", "--out", b, *words).startswith(said)
+def test_what_the_table_of_times_does_not_take_is_one_sentence(refused, out, words, said):
+    assert refused("reproduce", "timing", "--out", out, *words).startswith(said)
 
 
 @pytest.mark.parametrize("command", ["reproduce", "sweep", "run"])

@@ -56,62 +56,36 @@ ADAM_AND_RMSPROP = {
     for name, letter in (("Adam", "α"), ("RMSprop", "η"))
     for exponent in (2, 3, 4)
 }
+DECAY = {"optimizer": "sgd", "decay_after": 10}
+EXPONENTIAL = {**DECAY, "learning_rate": 1.0, "schedule": "exponential"}
 SGD_LANGUAGE = {
-    f"SGD (η divided by {divisor})": {
-        "optimizer": "sgd",
-        "learning_rate": 1.0,
-        "schedule": "exponential",
-        "decay_after": 10,
-        "decay_divisor": divisor,
-    }
+    f"SGD (η divided by {divisor})": {**EXPONENTIAL, "decay_divisor": divisor}
     for divisor in (1.2, 1.1, 1.05)
 }
-SGD_MUSIC = {
-    "SGD": {
-        "optimizer": "sgd",
-        "learning_rate": 0.1,
-        "schedule": "plateau",
-        "decay_after": 10,
-        "decay_divisor": 1.25,
-    }
-}
-
+PLATEAU = {**DECAY, "learning_rate": 0.1, "schedule": "plateau", "decay_divisor": 1.25}
+SGD_MUSIC = {"SGD": PLATEAU}
 
 # What section B.1 says of every run.
-ALWAYS_STATED = {
-    "adam_beta1": {0.9},
-    "adam_beta2": {0.999},
-    "rmsprop_beta": {0.99},
-    "epsilon": {1e-8},
-    "method": {"projection", "clipping"},
-}
+OF_EVERY_RUN = {"adam_beta1": 0.9, "adam_beta2": 0.999, "rmsprop_beta": 0.99, "epsilon": 1e-8}
+
+
+def each(settings):
+    return {key: {value} for key, value in settings.items()}
+
+
 # The schedule of SGD in language modelling that is taken up after Table 1.
-SGD_OF_MUSIC = {
-    "task": {"music"},
-    "optimizer": {"sgd"},
-    "learning_rate": {0.1},
-    "schedule": {"plateau"},
-    "decay_after": {10},
-    "decay_divisor": {1.25},
-}
-SGD_OF_LANGUAGE = {
-    "task": {"language"},
-    "optimizer": {"sgd"},
-    "learning_rate": {1.0},
-    "schedule": {"exponential"},
-    "decay_after": {10},
-    "decay_divisor": {1.1},
-}
+SGD_OF_LANGUAGE = {"task": {"language"}, **each(SGD_LANGUAGE["SGD (η divided by 1.1)"])}
+SGD_OF_MUSIC = {"task": {"music"}, **each(PLATEAU)}
+OPTIMIZERS = {"optimizer": {"adam", "rmsprop", "sgd"}}
 # What each config may call stated, and the values that the supplement states there.
+ALWAYS_STATED = {**each(OF_EVERY_RUN), "method": {"projection", "clipping"}}
 MAY_BE_STATED = {
     "table1_language": {
-        "task": {"language"},
+        **SGD_OF_LANGUAGE,
+        **OPTIMIZERS,
         "epochs": {60},
-        "optimizer": {"adam", "rmsprop", "sgd"},
         "learning_rate": {1e-2, 1e-3, 1e-4, 1.0},
-        "decay_after": {10},
         "decay_divisor": {1.2, 1.1, 1.05},
-        "schedule": {"exponential"},
         "delta": {0.2},
         "threshold": {5},
     },
@@ -126,12 +100,10 @@ MAY_BE_STATED = {
     },
     "table3_music": {
         "task": {"music"},
-        "optimizer": {"adam", "rmsprop", "sgd"},
+        **each(PLATEAU),
+        **OPTIMIZERS,
         "learning_rate": {1e-2, 1e-3, 1e-4, 0.1},
         "stop_patience": {50},
-        "decay_after": {10},
-        "decay_divisor": {1.25},
-        "schedule": {"plateau"},
         "delta": {0.2},
         "threshold": {15},
     },
@@ -154,23 +126,7 @@ MAY_BE_STATED = {
     "identify_music": {"task": {"music"}},
     "table1_language_small": {"task": {"language"}},
 }
-# What is remembered of the main paper, by task.
-REMEMBERED = {
-    "language": {
-        "dataset": ["ptb"],
-        "units": [650],
-        "layers": [1],
-        "epochs": [75],
-        "threshold": [5, 10, 15, 20],
-    },
-    "music": {
-        "dataset": ["nottingham"],
-        "units": [200],
-        "layers": [2],
-        "min_learning_rate": [1e-4],
-        "threshold": [15, 30, 45, 60],
-    },
-}
+# What is remembered of the main paper, of both tasks and by task.
 REMEMBERED_OF_BOTH = {
     "batch_size": [20],
     "bptt_steps": [35],
@@ -180,4 +136,22 @@ REMEMBERED_OF_BOTH = {
     "dropout_after": [["input", "gru"]],
     "method": ["projection", "clipping"],
     "delta": [0.2, 0.5, 0.8, 1.1, 1.4],
+}
+REMEMBERED = {
+    "language": {
+        **REMEMBERED_OF_BOTH,
+        "dataset": ["ptb"],
+        "units": [650],
+        "layers": [1],
+        "epochs": [75],
+        "threshold": [5, 10, 15, 20],
+    },
+    "music": {
+        **REMEMBERED_OF_BOTH,
+        "dataset": ["nottingham"],
+        "units": [200],
+        "layers": [2],
+        "min_learning_rate": [1e-4],
+        "threshold": [15, 30, 45, 60],
+    },
 }

@@ -1,7 +1,5 @@
 """What stands in a config: it is read, or refused with one sentence that names file and key."""
 
-import json
-
 import pytest
 
 from experiments.config.load import load_config
@@ -39,76 +37,53 @@ def wrong(where, key, value, expected):
 
 #: What is changed in a valid config, and the words of the sentence.
 MISTAKES = [
-    *(
-        wrong(setting, *case)
-        for case in [
-            ("units", "many", "integer"),
-            ("units", 2.5, "integer"),
-            ("units", True, "integer"),
-            ("units", None, "integer"),
-            ("units", 0, "greater than or equal to 1"),
-            ("layers", 1001, "less than or equal to 1000"),
-            ("epochs", -3, "greater than or equal to 1"),
-            ("learning_rate", "fast", "number"),
-            ("learning_rate", 0, "greater than 0"),
-            ("learning_rate", [1.0], "number"),
-            ("dropout", 1, "less than 1"),
-            ("dropout", -0.1, "greater than or equal to 0"),
-            ("adam_beta2", 1.0, "less than 1"),
-            ("output_bias", "yes", "boolean"),
-            ("output_bias", 1, "boolean"),
-            ("optimizer", "sdg", "'sgd', 'adam' or 'rmsprop'"),
-            ("schedule", None, "'constant', 'exponential' or 'plateau'"),
-            ("dropout_after", "gru", "list"),
-            ("dropout_after", ["output"], "'input' or 'gru'"),
-            ("decay_divisor", 1, "greater than 1"),
-            ("monitor_interval", 0, "greater than or equal to 1"),
-        ]
-    ),
-    *(
-        wrong(top, *case)
-        for case in [
-            ("runs", 0, "greater than or equal to 1"),
-            ("runs", "ten", "integer"),
-            ("title", 3, "string"),
-            ("notes", "one", "list"),
-            ("report", "speed", "'validation' or 'seconds_per_iteration'"),
-            ("cells", {}, "at least 1"),
-            ("cells", [], "dictionary"),
-            ("conditions", "all", "dictionary"),
-            ("conditions", {"assumption": None}, "dictionary"),
-            ("conditions", {"a guess": {}}, "stated, main paper (unverified), assumption"),
-        ]
-    ),
-    *(
-        (bad_cell(**changes), "bad/cell", key, expected)
-        for changes, key, expected in [
-            ({"method": "projection", "delta": 2}, "delta", "less than 2"),
-            ({"method": "projection", "delta": 0}, "delta", "greater than 0"),
-            ({"method": "projection", "delta": "small"}, "delta", "number"),
-            ({"method": "projection"}, "delta", "a number between 0 and 2"),
-            ({"method": "clipping", "threshold": -1}, "threshold", "greater than 0"),
-            ({"method": "clipping"}, "threshold", "a positive number"),
-            ({"method": "elementwise_clipping"}, "threshold", "a positive number"),
-            ({"method": "none", "delta": 0.2}, "delta", "'projection'"),
-            ({"method": "clipping", "threshold": 5, "delta": 0.2}, "delta", "'projection'"),
-            ({"method": "projection", "delta": 0.2, "threshold": 5}, "threshold", "clipping"),
-            ({"method": "cliping", "threshold": 5}, "method", "'clipping'"),
-            ({"schedule": "plateau"}, "schedule", "decay_divisor and decay_after"),
-            ({"schedule": "exponential", "decay_after": 1}, "schedule", "decay_divisor"),
-            ({"batching": "tunes"}, "batching", "'stream'"),
-            ({"bptt_steps": None}, "bptt_steps", "'tunes'"),
-            ({"spike_norm": 300}, "spike_divisor", "belong together"),
-            ({"projected": "all"}, "projected", "'projection'"),
-            ({"padding": "counted"}, "padding", "'tunes'"),
-            ({"validation": "stream"}, "validation", "'music'"),
-            ({"dataset": "nottingham"}, "dataset", "'language'"),
-            ({"task": "music", "dataset": "ptb"}, "dataset", "'music'"),
-        ]
-    ),
+    *(wrong(setting, *case) for case in [
+        ("units", "many", "integer"),
+        ("units", True, "integer"),
+        ("units", None, "integer"),
+        ("units", 0, "greater than or equal to 1"),
+        ("layers", 1001, "less than or equal to 1000"),
+        ("learning_rate", 0, "greater than 0"),
+        ("learning_rate", [1.0], "number"),
+        ("dropout", 1, "less than 1"),
+        ("dropout", -0.1, "greater than or equal to 0"),
+        ("output_bias", "yes", "boolean"),
+        ("optimizer", "sdg", "'sgd', 'adam' or 'rmsprop'"),
+        ("dropout_after", "gru", "list"),
+        ("dropout_after", ["output"], "'input' or 'gru'"),
+        ("decay_divisor", 1, "greater than 1"),
+    ]),
+    *(wrong(top, *case) for case in [
+        ("runs", 0, "greater than or equal to 1"),
+        ("title", 3, "string"),
+        ("report", "speed", "'validation' or 'seconds_per_iteration'"),
+        ("cells", {}, "at least 1"),
+        ("cells", [], "dictionary"),
+        ("conditions", {"assumption": None}, "dictionary"),
+        ("conditions", {"a guess": {}}, "stated, main paper (unverified), assumption"),
+    ]),
+    *((bad_cell(**changes), "bad/cell", key, expected) for changes, key, expected in [
+        ({"method": "projection", "delta": 2}, "delta", "less than 2"),
+        ({"method": "projection", "delta": 0}, "delta", "greater than 0"),
+        ({"method": "projection"}, "delta", "a number between 0 and 2"),
+        ({"method": "clipping", "threshold": -1}, "threshold", "greater than 0"),
+        ({"method": "elementwise_clipping"}, "threshold", "a positive number"),
+        ({"method": "none", "delta": 0.2}, "delta", "'projection'"),
+        ({"method": "projection", "delta": 0.2, "threshold": 5}, "threshold", "clipping"),
+        ({"schedule": "plateau"}, "schedule", "decay_divisor and decay_after"),
+        ({"schedule": "exponential", "decay_after": 1}, "schedule", "decay_divisor"),
+        ({"min_learning_rate": 0.6}, "min_learning_rate", "end before it begins"),
+        ({"batching": "tunes"}, "batching", "'stream'"),
+        ({"bptt_steps": None}, "bptt_steps", "'tunes'"),
+        ({"spike_norm": 300}, "spike_divisor", "belong together"),
+        ({"projected": "all"}, "projected", "'projection'"),
+        ({"padding": "counted"}, "padding", "'tunes'"),
+        ({"validation": "stream"}, "validation", "'music'"),
+        ({"dataset": "nottingham"}, "dataset", "'language'"),
+        ({"task": "music", "dataset": "ptb"}, "dataset", "'music'"),
+    ]),
     *((published(**{key: value}), "sgd/none", f"published.{key}") for key, value in [
-        ("table", "one"), ("table", 0), ("table", 10**30), ("success_rate", 100.1),
-        ("success_rate", "all"), ("value", "116.7"), ("printed", 116.7), ("page", 3),
+        ("table", 10**30), ("success_rate", 100.1), ("value", 0), ("printed", 116.7), ("page", 3),
     ]),
     *((top(**{key: GONE}), f"key '{key}' is missing") for key in ("title", "runs", "cells")),
     *((setting(**{key: GONE}), f"key '{key}' is missing") for key in ("task", "learning_rate")),
@@ -117,22 +92,16 @@ MISTAKES = [
         "", "../up", "/root", "a//b", "a b", "sgd/", ".", "a/../b", "*"
     )),
     (top(titel="x"), "unknown key 'titel', did you mean 'title'?"),
-    (top(note="x"), "unknown key 'note', did you mean 'notes'?"),
-    (setting(unit=1), "unknown key 'unit', did you mean 'units'"),
     (setting(Optimizer=1), "unknown key 'Optimizer', did you mean 'optimizer'"),
     (setting(momentum=1), "unknown key 'momentum'"),
-    (cell(sorce=None), "sorce", "did you mean 'source'"),  # one of a cell's keys
-    (cell(publish=None), "publish", "did you mean 'published'"),
+    (cell(publish=None), "publish", "did you mean 'published'"),  # one of a cell's keys
     ((("conditions",), {"stated": {"units": 8}}),
      "key 'units' stands under both 'assumption' and 'stated'"),
     # Of several an unknown key comes first, as it may explain what is missing.
     (setting(units=GONE, unitz=8), "'unitz', did you mean 'units'"),
-    (top(title=GONE, titel="x"), "'titel', did you mean 'title'"),
-    (cell(set=GONE, sets={}), "'cells.sgd/none.sets', did you mean 'set'"),
     (cell(set={"metod": "none"}), "cell 'sgd/none': unknown key 'metod', did you mean 'method'"),
     (published(printed=GONE, print="1"), "published.print', did you mean 'printed'"),
     (top(runs=0, title=GONE, titel="x"), "unknown key 'titel'"),
-    (top(conditions={"asumption": {"units": 8}}), "'asumption' cannot"),
     # Then a wrong value, then what is missing; in the file's order.
     (top(title=GONE, runs=0), "key 'runs'"),
     (setting(learning_rate=-1, units=0), "key 'units'"),
@@ -140,21 +109,17 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-def _change(config, where, changes):
-    for key in where:
-        config = config[key]
-    config.update(changes)
-    for key in [key for key, value in changes.items() if value == GONE]:
-        del config[key]
-
-
 @pytest.fixture
 def refused_config(tiny_text, write_config, refused):
     """What ``list`` says about a tiny config with a change."""
 
     def run(where, changes):
-        config = tiny_text()
-        _change(config, where, changes)
+        place = config = tiny_text()
+        for key in where:
+            place = place[key]
+        new = {key: value for key, value in {**place, **changes}.items() if value != GONE}
+        place.clear()
+        place.update(new)
         sentence = refused("list", write_config(config))
         check_words(sentence)
         assert "tiny.yaml" in sentence
@@ -169,10 +134,9 @@ def test_a_mistake_is_named_with_what_was_expected(refused_config, mistake):
     sentence = refused_config(*change)
     for word in words:
         assert word in sentence
-    assert "momentum" not in sentence or "did you mean" not in sentence
 
 
-@pytest.mark.parametrize("bad", ["\x1b[2J", "\0", "\x9b", "\ud800", "\u202e", "\r"])
+@pytest.mark.parametrize("bad", ["\x1b[2J", "\0", "\ud800", "\u202e", "\r"])
 def test_control_characters_are_neither_taken_nor_printed(refused_config, bad):
     for change in (top(title=bad), top(notes=[bad]), published(note=bad), setting(units=bad)):
         sentence = refused_config(*change)
@@ -192,24 +156,16 @@ def _bomb(form):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("title: [unclosed\n", "not valid YAML"),
-        ("title: a\n  runs: 1\n", "line 2"),
-        ("title: a\ntitle: b\n", "title"),
-        ("\tx: 1\n", "not valid YAML"),
+        ("title: a\n  runs: 1\n", "line 2: not valid YAML"),
+        ("title: a\ntitle: b\n", 'duplicate key "title"'),
         ("title: !!python/object:os.system x\n", "not valid YAML"),
         ("a: 1\n---\nb: 2\n", "not valid YAML"),
-        ("title: *nowhere\n", "not valid YAML"),
         ("{[1, 2]: 3}\n", ""),
-        *(
-            (text, "mapping")
-            for text in ("- a\n- b\n", "just words\n", "3\n", "", "# a\n", "null\n")
-        ),
+        *((text, "expected a mapping with the keys title") for text in ("- a\n", "3\n", "")),
         (b"\x00\x01\x02\xff\xfe", "not valid YAML"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "not valid YAML"),
-        (b"title: caf\xe9\n", "not valid YAML"),
+        (b"title: caf\xe9\n", "byte 10 is no UTF-8"),
         ("title: !!int x\n", "not valid YAML"),
         ("title: !!bool x\n", "not valid YAML"),
-        ("title: !!timestamp 2020-99-99\n", "not valid YAML"),
         ("title: " + "[" * 500 + "]" * 500, "not valid YAML"),
         ("runs: " + "9" * 5000 + "\n", "not valid YAML"),
         ("runs: " + "9" * 4000 + "\n", "less than or equal to 10000"),
@@ -217,15 +173,12 @@ def _bomb(form):
         ("runs: " + "x" * 10**5 + "\n", "got 'xxx"),
         ("x" * 1000 + ": 1\n", "unknown key 'xxx"),
         ("runs: 2020-01-01\n", "got datetime.date"),
-        ("runs: 1:04\n", "got '1:04'"),
         ("runs: no\n", "got 'no'"),
         ("conditions: {assumption: {3: 4}}\n", "3 cannot stand there, expected the name of a"),
-        ("title: a".encode("utf-16"), "expected text in UTF-8"),
         ("title: a".encode("utf-16-le"), "not valid YAML"),
         ("title: a\0", "not valid YAML"),
         ("%YAML 9.9\n---\ntitle: a\n", "not valid YAML"),
         ("runs: &a [*a]\n", "got [["),
-        ("{" + "runs: {" * 3000 + "}" * 3001, "not valid YAML"),
         (_bomb("[{}]"), "key 'runs': input should be a valid integer, got ["),
         (_bomb("{{<<: [{}]}}"), "merge keys (<<) that unfold to more than 1000 keys"),
         ("runs: {" + ",".join(f"k{i}: 1" for i in range(1100)) + "}\n", "got {'k0': 1,"),
@@ -240,48 +193,27 @@ def test_a_file_that_is_no_config_is_one_sentence(write_config, refused, text, e
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("old", "new"),
     [
-        lambda text: b"\xef\xbb\xbf" + text,
-        lambda text: text.replace(b"\n", b"\r\n"),
-        lambda text: b"%YAML 1.1\n---\n" + text,
-        lambda text: text.replace(b"units: 64", b"units: 0x40"),
-        lambda text: text.replace(b"units: 64", b"units: 0o100"),
-        lambda text: text.replace(b"units: 64", b"units: 6_4"),
-        lambda text: text.replace(b"units: 64", b"<<: {units: 64}"),
-        lambda text: text.replace(b"units: 64", b"units: &n 64"),
+        (b"title:", b"\xef\xbb\xbftitle:"),
+        (b"\n", b"\r\n"),
+        (b"title:", b"%YAML 1.1\n---\ntitle:"),
+        *((b"units: 64", new) for new in (b"units: 0x40", b"units: 0o100", b"units: 6_4")),
+        *((b"units: 64", new) for new in (b"<<: {units: 64}", b"units: &n 64")),
     ],
 )
-def test_another_way_to_write_the_same_is_the_same_config(write_config, changed, recwarn):
+def test_another_way_to_write_the_same_is_the_same_config(write_config, old, new, recwarn):
     text = (CONFIGS / "demo.yaml").read_bytes()
-    other = load_config(write_config(changed(text)))
-    digests = [
-        [cell.conditions.digest() for cell in config.cells.values()]
-        for config in (other, load_config("demo"))
-    ]
-    assert digests[0] == digests[1]
-    assert changed(text) != text
+    assert old in text
+    other, demo = load_config(write_config(text.replace(old, new))), load_config("demo")
+    for cell in demo.cells.values():
+        assert other.cell(cell.name).conditions == cell.conditions
     assert not recwarn
-
-
-def test_a_duplicate_setting_is_named(tiny_text, write_config, refused):
-    text = json.dumps(tiny_text(), indent=1).replace('"units": 8', '"units": 8,\n"units": 16')
-    sentence = refused("list", write_config(text))
-    assert 'duplicate key "units"' in sentence
-    assert "line" in sentence
 
 
 def test_a_directory_is_no_config(tmp_path, refused):
     (tmp_path / "folder.yaml").mkdir()
     assert "folder.yaml" in refused("list", tmp_path / "folder.yaml")
-
-
-@pytest.mark.parametrize(
-    "words", [("list",), ("run", "--cell", "sgd/none"), ("table",)], ids=lambda w: w[0]
-)
-def test_every_command_refuses_a_bad_config(tiny_text, write_config, refused, words):
-    config = tiny_text(units=-1)
-    assert "key 'units'" in refused(words[0], write_config(config), *words[1:])
 
 
 @pytest.mark.parametrize("name", ["demo.yaml", "timing.yaml", "bench.yaml", "..yaml"])

@@ -13,8 +13,9 @@ from experiments.figures.comparison import draw_comparison
 from experiments.figures.draw import _save
 from experiments.figures.learning_curves import draw_learning_curves
 from experiments.figures.style import STYLE, fit_scale
+from experiments.results.schema import IterationCurves
 from experiments.results.store import find_results
-from tests.experiments.checks import WINDOW_CURVES, alive, children, start_command, wait_until
+from tests.experiments.checks import alive, children, start_command, wait_until
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ POINT = {"status": "interrupted", "validation": (5.0,)}
         {"status": "interrupted", "validation": ()},
         {"validation": (1e5, 1e4)},
         {"validation": (20.0,)},
-        {**POINT, "windows": {key: [] for key in WINDOW_CURVES}},
+        {**POINT, "windows": {key: [] for key in IterationCurves.model_fields}},
         {**POINT, "windows": {"gradient_norm": [None], "gradient_norm_max": [None]}},
         {**POINT, "windows": {"spectral_radius": [[None]]}},
     ],

@@ -61,6 +61,7 @@ def test_what_is_clipped_is_what_the_method_says_and_recorded_before(conditions,
     }[method]
     np.testing.assert_allclose(link.W.array, -0.01 * clipped, rtol=1e-5)
     assert reporter.observation["gradient/norm"] == pytest.approx(norm, rel=1e-5)
+    assert make_projection(conditions(*settings), GRU(3, 4), Generators(0)) is None
 
 
 @pytest.mark.parametrize("projection", ["naive", "truncated"])
@@ -72,11 +73,3 @@ def test_the_projection_has_the_conditions_delta(conditions, projection, delta):
     make_projection(c, gru, Generators(0))()
     sigma = np.linalg.svd(gru.W_hh, compute_uv=False)
     np.testing.assert_allclose(sigma, 2 - delta, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    "method", ["none", "clipping threshold=1", "elementwise_clipping threshold=1"]
-)
-def test_nothing_but_the_projection_projects(conditions, method):
-    c = conditions(*f"method={method}".split())
-    assert make_projection(c, GRU(3, 4), Generators(0)) is None

@@ -10,31 +10,21 @@ import pytest
 from experiments.training.progress import TrainingBar
 
 
-class Watched:
-    """A bar of 1000 epochs whose clock is set by hand, and what it has written."""
-
-    def __init__(self, monkeypatch):
-        self.now = 0.0
-        self.file = io.StringIO()
-        monkeypatch.setattr(sys, "stderr", self.file)
-        c = SimpleNamespace(epochs=1000, model_dump=lambda: {"task": "language"})
-        self.training_bar = TrainingBar(c)
-        bar = self.training_bar.bar
-        monkeypatch.setattr(bar, "_time", lambda: self.now)
-        monkeypatch.setattr(bar, "mininterval", 1)
-        bar.start_t = bar.last_print_t = self.now
-
-    def move(self, epoch, before, now):
-        self.now = now
-        updater = SimpleNamespace(epoch_detail=epoch, previous_epoch_detail=before, iteration=1)
-        self.training_bar(SimpleNamespace(observation={"main/loss": 2.5}, updater=updater))
-
-
 @pytest.fixture
 def bar(monkeypatch):
-    bar = Watched(monkeypatch)
-    yield bar
-    bar.training_bar.finalize()
+    """Move a bar of 1000 epochs on by a clock set by hand; ``bar.file`` has its words."""
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", file)
+    made = TrainingBar(SimpleNamespace(epochs=1000, model_dump=lambda: {"task": "language"}))
+    made.bar.mininterval, made.bar.start_t, made.bar.last_print_t = 1, 0.0, 0.0
+
+    def move(epoch, before, now):
+        made.bar._time = lambda: now
+        updater = SimpleNamespace(epoch_detail=epoch, previous_epoch_detail=before, iteration=1)
+        made(SimpleNamespace(observation={"main/loss": 2.5}, updater=updater))
+
+    yield SimpleNamespace(move=move, file=file)
+    made.finalize()
 
 
 def test_it_says_nothing_before_the_first_iteration(bar):

@@ -8,8 +8,8 @@ import pytest
 from chainer.optimizers import SGD
 
 from experiments.system.paths import PROGRAM
-from grustab.extensions import SequenceEvaluator
-from tests.experiments.checks import check_complete, curves_of
+from experiments.training.announcement import score
+from tests.experiments.checks import check_complete, timeless
 
 pytestmark = pytest.mark.usefixtures("small_data")
 
@@ -18,15 +18,15 @@ CAPPING = ("sgd/projection_0.2", "--set", "delta=0.6")
 
 
 def test_a_completed_run_has_a_complete_result(tiny, run, results, tmp_path):
-    result, out, _ = run(tiny(), "sgd/projection_0.2", "--seed", "3")
+    result, out, _ = run(tiny(learning_rate=0.1), "sgd/projection_0.2", "--seed", "3")
     check_complete(result)
-    assert (result["status"], result["stopped_by"]) == ("completed", "its own rule")
-    assert result["divergence"] is None
-    assert (result["schema"], result["seed"]) == (1, 3)
+    assert (result["schema"], result["seed"], result["overrides"]) == (1, 3, {})
     assert (result["config"], result["cell"]) == ("tiny", "sgd/projection_0.2")
-    assert (result["iterations"], result["epochs"]) == (28, 2.0)
-    assert result["overrides"] == {}
+    assert (result["status"], result["stopped_by"]) == ("completed", "its own rule")
+    assert (result["iterations"], result["epochs"], result["divergence"]) == (28, 2.0, None)
     assert result["curves"]["epochs"]["epoch"] == [1.0, 2.0]
+    first, last = result["curves"]["epochs"]["validation_loss"]
+    assert math.log(50) > first > last
     # Windows of 5 iterations, and what is left.
     assert result["curves"]["iterations"]["iteration"] == [5, 10, 15, 20, 25, 28]
     assert result["certificate"]["checks"] == 6
@@ -35,13 +35,6 @@ def test_a_completed_run_has_a_complete_result(tiny, run, results, tmp_path):
     assert path == tmp_path / "results/tiny/sgd/projection_0.2" / f"seed3-{digest}/result.json"
     assert "completed after 28 iterations" in out
     assert sorted(p.name for p in path.parent.iterdir()) == ["result.json"]
-
-
-def test_the_losses_of_a_run_go_down(tiny, run):
-    result, _, _ = run(tiny(epochs=4, learning_rate=0.1), "sgd/clipping_5")
-    losses = result["curves"]["epochs"]["validation_loss"]
-    assert losses == sorted(losses, reverse=True)
-    assert losses[0] < math.log(50)
 
 
 @pytest.mark.parametrize("projection", ["naive", "truncated", "auto"])
@@ -57,22 +50,21 @@ def test_the_cap_is_kept_by_each_projection_where_it_acts(tiny, run, few_large_v
 
 
 @pytest.mark.parametrize("cell", ["sgd/projection_0.2", "sgd/clipping_5", "sgd/none"])
-@pytest.mark.parametrize("rate", ["1e300", "1e38", "1e5"])
+@pytest.mark.parametrize("rate", ["1e300", "1e38"])
 def test_divergence_is_a_result_and_no_error(tiny, run, cell, rate):
     result, out, err = run(tiny(), cell, "--set", f"learning_rate={rate}")
     check_complete(result)
-    assert "success: no" in out
-    if rate == "1e5":  # too large for a perplexity, though finite
-        return
-    assert (result["status"], result["stopped_by"]) == (
-        "diverged",
-        "a value that is not finite",
-    )
+    assert (result["status"], result["stopped_by"]) == ("diverged", "a value that is not finite")
     assert result["divergence"]["iteration"] == result["iterations"] < 28
     assert result["divergence"]["quantity"] in {"loss", "gradient", "W_hh", "validation loss"}
     assert result["divergence"]["message"] in out
     assert result["epochs"] == pytest.approx(result["iterations"] / 14, abs=1e-6)
+    assert "success: no" in out
     assert "Warning" not in err
+
+
+def test_a_loss_may_be_too_large_for_a_perplexity():
+    assert score({"task": "language"}, 1e5) == "perplexity inf"
 
 
 def test_a_w_hh_that_is_not_finite_is_named_with_its_layer_and_iteration(tiny, run, monkeypatch):
@@ -94,99 +86,34 @@ def test_a_w_hh_that_is_not_finite_is_named_with_its_layer_and_iteration(tiny, r
     assert result["divergence"]["message"] in out
 
 
-def test_a_spectrum_that_lapack_does_not_find_is_a_gap_and_no_end(tiny, run, monkeypatch):
-    def fail(matrix):
-        raise np.linalg.LinAlgError("did not converge")
-
-    monkeypatch.setattr(np.linalg, "eigvals", fail)
-    result, _, _ = run(tiny())
-    check_complete(result)
-    assert result["status"] == "completed"
-    curves = result["curves"]["iterations"]
-    assert curves["spectral_radius"] == [[None]] * 6
-    assert [None] not in curves["sigma_1"]
-
-
-@pytest.fixture
-def infinite(monkeypatch):
-    """Make the losses of an evaluator infinite, from its so-manieth call on."""
-
-    def make(name, first=1):
-        evaluate = SequenceEvaluator.evaluate
-
-        def evaluated(self):
-            self.calls = getattr(self, "calls", 0) + 1
-            observation = evaluate(self)
-            spoilt = self.name == name and self.calls >= first
-            return dict.fromkeys(observation, math.inf) if spoilt else observation
-
-        monkeypatch.setattr(SequenceEvaluator, "evaluate", evaluated)
-
-    return make
-
-
-def test_a_validation_loss_that_is_not_finite_is_divergence(tiny, run, infinite):
-    infinite("validation", 2)
-    result, _, _ = run(tiny(epochs=5))
-    check_complete(result)
-    assert result["status"] == "diverged"
-    assert result["divergence"]["quantity"] == "validation loss"
-    assert result["curves"]["epochs"]["validation_loss"][1:] == [None]
-    assert result["best"]["epoch"] == 1.0
-
-
-def test_a_look_that_only_a_cut_run_takes_decides_nothing(tiny, run, infinite):
-    infinite("validation")
-    result, _, _ = run(tiny(), "sgd/none", "--max-iterations", "3")
-    assert (result["status"], result["divergence"]) == ("interrupted", None)
-    assert result["curves"]["epochs"]["validation_loss"] == [None]
-
-
-def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, infinite):
-    infinite("test")
-    result, _, _ = run(tiny())
-    assert result["status"] == "completed"
-    assert result["best"]["test_loss"] is None
-
-
-@pytest.mark.parametrize("iterations", [1, 5, 14, 20, 28])
+@pytest.mark.parametrize("iterations", [1, 14, 20, 28])
 def test_max_iterations_leaves_a_partial_result(tiny, run, iterations):
     result, out, _ = run(tiny(), "sgd/projection_0.2", "--max-iterations", iterations)
     check_complete(result)
-    assert result["iterations"] == iterations
-    if iterations == 28:  # of 28
-        assert result["status"] == "completed"
-        return
-    assert result["status"] == "interrupted"
-    assert result["stopped_by"] == f"--max-iterations {iterations}"
-    assert result["curves"]["iterations"]["iteration"][-1] == iterations
+    assert result["iterations"] == result["curves"]["iterations"]["iteration"][-1] == iterations
+    whole = iterations == 28
+    stopped_by = "its own rule" if whole else f"--max-iterations {iterations}"
+    assert (result["status"] == "completed", result["stopped_by"]) == (whole, stopped_by)
     # What it reached is evaluated, once.
     evaluated = result["curves"]["epochs"]["iteration"]
     assert evaluated == sorted({*range(14, iterations + 1, 14), iterations})
-    assert "success" not in out
+    assert ("success" in out) == whole
 
 
 @pytest.mark.parametrize("task", ["language", "music"])
 def test_one_seed_fixes_every_number_and_another_changes_them(tiny, tiny_music, run, task):
     make = tiny if task == "language" else tiny_music
     config = make(dropout=0.3, dropout_after=["input", "gru"], layers=2, epochs=1)
-    first, _, _ = run(config)
+    first, out, _ = run(config)
+    assert ("perplexity" in out) == (task == "language")
     np.random.seed(99)
-    np.random.rand(7)
+    expected = np.random.RandomState(99).rand(3)
     again, _, _ = run(config, "sgd/projection_0.2", "--force")
+    np.testing.assert_array_equal(np.random.rand(3), expected)  # it is left alone, too
+    assert timeless(again) == timeless(first)
     other, _, _ = run(config, "sgd/projection_0.2", "--seed", "1")
-    assert curves_of(again) == curves_of(first)
-    assert again["best"] == first["best"]
-    assert (
-        other["curves"]["epochs"]["validation_loss"] != first["curves"]["epochs"]["validation_loss"]
-    )
-
-
-def test_numpys_global_state_is_left_alone(tiny, run):
-    np.random.seed(5)
-    expected = np.random.RandomState(5).rand(3)
-    run(tiny(dropout=0.3, dropout_after=["input", "gru"], epochs=1))
-    np.testing.assert_array_equal(np.random.rand(3), expected)
+    losses = [r["curves"]["epochs"]["validation_loss"] for r in (first, other)]
+    assert losses[0] != losses[1]
 
 
 def test_runs_of_one_seed_start_alike_whatever_the_method(tiny, run):
@@ -215,5 +142,5 @@ def test_the_command_repeats_the_run_and_names_no_folder_of_this_machine(tiny, r
     assert str(tmp_path) not in first["command"]
     assert command[3:5] == ["run", "tiny.yaml"]
     again, _, _ = run(tiny(), "sgd/none", *command[7:], "--force")
-    assert curves_of(again) == curves_of(first)
+    assert timeless(again) == timeless(first)
     assert again["command"] == first["command"]

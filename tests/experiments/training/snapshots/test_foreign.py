@@ -1,70 +1,52 @@
 """Snapshots of something else are refused."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
 
+from experiments.config.conditions import Conditions
 from tests.experiments.checks import timeless
 from tests.experiments.training.snapshots.common import arrays, npz, sign, snapshots
 
 pytestmark = pytest.mark.usefixtures("small_data")
 
+SETTINGS = {"layers": 2, "dropout": 0.5, "dropout_after": ["gru"], "threshold": 5.0}
+
 
 @pytest.mark.parametrize(
-    ("options", "differing"),
+    ("there", "said"),
     [
-        (["--seed", "1"], ["seed: 0 there, 1 here"]),
-        (["--set", "learning_rate=0.25"], ["learning_rate: 0.5 there, 0.25 here"]),
+        ({"seed": 1}, "run (seed: 1 there, 0 here)"),
         (
-            ["--set", "layers=2", "dropout=0.5", "dropout_after=[gru]"],
-            ["dropout: 0.0 there, 0.5 here", 'dropout_after: [] there, ["gru"] here', "layers: 1"],
+            SETTINGS,
+            'run (layers: 2 there, 1 here; dropout: 0.5 there, 0.0 here; dropout_after: ["gru"] '
+            "there, [] here; threshold: 5.0 there, null here)",
         ),
-        (["--cell", "sgd/clipping_5"], ["threshold: null there, 5.0 here", "cell: ", "method: "]),
+        (
+            {**SETTINGS, "task": "music", "units": 12},
+            'run (task: "music" there, "language" here; units: 12 there, 8 here; layers: 2 there, '
+            "1 here; dropout: 0.5 there, 0.0 here and 2 more)",
+        ),
+        ({"format": 2}, "version of this program (format: 2 there, 3 here)"),
     ],
-    ids=lambda value: value[-1],
+    ids=str,
 )
-def test_a_snapshot_of_another_run_is_refused(
-    tiny, stopped, run, refusal, go_on, whole, tmp_path, options, differing
+def test_a_snapshot_of_another_run_or_version_is_refused(
+    stopped, refusal, go_on, whole, there, said
 ):
-    (foreign,) = snapshots(stopped(20))
-    out = ("--out", tmp_path / "b")
-    run(tiny(), "sgd/none", "--max-iterations", "5", *out, *options)
-    (folder,) = {path.parent for path in (tmp_path / "b").rglob("snap*")} - {foreign.parent}
-    copy = shutil.copy2(foreign, folder)
-    before = {path: path.read_bytes() for path in snapshots(folder)}
-    sentence = refusal(*options)
-    assert f"{copy}: a snapshot of another run (" in sentence
-    for words in differing:
-        assert words in sentence
-    assert "batch_size" not in sentence
-    assert {path: path.read_bytes() for path in snapshots(folder)} == before
-    result, text = go_on("--force", *options)
-    assert "resumed" not in text
-    assert timeless(result) == timeless(whole(*options))
-
-
-def test_a_snapshot_of_another_task_is_refused_in_a_readable_sentence(
-    stopped, run, tiny_music, refusal, tmp_path
-):
-    folder = stopped(5)
-    music = tiny_music(
-        units=12, layers=2, optimizer="adam", learning_rate=0.01, epochs=7, monitor_interval=2
-    )
-    run(music, "sgd/projection_0.2", "--max-iterations", "9", "--out", tmp_path / "music")
-    (foreign,) = (tmp_path / "music").rglob("snapshot-*")
-    shutil.copy2(foreign, folder)
-    assert 'task: "music" there, "language" here' in refusal()
-
-
-def test_a_snapshot_of_another_format_is_refused(stopped, refusal):
     (path,) = snapshots(stopped(20))
     state = arrays(path)
-    state["manifest"] = json.dumps({**json.loads(str(state["manifest"])), "format": 2})
-    path = sign(path, npz(state))
-    assert "(format: 2 there, 3 here)" in refusal()
-    assert path.exists()
+    manifest = json.loads(str(state["manifest"]))
+    keys = {"format", "config", "cell", "seed", *Conditions.model_fields}
+    assert manifest.keys() == keys - {"path"}
+    content = npz({**state, "manifest": json.dumps({**manifest, **there})})
+    path = sign(path, content)
+    assert f"{path}: a snapshot of another {said}" in refusal()
+    assert path.read_bytes() == content
+    result, text = go_on("--force")
+    assert "resumed" not in text
+    assert timeless(result) == timeless(whole())
 
 
 @pytest.mark.parametrize("change", ["lacks", "other shape"])

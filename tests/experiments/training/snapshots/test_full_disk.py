@@ -2,7 +2,6 @@
 
 import errno
 import os
-import tempfile
 
 import pytest
 
@@ -13,7 +12,7 @@ from tests.experiments.training.snapshots.common import number, snapshots
 pytestmark = pytest.mark.usefixtures("small_data")
 
 
-def no_space(*_):
+def no_space(*_, **__):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
@@ -35,10 +34,7 @@ def test_a_full_disk_keeps_the_earlier_snapshots_and_the_run_goes_on(
     assert out.count("warning: no snapshot, the earlier ones are kept: ") == 11
     assert "cannot be written: No space left on device" in out
     assert [number(path) for path in snapshots(folder)] == [10]
-    assert {path.name for path in folder.iterdir()} - {".lock", "log"} == {
-        "result.json",
-        snapshots(folder)[0].name,
-    }
+    assert not list(folder.glob(".partial*"))
     result, out = go_on()
     assert "resumed at iteration 10" in out
     assert timeless(result) == timeless(whole())
@@ -67,16 +63,11 @@ def test_a_disk_that_takes_nothing_at_all_is_exit_code_3(tiny, run, tmp_path, mo
     assert sentence.endswith("; this result could not be kept anywhere")
 
 
-@pytest.mark.parametrize("code", [errno.EROFS, errno.ENOSPC, errno.EACCES, errno.EDQUOT])
-@pytest.mark.parametrize("command", ["run", "sweep"])
+@pytest.mark.parametrize("words", [("run", "--cell", "sgd/none"), ("sweep",)], ids=str)
 def test_a_folder_that_takes_no_file_is_refused_before_the_run(
-    tiny, refused, never_run, tmp_path, monkeypatch, command, code
+    tiny, refused, never_run, out, monkeypatch, words
 ):
-    def refuse(*_, **__):
-        raise OSError(code, os.strerror(code))
-
-    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
-    words = [command, tiny(), "--out", tmp_path / "b"]
-    if command == "run":
-        words += ["--cell", "sgd/none"]
-    assert f"cannot be written: {os.strerror(code)}" in refused(*words, code=3)
+    monkeypatch.setattr("tempfile.TemporaryFile", no_space)
+    command, *options = words
+    sentence = refused(command, tiny(), *options, "--out", out, code=3)
+    assert "cannot be written: No space left on device" in sentence
