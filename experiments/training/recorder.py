@@ -13,6 +13,7 @@ from experiments.results.store import finite
 from experiments.training.optimization import VALIDATION_LOSS, learning_rate_name
 from grustab.errors import DivergenceError
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
+from grustab.extensions.spectrum_monitor import Spectra
 from grustab.serialization import serialize_json
 
 
@@ -25,10 +26,6 @@ class IterationRecorder(training.Extension):
         monitor: Reports ``sigma_1`` and the spectral radius of each layer.
         interval: Iterations in a window.
 
-    Attributes:
-        curves: Lists of equal length: ``iteration`` (of a window's end), ``loss`` (mean, nats per
-            step), ``gradient_norm`` (mean), ``gradient_norm_max``, ``gradient_mean_abs``, and
-            per layer ``sigma_1``, ``spectral_radius``, ``capped`` (mean).
     """
 
     trigger = (1, "iteration")
@@ -36,15 +33,30 @@ class IterationRecorder(training.Extension):
 
     def __init__(self, monitor: SpectrumMonitor, interval: int) -> None:
         self.monitor, self.interval = monitor, interval
-        self.curves: dict[str, list[Any]] = {key: [] for key in IterationCurves.model_fields}
+        self._curves: dict[str, list[Any]] = {key: [] for key in IterationCurves.model_fields}
+        self._spectra: Callable[[], Spectra] | None = None  # of the last point, on their way
         self._window: dict[str, list[float]] = defaultdict(list)
         self._gradient_sums = [0.0, 0.0]
         self._gradient_counts = [0, 0]
 
+    @property
+    def curves(self) -> dict[str, list[Any]]:
+        """Lists of equal length.
+
+        ``iteration`` (of a window's end), ``loss`` (mean, nats per step), ``gradient_norm`` (mean),
+        ``gradient_norm_max``, ``gradient_mean_abs``, and per layer ``sigma_1``,
+        ``spectral_radius``, ``capped`` (mean).
+        """
+        if self._spectra is not None:
+            spectra, self._spectra = self._spectra(), None
+            for i, key in enumerate(("sigma_1", "spectral_radius")):
+                self._curves[key].append([finite(spectra[name][i]) for name in self.monitor.grus])
+        return self._curves
+
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load all that was recorded."""
         state = [self.curves, self._window, self._gradient_sums, self._gradient_counts]
-        self.curves, window, self._gradient_sums, self._gradient_counts = serialize_json(
+        self._curves, window, self._gradient_sums, self._gradient_counts = serialize_json(
             serializer, "recorded", state
         )
         self._window = defaultdict(list, window)
@@ -75,8 +87,6 @@ class IterationRecorder(training.Extension):
         window = self._window
         if not window:
             return
-        names = list(self.monitor.grus)
-        spectra = self.monitor.observe()
         norms = window["gradient/norm"]
         point = {
             "iteration": trainer.updater.iteration,
@@ -84,12 +94,12 @@ class IterationRecorder(training.Extension):
             "gradient_norm": _mean(norms),
             "gradient_norm_max": finite(max(norms)) if norms else None,
             "gradient_mean_abs": _mean(window["gradient/mean_abs"]),
-            "sigma_1": [finite(spectra[name][0]) for name in names],
-            "spectral_radius": [finite(spectra[name][1]) for name in names],
-            "capped": [_mean(window[f"capped{name}"]) for name in names],
+            "capped": [_mean(window[f"capped{name}"]) for name in self.monitor.grus],
         }
+        curves = self.curves  # with the spectra of the window before
         for key, value in point.items():
-            self.curves[key].append(value)
+            curves[key].append(value)
+        self._spectra = self.monitor.begin()
         window.clear()
 
     def gradient_means(self) -> dict[str, float | None]:

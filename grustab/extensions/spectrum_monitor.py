@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import chainer
@@ -12,6 +14,9 @@ from chainer.backends import cuda
 
 from grustab.links.gru import require_gru_layers
 from grustab.stability import jacobian, largest_singular_value, spectral_radius
+
+#: ``(sigma_1, spectral radius)`` by layer.
+Spectra = dict[str, tuple[float, float]]
 
 
 class SpectrumMonitor(training.Extension):
@@ -45,21 +50,40 @@ class SpectrumMonitor(training.Extension):
                 {f"spectrum{name}/sigma_1": sigma_1, f"spectrum{name}/spectral_radius": radius}
             )
 
-    def observe(self) -> dict[str, tuple[float, float]]:
+    def observe(self) -> Spectra:
         """``(sigma_1, spectral radius)`` of each layer.
 
         NaN where ``W_hh`` is not finite, or LAPACK does not converge: who only watches is no reason
         to end a training.
         """
-        spectra = {}
-        for name, gru in self.grus.items():
-            w = cuda.to_cpu(gru.W_hh)  # once, as a GPU is waited for
-            finite = bool(np.isfinite(w).all())
-            spectra[name] = (
-                _or_nan(largest_singular_value, w, finite),
-                _or_nan(spectral_radius, jacobian(w), finite),
-            )
-        return spectra
+        return self.begin()()
+
+    def begin(self) -> Callable[[], Spectra]:
+        """Look at the weights as they are now; call what it returns for what :meth:`observe` says.
+
+        Matrices of a GPU are copied, and a thread computes while the training goes on.
+        """
+        matrices = {name: cuda.to_cpu(gru.W_hh) for name, gru in self.grus.items()}
+        if any(gru.xp is not np for gru in self.grus.values()):
+            return _beside().submit(_spectra, matrices).result
+        spectra = _spectra(matrices)
+        return lambda: spectra
+
+
+@cache
+def _beside() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1)
+
+
+def _spectra(matrices: dict[str, np.ndarray]) -> Spectra:
+    spectra = {}
+    for name, w in matrices.items():
+        finite = bool(np.isfinite(w).all())
+        spectra[name] = (
+            _or_nan(largest_singular_value, w, finite),
+            _or_nan(spectral_radius, jacobian(w), finite),
+        )
+    return spectra
 
 
 def _or_nan(compute: Callable[[Any], float], matrix: Any, finite: bool) -> float:
