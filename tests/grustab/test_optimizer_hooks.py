@@ -22,9 +22,7 @@ def random_grads(scale=1.0, dtype=np.float32):
 
 
 def norm_of(arrays):
-    flat = np.concatenate([np.ravel(a) for a in arrays]).astype(np.float64)
-    largest = np.abs(flat).max()
-    return largest * np.linalg.norm(flat / largest)
+    return np.linalg.norm(np.concatenate([np.ravel(a) for a in arrays]).astype(np.float64))
 
 
 #: Each hook, and its like that clips nothing of size 1.
@@ -50,11 +48,11 @@ def optimizer_with(grads, *hooks, optimizer=optimizers.SGD):
     return result
 
 
-def step(optimizer, *args):
+def step(optimizer):
     """What an update reports, and the weights after it."""
     observation = {}
     with chainer.Reporter().scope(observation):
-        optimizer.update(*args)
+        optimizer.update()
     return observation, [p.array for p in optimizer.target.params()]
 
 
@@ -74,17 +72,6 @@ def test_same_as_chainers_clipping_after_the_monitor(of_norm, dtype):
     for a, b in zip(weights, expected_weights, strict=True):
         assert a.dtype == dtype
         np.testing.assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=0)
-    clipped = min(threshold, norm_of(grads))
-    assert norm_of(weights) == pytest.approx(clipped, rel=TOLERANCE[dtype])
-
-
-@dtypes
-def test_a_gradient_of_the_threshold_or_less_is_left_alone(dtype):
-    grads = [np.array([3.0, 0.0], dtype), np.array([[4.0]], dtype)]
-    for threshold in (5.0, 5.5):
-        _, weights = step(optimizer_with(grads, GradientClipping(threshold)))
-        for a, grad in zip(weights, grads, strict=True):
-            np.testing.assert_array_equal(a, -grad)
 
 
 @hooks
@@ -105,17 +92,9 @@ def test_the_elements_are_looked_at_every_so_many_steps(hook):
 
 
 EXTREME = [
-    (np.float16, 6e4),
-    (np.float16, 1e-7),
-    (np.float32, 3e38),
-    (np.float32, 1e20),
-    (np.float32, 1.0),
-    (np.float32, 1e-30),
-    (np.float32, 1e-44),
-    (np.float64, 1e160),
-    (np.float64, 1e308),
-    (np.float64, 1e-200),
-    (np.float64, 5e-324),
+    *((np.float16, size) for size in (6e4, 1e-7)),
+    *((np.float32, size) for size in (3e38, 1e20, 1.0, 1e-30, 1e-44)),
+    *((np.float64, size) for size in (1e160, 1e308, 1e-200, 5e-324)),
 ]
 
 
