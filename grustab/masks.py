@@ -5,7 +5,6 @@ bits of a counter and a key, and has no other state. NumPy has it; the kernel he
 bits.
 """
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -47,15 +46,8 @@ class Masks:
         return self.drawn
 
     def on_gpu(
-        self,
-        use: str,
-        number: int,
-        ratio: float,
-        x: Any,
-        out: Any,
-        factor: float = 1,
-        ids: Any = None,
-    ) -> None:
+        self, use: str, number: int, ratio: float, x: Any, out: Any, factor: float, ids: Any
+    ) -> Any:
         """Make a mask and use it, in one kernel.
 
         Args:
@@ -64,15 +56,15 @@ class Masks:
             number: Of the mask.
             ratio: As above.
             x: CuPy array.
-            out: CuPy array of the same dtype.
+            out: CuPy array of the same dtype, which is returned.
             factor: All is multiplied by it.
-            ids: Whole numbers, CuPy.
+            ids: Whole numbers, CuPy, or ``None``.
         """
         masked = x if use == "add" else out  # what has the shape of the mask
         words, width = -(-masked.size // 16), masked.shape[-1]
         kept = factor / (1 - ratio)
         scalars = *self.key, number, _least(ratio), kept, masked.size, width
-        _kernel(use)(*scalars, x, out if ids is None else ids, out, size=words)
+        return _kernel(use)(*scalars, x, out if ids is None else ids, out, size=words)
 
     def numbers(self, shape: tuple[int, ...]) -> np.ndarray:
         """Random numbers below 2^16, uint16: 16 bits an element, as whole floats take longer."""
@@ -94,7 +86,6 @@ _USES = {
 }
 
 
-@functools.cache  # Chainer compares the whole text at every call
 def _kernel(use: str) -> Callable:
     """One thread makes 16 elements of 256 bits. NumPy counts up before it draws, hence i + 1."""
     return cuda.elementwise(

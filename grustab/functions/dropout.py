@@ -23,22 +23,17 @@ class _Dropout(function_node.FunctionNode):
         (x,) = inputs
         self.shape, ids = x.shape, self.ids
         y = cuda.cupy.empty(x.shape if ids is None else (*ids.shape, x.shape[1]), x.dtype)
-        self._apply("times" if ids is None else "rows", x, y)
-        return (y,)
+        return (self._masked("times" if ids is None else "rows", x, y),)
 
     def backward(self, target_input_indexes, grad_outputs):
         refuse_double_backprop("seeded_dropout")
         (gy,) = (g.array for g in grad_outputs)
-        if self.ids is None:
-            gx = cuda.cupy.empty(self.shape, gy.dtype)
-            self._apply("times", gy, gx)
-        else:
-            gx = cuda.cupy.zeros(self.shape, gy.dtype)
-            self._apply("add", gy, gx)
-        return (chainer.as_variable(gx),)
+        use, new = ("times", "empty") if self.ids is None else ("add", "zeros")
+        gx = getattr(cuda.cupy, new)(self.shape, gy.dtype)
+        return (chainer.as_variable(self._masked(use, gy, gx)),)
 
-    def _apply(self, use: str, x: Any, out: Any) -> None:
-        self.masks.on_gpu(use, self.number, self.ratio, x, out, self.factor, self.ids)
+    def _masked(self, use: str, x: Any, out: Any) -> Any:
+        return self.masks.on_gpu(use, self.number, self.ratio, x, out, self.factor, self.ids)
 
 
 def seeded_dropout(x: Any, ratio: float, masks: Masks) -> chainer.Variable:

@@ -5,7 +5,6 @@ others (B, n) but for ``gate_product`` (B, 2n). On a CPU each operation writes i
 is there; on a GPU there is one fused kernel between two products.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -163,7 +162,6 @@ _KERNELS = {
 }
 
 
-@functools.cache  # Chainer compares the whole text at every call
 def _kernel(name: str) -> Callable:
     inputs, outputs, body = _KERNELS[name]
     return cuda.elementwise(inputs, outputs, _PLACE + body, f"grustab_{name}")

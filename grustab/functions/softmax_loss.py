@@ -1,7 +1,6 @@
 """Output layer and negative log-likelihood of a language model."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import chainer
@@ -11,33 +10,6 @@ from chainer import function_node
 from chainer.backends import cuda
 
 from grustab.functions.double_backprop import refuse_double_backprop
-
-
-class _CrossEntropy(function_node.FunctionNode):
-    """Summed loss of scores ``y + bias`` on a GPU: two kernels forward, one back for ``y``.
-
-    Chainer's takes ten and one; the scores, 28 MB, are the largest array of all by far.
-    """
-
-    def __init__(self, labels: Any) -> None:
-        self.labels = labels
-
-    def forward_gpu(self, inputs):
-        self.retain_inputs((0, 1))
-        y, bias = inputs
-        self.log_sums = _log_sums()(y, bias, axis=1)
-        rows = _numbers(len(y), cuda.cupy.cuda.get_device_id())
-        return (_total()(self.log_sums, self.labels, rows, y, bias, y.shape[1]),)
-
-    def backward(self, target_input_indexes, grad_outputs):
-        refuse_double_backprop("cross_entropy")
-        y, bias = (v.array for v in self.get_retained_inputs())
-        (g,) = (g.array for g in grad_outputs)
-        labels, log_sums = self.labels[:, None], self.log_sums[:, None]
-        gy = _gradient()(y, bias, log_sums, labels, g, y.shape[1])
-        grads = gy, gy.sum(axis=0)
-        return tuple(chainer.as_variable(grads[i]) for i in target_input_indexes)
-
 
 # The sum of exp(y) by its logarithm's two parts, the largest y so far and the sum below it.
 _PARTS = """
@@ -53,45 +25,58 @@ __device__ Parts join(const Parts& p, const Parts& q) {
     return Parts(most, p.sum * exp(p.most - most) + q.sum * exp(q.most - most));
 }
 """
+_LOG_SUMS = (
+    "T y, T bias",
+    "T log_sum",
+    "Parts(y + bias)",
+    "join(a, b)",
+    "log_sum = a.most + log(a.sum)",
+    None,
+    "grustab_log_sums",
+)
+_TOTAL = (
+    "T log_sum, S label, int32 row, raw T y, raw T bias, int64 n",
+    "T total",
+    "label < 0 ? (T)0 : log_sum - (y[row * n + label] + bias[label])",
+    "a + b",
+    "total = a",
+    "0",
+    "grustab_cross_entropy",
+)
+_GRADIENT = (
+    "T y, T bias, T log_sum, S label, T g, int64 n",
+    "T gy",
+    "gy = label < 0 ? (T)0 : (exp(y + bias - log_sum) - (i % n == label)) * g",
+    "grustab_cross_entropy_gradient",
+)
 
 
-@functools.cache
-def _log_sums() -> Callable:
-    return cuda.cupy.ReductionKernel(
-        "T y, T bias",
-        "T log_sum",
-        "Parts(y + bias)",
-        "join(a, b)",
-        "log_sum = a.most + log(a.sum)",
-        None,
-        "grustab_log_sums",
-        reduce_type="Parts",
-        preamble=_PARTS,
-    )
+class _CrossEntropy(function_node.FunctionNode):
+    """Summed loss of scores ``y + bias`` on a GPU: two kernels forward, one back for ``y``.
 
+    Chainer's takes ten and one; the scores, 28 MB, are the largest array of all by far.
+    """
 
-@functools.cache
-def _total() -> Callable:
-    """The sum over all rows whose label is not negative."""
-    return cuda.cupy.ReductionKernel(
-        "T log_sum, S label, int32 row, raw T y, raw T bias, int64 n",
-        "T total",
-        "label < 0 ? (T)0 : log_sum - (y[row * n + label] + bias[label])",
-        "a + b",
-        "total = a",
-        "0",
-        "grustab_cross_entropy",
-    )
+    def __init__(self, labels: Any) -> None:
+        self.labels = labels
 
+    def forward_gpu(self, inputs):
+        self.retain_inputs((0, 1))
+        y, bias = inputs
+        log_sums = cuda.reduce(*_LOG_SUMS, reduce_type="Parts", preamble=_PARTS)
+        self.log_sums = log_sums(y, bias, axis=1)
+        rows = _numbers(len(y), cuda.cupy.cuda.get_device_id())
+        total = cuda.reduce(*_TOTAL)
+        return (total(self.log_sums, self.labels, rows, y, bias, y.shape[1]),)
 
-@functools.cache
-def _gradient() -> Callable:
-    return cuda.elementwise(
-        "T y, T bias, T log_sum, S label, T g, int64 n",
-        "T gy",
-        "gy = label < 0 ? (T)0 : (exp(y + bias - log_sum) - (i % n == label)) * g",
-        "grustab_cross_entropy_gradient",
-    )
+    def backward(self, target_input_indexes, grad_outputs):
+        refuse_double_backprop("cross_entropy")
+        y, bias = (v.array for v in self.get_retained_inputs())
+        (g,) = (g.array for g in grad_outputs)
+        labels, log_sums = self.labels[:, None], self.log_sums[:, None]
+        gy = cuda.elementwise(*_GRADIENT)(y, bias, log_sums, labels, g, y.shape[1])
+        grads = gy, gy.sum(axis=0)
+        return tuple(chainer.as_variable(grads[i]) for i in target_input_indexes)
 
 
 @functools.lru_cache(maxsize=4)
