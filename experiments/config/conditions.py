@@ -119,6 +119,10 @@ class Conditions(BaseModel):
             raise ValueError(f"schedule '{self.schedule}' needs decay_divisor and decay_after")
         if (self.spike_norm is None) != (self.spike_divisor is None):
             raise ValueError("spike_norm and spike_divisor belong together, only one is set")
+        if self.spike_norm is not None and self.schedule == "exponential":
+            raise ValueError(
+                "spike_norm does not fit schedule 'exponential', which sets the rate anew per epoch"
+            )
         if self.method != "projection" and self.projected != "candidate":
             raise ValueError(f"projected belongs to method 'projection', not to '{self.method}'")
         if (self.min_learning_rate or 0) > self.learning_rate:

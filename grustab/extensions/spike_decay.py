@@ -31,15 +31,27 @@ class SpikeDecay(training.Extension):
     ) -> None:
         self.bound, self.divisor, self.attr, self.monitor = bound, divisor, attr, monitor
         self.epoch = -1
+        self._value: float | None = None
+
+    def initialize(self, trainer: training.Trainer) -> None:
+        """Put the loaded value into the optimizer, where a schedule has put that of its last call.
+
+        So extend the trainer with the schedule first.
+        """
+        if self._value is not None:
+            setattr(trainer.updater.get_optimizer("main"), self.attr, self._value)
 
     def __call__(self, trainer: training.Trainer) -> None:
         """Look at the norm of the last iteration."""
         updater: Any = trainer.updater
+        optimizer = updater.get_optimizer("main")
         if updater.epoch > self.epoch and float(trainer.observation[self.monitor]) > self.bound:
-            optimizer = updater.get_optimizer("main")
             setattr(optimizer, self.attr, getattr(optimizer, self.attr) / self.divisor)
             self.epoch = updater.epoch
+        self._value = getattr(optimizer, self.attr)
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load the epoch of the last division."""
+        """Save or load the epoch of the last division, and the attribute's value."""
         self.epoch = int(serializer("epoch", self.epoch))
+        value = serializer("value", self._value)
+        self._value = None if value is None else float(value)

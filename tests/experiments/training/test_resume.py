@@ -25,7 +25,8 @@ CASES = {
     "auto, nothing to do": f"{PROJECTION} delta=0.2 projection=auto units=96",
     "exponential": "schedule=exponential decay_after=1 decay_divisor=1.5",
     "plateau": f"schedule=plateau decay_after=1 decay_divisor=2 {STILL}",
-    "spike": f"spike_norm=1e-9 spike_divisor=2 {PROJECTION} delta=0.9 projected=all units=96",
+    "spike": f"spike_norm=1e-9 spike_divisor=2 {PROJECTION} delta=0.9 projected=all units=96 "
+    "schedule=plateau decay_after=9 decay_divisor=2",
     "patience": f"stop_patience=2 epochs=9 {STILL}",
     "clipping": "method=clipping threshold=0.5",
     "elementwise": "method=elementwise_clipping threshold=0.003",
