@@ -47,10 +47,7 @@ DISK_TROUBLE = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command.
-
-    Args:
-        arguments: Words of the command line; ``None`` takes those of the process.
+    """Run a command, by default that of the process's command line.
 
     Returns:
         Exit code: 0; 1 if runs of a sweep failed; 2 for input that cannot be used; 3 where the

@@ -65,13 +65,9 @@ def _steps_an_epoch(c: Conditions) -> int | None:
 def estimate_seconds(
     c: Conditions, rate: float, max_iterations: int | None = None, epochs: int | None = None
 ) -> float | None:
-    """Seconds of a run on a CPU; may well be off by a factor of two.
+    """Seconds of a run on a CPU with a :func:`product_rate`; may well be off by a factor of two.
 
-    Args:
-        c: Conditions of the run.
-        rate: The machine's :func:`product_rate`.
-        max_iterations: Where it stops, or ``None``.
-        epochs: How many it takes; ``None``: as many as it may.
+    It takes ``epochs``, or as many as it may.
     """
     steps, iterations = _steps_an_epoch(c), iterations_an_epoch(c)
     if steps is None or iterations is None:

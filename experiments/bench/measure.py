@@ -33,13 +33,6 @@ STEPS = (10, 20, 35, 70, 140, 200)
 def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bool) -> None:
     """Measure the paper's two models, and how cost grows with their sizes.
 
-    Args:
-        device_name: ``cpu`` or the number of a GPU.
-        rounds: Turns of each implementation at the paper's sizes.
-        scaling: Whether to vary the sizes, too.
-        out: Folder of the results.
-        force: Measure even where a measurement is there, and replace it.
-
     Raises:
         GrustabError: If the device or the results folder is not usable, or a worker ends.
     """

@@ -28,14 +28,7 @@ class WorkerError(GrustabError):
 
 
 class Worker:
-    """An implementation in a process of its own.
-
-    Args:
-        implementation: One of :data:`IMPLEMENTATIONS`; ``sgemm`` is NumPy's product of two square
-            matrices.
-        workload: What an iteration is.
-        device: ``cpu`` or the number of a GPU.
-    """
+    """One of :data:`IMPLEMENTATIONS` in a process of its own; ``sgemm``: NumPy's square product."""
 
     def __init__(self, implementation: str, workload: Workload, device: str) -> None:
         words = [implementation, device, *map(str, workload)]

@@ -167,10 +167,7 @@ def config_names() -> list[str]:
 
 
 def load_config(name: str) -> Config:
-    """Read and validate a config.
-
-    Args:
-        name: Name of a config of the package (``table3_music``) or path of a ``.yaml`` file.
+    """Read and validate a config of the package, by name, or that of a ``.yaml`` file.
 
     Raises:
         ConfigError: With one sentence that names the file, the key and what was expected.

@@ -11,10 +11,7 @@ from experiments.system.paths import given
 def with_data(where: str, settings: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The settings, the path in full and the data's hash set where the data is one's own.
 
-    Args:
-        where: Begins a complaint.
-        settings: Not yet validated.
-        folder: What a relative path is relative to.
+    A relative path is relative to ``folder``; ``where`` begins a complaint.
 
     Raises:
         ConfigError: If the data is not that of the hash that the settings have.

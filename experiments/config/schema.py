@@ -162,13 +162,7 @@ def _names(path: list[Any]) -> str:
 
 
 def hint(wrong: str, known: Any, others: Any = ()) -> str:
-    """The end of a sentence on an unknown name: the one that was meant, or all.
-
-    Args:
-        wrong: The name.
-        known: Names that are right.
-        others: More of them, not to be listed.
-    """
+    """The end of a sentence on an unknown name: the one that was meant, or all of ``known``."""
     close = difflib.get_close_matches(wrong, [*known, *others], n=1)
     if close:
         return f", did you mean '{close[0]}'?"

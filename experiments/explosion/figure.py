@@ -25,12 +25,7 @@ MATRICES = {"W_hz": GATE_Z, "W_hr": GATE_R, "W_hh": CANDIDATE}
 
 
 def explosion_figure(measured: Explosion, training: Training | None) -> Figure:
-    """The last layer at the snapshot with the largest gradient and, at the left, on the way there.
-
-    Args:
-        measured: The snapshots.
-        training: A training under the same conditions, if there was one.
-    """
+    """The last layer at the snapshot with the largest gradient; at the left, on the way there."""
     worst = max(measured.snapshots, key=lambda s: s.gradient_norm or 0)
     where = f"of layer {len(worst.layers)}"
     columns = 1 if training is None else 2

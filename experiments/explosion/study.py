@@ -19,13 +19,9 @@ SCHEMA = 1
 
 
 def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None:
-    """Take the gradients of snapshots apart, write ``explosion/explosion.json``.
+    """Take the gradients of snapshots apart, by default of those of ``results/explosion``.
 
-    Args:
-        paths: Snapshots; none: those of ``results/explosion``.
-        updates: Train the first snapshot's cell for so many updates, too, and write
-            ``explosion/training.json``.
-        out: Folder of the results.
+    With ``updates``, train the first one's cell for so many, too.
 
     Raises:
         KeyboardInterrupt: After an interruption.

@@ -25,10 +25,6 @@ class WorstUpdates:
 
     It looks before the update, at the weights that made the gradient.
 
-    Args:
-        model: Model with GRU layers.
-        interval: Updates in a window.
-
     Attributes:
         points: Of each window ``update`` (the worst one's number, from 1), ``gradient_norm`` (its),
             ``mean_gradient_norm`` (the window's), and ``layers``: see :func:`describe_layer`.

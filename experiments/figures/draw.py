@@ -34,10 +34,6 @@ def draw_figures(names: list[str], out: Path) -> None:
 
     Several configs are drawn at a time, each by a process of its own.
 
-    Args:
-        names: Configs whose figures to draw.
-        out: Folder of the results; figures go to ``out/figures``.
-
     Raises:
         ResultError: If a result file is damaged, or a figure cannot be written.
     """
@@ -64,11 +60,7 @@ def _start_worker() -> None:
 
 
 def _draw_config(name: str, out: Path) -> list[str]:
-    """Draw one config's figures.
-
-    Returns:
-        What to say of it, a line each.
-    """
+    """Draw one config's figures; gives what to say of it, a line each."""
     config = load_config(name)
     name = config.name
     with style.context(STYLE, after_reset=True):

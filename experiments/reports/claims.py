@@ -27,13 +27,7 @@ NORM = (MAIN, "sgd_1.1/clipping_5")
 
 
 class Claim(NamedTuple):
-    """A claim and how to check it.
-
-    Attributes:
-        source: Where it stands in the paper.
-        text: The claim.
-        check: Its verdict over the results.
-    """
+    """A claim: where it stands in the paper, its text, and its verdict over the results."""
 
     source: str
     text: str

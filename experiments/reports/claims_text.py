@@ -74,12 +74,7 @@ def headline(evidence: Evidence) -> str:
 
 
 def format_claims(out: Path, own: Sequence[str] = ()) -> str:
-    """The claims with their verdicts, as Markdown.
-
-    Args:
-        out: Folder of the results.
-        own: Files of further configs, whose published values are judged, too.
-    """
+    """The claims with their verdicts, as Markdown; of own configs the published values."""
     evidence = Evidence(out)
     lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
     apart, configs = [*APART], [load_config(name) for name in own]

@@ -46,11 +46,7 @@ class Verdict(NamedTuple):
 
 
 class Evidence:
-    """The results in a folder, and the forms that claims have.
-
-    Args:
-        out: Folder of the results.
-    """
+    """The results in a folder, and the forms that claims have."""
 
     def __init__(self, out: Path) -> None:
         self.out = out

@@ -14,12 +14,6 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
     """A config's cells as text, and what the runs that are missing would cost.
 
     Of a config that reports times: whether they were measured.
-
-    Args:
-        config: The config.
-        cells: Which of its cells to list.
-        seeds: Which seeds to count.
-        out: Folder of the results.
     """
     head = f"{config.name}: {config.title}"
     if config.report == "seconds_per_iteration":

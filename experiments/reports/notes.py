@@ -11,13 +11,7 @@ from experiments.results.success import NOTES
 
 
 def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
-    """The notes of a table.
-
-    Args:
-        config: The config.
-        cells: The cells of the table.
-        ours: Notes on our numbers.
-    """
+    """The notes of a table; ``ours`` are those on our numbers."""
     notes = list(config.notes)
     tables = {cell.published.table for cell in cells if cell.published}
     if tables:

@@ -60,10 +60,6 @@ img { max-width: 100%; }
 def write_report(out: Path, own: Sequence[str] = ()) -> None:
     """Write ``README.md``, and the same as ``report.html``, which git ignores.
 
-    Args:
-        out: Folder of the results, with the figures drawn.
-        own: Files of further configs.
-
     Raises:
         grustab.errors.GrustabError: If a result file is not valid, or a page cannot be written.
     """

@@ -24,12 +24,7 @@ NOT_RUN = "not run"
 def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path) -> None:
     """Print the table of the chosen cells, and write the table of all.
 
-    Args:
-        config: The config.
-        pattern: Shell pattern of the cells to print.
-        settings: ``key=value`` settings of the command line; their table has a file of its own,
-            of the cells that they fit.
-        out: Folder of the results and of the file.
+    With ``key=value`` settings, the table has a file of its own, of the cells that they fit.
 
     Raises:
         grustab.errors.GrustabError: If a setting or a result file is not valid, or the table
@@ -53,14 +48,7 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
 
 
 def format_table(config: Config, cells: list[Cell], out: Path, pattern: str = "*") -> str:
-    """The table as Markdown, with what has to be known to read it.
-
-    Args:
-        config: The config.
-        cells: Its cells to show.
-        out: Folder of the results.
-        pattern: Shell pattern that chose them.
-    """
+    """The table as Markdown, with what has to be known to read it."""
     if config.report == "seconds_per_iteration":
         header, rows, notes = timing_rows(config, cells, out)
         notes = make_notes(config, cells, notes)

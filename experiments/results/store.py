@@ -79,18 +79,10 @@ def run_is_done(spec: RunSpec) -> bool:
 
 
 def keep_result(path: Path, fallbacks: Sequence[Path], result: dict[str, Any]) -> Path:
-    """Write a result to its place, or to another one rather than lose it.
+    """Write a result to its place, or to another one rather than lose it; gives where it is.
 
     A partial result never replaces a finished one, a longer partial one, or one that cannot be
-    read; it then goes aside.
-
-    Args:
-        path: Its place.
-        fallbacks: Folders for it where it cannot go there; then the one for temporary files.
-        result: Contents of the file.
-
-    Returns:
-        Where it was written.
+    read. Where it cannot go, a fallback takes it, or else the folder for temporary files.
 
     Raises:
         StorageError: If the disk did not take it at its place; the message says where it is kept.

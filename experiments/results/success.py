@@ -26,11 +26,7 @@ NOTES = (
 
 
 def succeeded(result: dict[str, Any]) -> bool | None:
-    """Whether a run succeeded; ``None`` for one that has not ended by its own rule.
-
-    Args:
-        result: Contents of a ``result.json``.
-    """
+    """Whether a run succeeded; ``None`` for one that has not ended by its own rule."""
     return None if result["status"] == "interrupted" else learned(result)
 
 
@@ -67,9 +63,6 @@ def diverged(result: dict[str, Any]) -> bool:
     That is (the supplement says only "diverged"): a value that is not finite, or a last validation
     loss above that of a uniform predictor, where training starts. So a run that is merely slow has
     not diverged.
-
-    Args:
-        result: Contents of a ``result.json``.
     """
     losses = _finite_losses(result)
     if result["status"] == "diverged" or not losses:

@@ -35,11 +35,7 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
 
     A lost worker's job goes to another one, where it resumes from its snapshot. Workers need the
     same file system with the same paths, and nothing installed beside Dask itself: a job is a
-    process of this checkout's Python.
-
-    Args:
-        address: Of the scheduler, ``tcp://HOST:PORT``.
-        device: ``cpu``, or the number of a GPU as each worker counts them.
+    process of this checkout's Python. Each worker counts its GPUs by itself.
 
     Raises:
         ClusterError: If Dask is not installed, that is no address, or no scheduler answers.

@@ -24,12 +24,7 @@ WIDTH = 300
 
 
 class Display:
-    """A bar of the runs that ended, and a line for each that is going on.
-
-    Args:
-        runs: The runs of the sweep.
-        device: A device to repeat one on.
-    """
+    """A bar of the runs that ended, and a line for each that goes on; ``device``: to repeat one."""
 
     def __init__(self, runs: Sequence[RunSpec], device: str) -> None:
         self.device = device

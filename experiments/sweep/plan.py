@@ -37,14 +37,6 @@ def make_plan(
 ) -> list[RunSpec]:
     """All runs of a sweep, done or not, a seed of all cells before the next seed.
 
-    Args:
-        config_file: Name of the config, or the path of its file.
-        pattern: Shell pattern of its cells.
-        seeds: Which seeds; ``None``: as many as the config says.
-        settings: ``key=value`` settings of the command line.
-        out: Folder of the results.
-        max_iterations: Where each run stops, or ``None``.
-
     Raises:
         ConfigError: If the config is not valid, no cell matches or a setting is not valid.
     """
@@ -81,12 +73,7 @@ def describe_plan(runs: Sequence[RunSpec], jobs: int) -> str:
 
 
 def describe_done(runs: Sequence[RunSpec], pattern: str) -> list[str]:
-    """The runs that are done, a line per cell, and how to see or repeat them.
-
-    Args:
-        runs: Of one config, done or not.
-        pattern: Shell pattern that chose their cells.
-    """
+    """The runs that are done, a line per cell, and how to see or repeat them."""
     seeds: dict[str, list[str]] = {}
     for run in runs:
         if run_is_done(run):

@@ -45,13 +45,7 @@ exit $code
 
 
 def slurm_script(runs: Sequence[RunSpec], device: str, snapshot_interval: float) -> str:
-    """A batch script with an array task for each run.
-
-    Args:
-        runs: What to run, at least one.
-        device: ``cpu``, or the number of a GPU as a task counts them.
-        snapshot_interval: Seconds between two snapshots of a run.
-    """
+    """A batch script with an array task for each run, at least one."""
     return TEMPLATE.format(
         count=len(runs),
         last=len(runs) - 1,

@@ -18,11 +18,7 @@ CUPY = ("cupy", "cupy-cuda12x", "cupy-cuda13x")
 
 
 def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
-    """Everything needed to judge, or repeat, a run's numbers and times.
-
-    Args:
-        device: The run's device.
-    """
+    """Everything needed to judge, or repeat, a run's numbers and times."""
     described = {
         "git": git_state(),
         "python": platform.python_version(),

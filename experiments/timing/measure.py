@@ -44,15 +44,6 @@ def time_config(
 ) -> None:
     """Measure all cells of a config, and write one file.
 
-    Args:
-        config: A config that reports seconds per iteration.
-        settings: ``key=value`` settings of the command line.
-        device_name: ``cpu`` or the number of a GPU.
-        rounds: Iterations of each cell at each point.
-        later: Iteration of training that is the third point.
-        out: Folder of the results.
-        force: Measure even where a measurement is there, and replace it.
-
     Raises:
         GrustabError: If the device, the data, a setting or the results folder is not usable.
         ConfigError: If the config reports no times, or no cell projects with ``auto``: that one

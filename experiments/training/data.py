@@ -28,11 +28,7 @@ class RunData(NamedTuple):
 
 
 def load_data(conditions: Conditions, order: np.random.Generator) -> RunData:
-    """Load the data set and cut it as the conditions say.
-
-    Args:
-        conditions: Of the run.
-        order: The run's generator of the order of tunes; words keep theirs.
+    """Load the data set and cut it as the conditions say; ``order`` is that of tunes, not of words.
 
     Raises:
         grustab.errors.DataError: If a file is missing or damaged, or the data is too short for

@@ -21,12 +21,7 @@ from experiments.training.announcement import score
 
 
 class TrainingBar(training.Extension):
-    """What is done of what is planned, the losses, and the time left, on standard error.
-
-    Args:
-        conditions: Of the run: how many epochs it may take, and how losses are shown.
-        iterations: How many iterations, where that is its limit; the bar then counts these.
-    """
+    """What is done of all epochs, or iterations if given, losses, and the time left, on stderr."""
 
     trigger = (1, "iteration")
     priority = training.PRIORITY_READER
@@ -82,14 +77,7 @@ class TrainingBar(training.Extension):
 
 
 class ProgressFile(training.Extension):
-    """How far a run is, for whoever watches several: ``progress.json`` in its folder.
-
-    Args:
-        folder: The run's folder.
-        epochs: How many epochs the run may take.
-        iterations: How many iterations, where that is its limit.
-        interval: Seconds between two versions of the file.
-    """
+    """How far a run is, for whoever watches it: ``progress.json``, every ``interval`` seconds."""
 
     trigger = (1, "iteration")
     priority = training.PRIORITY_READER

@@ -34,18 +34,10 @@ def run_cell(
     snapshot_interval: float,
     stop_with_parent: bool = False,
 ) -> Path:
-    """Run a cell unless its result is there, from its newest snapshot, and write the result.
+    """Run a cell unless its result is there, from its newest snapshot; gives the result's path.
 
-    Args:
-        spec: What to run.
-        device_name: ``cpu`` or the number of a GPU.
-        force: Run from the beginning even where a finished result or a snapshot is there. If
-            that is interrupted, the next call without ``force`` goes on with it.
-        snapshot_interval: Seconds between two snapshots; 0: one at every iteration.
-        stop_with_parent: Stop, as after a signal, when the process's standard input ends.
-
-    Returns:
-        Path of the result file.
+    With ``force`` it runs from the beginning even where a finished result or a snapshot is there;
+    if that is interrupted, the next call without ``force`` goes on with it.
 
     Raises:
         KeyboardInterrupt: After an interruption, snapshot and partial result written.

@@ -39,9 +39,6 @@ class Snapshots:
 
     Plain ``.npz`` files without pickles; the name holds the first 16 digits of the contents'
     SHA-256.
-
-    Args:
-        spec: The run.
     """
 
     def __init__(self, spec: RunSpec) -> None:
@@ -168,13 +165,7 @@ def _brief(text: str) -> str:
 
 
 class SnapshotExtension(training.Extension):
-    """Write a snapshot every so many seconds, at the end of an iteration.
-
-    Args:
-        snapshots: Where to.
-        run: What to.
-        interval: Seconds between two; 0: at every iteration.
-    """
+    """Write a snapshot every so many seconds, at the end of an iteration; 0: of every iteration."""
 
     # Last: what other extensions do in this iteration belongs to it.
     priority = -1000
