@@ -8,19 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from experiments import commands
-from experiments.arguments import (
-    LATER,
-    ROUNDS,
-    add_cells,
-    add_limits,
-    add_out,
-    add_own,
-    add_seeds,
-    add_set,
-    add_sweep,
-    natural,
-    positive,
-)
+from experiments.arguments import LATER, ROUNDS, add, add_out, add_sweep, natural, positive
 from experiments.system.lock import LOCKED, LockedError
 from experiments.system.paths import PROGRAM, given
 from experiments.system.storage import StorageError
@@ -107,10 +95,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("list", "Tables and cells: published value, runs done, estimated cost.")
     sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")
-    add_cells(sub)
-    add_set(sub)
+    add(sub, "--cells", "--set")
     add_out(sub, "folder of the results")
-    add_seeds(sub)
+    add(sub, "--seeds")
 
     sub = command("run", "Run one cell with one seed and write its result.json.")
     sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
@@ -118,22 +105,16 @@ def _parser() -> argparse.ArgumentParser:
         "--cell", required=True, metavar="CELL", help="such as sgd/projection_0.2; see list"
     )
     sub.add_argument("--seed", type=natural, default=0, metavar="S", help="default: 0")
-    sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
-    add_set(sub)
-    add_limits(sub)
+    add(sub, "--device", "--set", "--max-iterations", "--snapshot-interval")
     add_out(sub, "folder the result goes to")
-    sub.add_argument(
-        "--force",
-        action="store_true",
-        help="begin anew even where a finished result or a snapshot is there",
-    )
+    add(sub, "--force", help="begin anew even where a finished result or a snapshot is there")
     sub.add_argument("--stop-with-parent", action="store_true", help=argparse.SUPPRESS)
     sub.add_argument("--planned", help=argparse.SUPPRESS)  # the hash of the conditions
 
     sub = command("sweep", "Do all runs that have no finished result yet.")
     add_sweep(sub)
     how = sub.add_mutually_exclusive_group()
-    how.add_argument("--dry-run", action="store_true", help="only list the runs, with their cost")
+    add(how, "--dry-run")
     how.add_argument(
         "--emit-slurm",
         action="store_true",
@@ -144,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         "reproduce", "What scripts/reproduce.sh does: all runs that are missing, then the table."
     )
     add_sweep(sub)
-    sub.add_argument("--dry-run", action="store_true", help="only list the runs, with their cost")
+    add(sub, "--dry-run")
     sub.add_argument("--figures", action="store_true", help="draw the figures, too")
     # The default is how to tell what a person has given.
     sub.set_defaults(emit_slurm=False, default=sub.get_default)
@@ -153,7 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "config", nargs="?", default="timing", metavar="CONFIG", help="default: timing"
     )
-    sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
+    add(sub, "--device")
     sub.add_argument(
         "--rounds",
         type=positive,
@@ -168,18 +149,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N",
         help=f"iteration of training to measure at, too; default: {LATER}, two epochs",
     )
-    add_set(sub)
+    add(sub, "--set")
     add_out(sub, "folder the measurement goes to")
-    sub.add_argument("--force", action="store_true", help="measure again where that was done")
+    add(sub, "--force")
 
     sub = command("bench", "Our iteration beside stock Chainer's and PyTorch's.")
-    sub.add_argument("--device", default="cpu", metavar="D", help="cpu (default), 0, 1, ...")
+    add(sub, "--device")
     sub.add_argument("--rounds", type=positive, default=12, metavar="N", help="default: 12")
     sub.add_argument(
         "--no-scaling", dest="scaling", action="store_false", help="only the paper's sizes"
     )
     add_out(sub, "folder the measurement goes to")
-    sub.add_argument("--force", action="store_true", help="measure again where that was done")
+    add(sub, "--force")
 
     sub = command(
         "explosion",
@@ -207,12 +188,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="CONFIG",
         help="name of a config, or a .yaml file; default: each in turn",
     )
-    add_cells(sub)
-    add_set(sub)
+    add(sub, "--cells", "--set")
     add_out(sub, "folder of the results; the table is written there, too")
 
     sub = command("claims", "The paper's claims, held against the results.")
-    add_own(sub, "your own configs, whose published values are judged, too")
+    add(sub, "--config", help="your own configs, whose published values are judged, too")
     add_out(sub, "folder of the results; claims.md is written there, too")
 
     sub = command("identify", "Which reading of the music conditions shows the signs of Table 3.")
@@ -221,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "report", "All tables and figures on one page, and the results in the front page."
     )
-    add_own(sub, "your own configs, to be on the page, too")
+    add(sub, "--config", help="your own configs, to be on the page, too")
     add_out(sub, "folder of the results, where README.md and report.html go; the front page stays")
 
     sub = command("figures", "Draw the figures from the results.")
