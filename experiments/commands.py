@@ -221,12 +221,10 @@ def identify_command(options: argparse.Namespace) -> None:
 
 
 def _publish(text: str, path: Path) -> None:
-    from experiments.system.paths import shown
-    from experiments.system.storage import write_file
+    from experiments.system.storage import write_text
 
     print(text)
-    write_file(path, text.encode())
-    print(f"written: {shown(path)}")
+    write_text(path, text)
 
 
 def report_command(options: argparse.Namespace) -> None:

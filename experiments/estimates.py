@@ -85,11 +85,6 @@ def estimate_seconds(
     return count * seconds + math.ceil(count / iterations) * evaluation
 
 
-def total(costs: Sequence[float | None]) -> float | None:
-    """Seconds of all together, ``None`` where one of them cannot be told."""
-    return None if None in costs else sum(costs)
-
-
 @cache
 def product_rate() -> float:
     """Floating point operations per second of this machine's float32 matrix product."""
@@ -102,16 +97,36 @@ def product_rate() -> float:
     return 2 * len(a) ** 3 / best
 
 
-def at_most(seconds: float | None, as_ours: float | None) -> str:
+class Estimate(NamedTuple):
+    """Seconds of a run on this CPU, ``None`` where they cannot be told.
+
+    Attributes:
+        at_most: If it takes all its epochs.
+        as_ours: If it takes as many as the run in ``results/``; without one the same.
+        epochs: Those of the run in ``results/``, or ``None``.
+    """
+
+    at_most: float | None
+    as_ours: float | None
+    epochs: int | None
+
+
+def total(costs: Sequence[Estimate]) -> Estimate:
+    """What all together cost, unknown where one of them is."""
+    columns = [cost.at_most for cost in costs], [cost.as_ours for cost in costs]
+    return Estimate(*(None if None in column else sum(column) for column in columns), None)
+
+
+def at_most(cost: Estimate) -> str:
     """Such as ``at most about 12 h, about 3.1 h if as long as ours``."""
-    if seconds is None:
+    if cost.at_most is None:
         return "time unknown"
-    if seconds < 1:
+    if cost.at_most < 1:
         return "at most a second"
-    text = f"at most about {human_time(seconds)}"
-    if as_ours == seconds:
+    text = f"at most about {human_time(cost.at_most)}"
+    if cost.as_ours == cost.at_most:
         return text
-    return f"{text}, about {human_time(as_ours)} if as long as ours"
+    return f"{text}, about {human_time(cost.as_ours)} if as long as ours"
 
 
 def human_time(seconds: float | None) -> str:
@@ -127,20 +142,6 @@ def human_time(seconds: float | None) -> str:
     if seconds < YEAR:
         return f"{seconds / 3600:.1f} h"
     return f"{seconds / YEAR:.3g} years"
-
-
-class Estimate(NamedTuple):
-    """Seconds of a run on this CPU, ``None`` where they cannot be told.
-
-    Attributes:
-        at_most: If it takes all its epochs.
-        as_ours: If it takes as many as the run in ``results/``; without one the same.
-        epochs: Those of the run in ``results/``, or ``None``.
-    """
-
-    at_most: float | None
-    as_ours: float | None
-    epochs: int | None
 
 
 def estimate(cell: Cell, max_iterations: int | None = None) -> Estimate:

@@ -6,13 +6,13 @@ from typing import Literal
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from experiments.reports.markdown import markdown_table
-from experiments.results.json_file import read_json
+from experiments.results.json_file import Form, read_json
 from experiments.results.measurement import Machine, median_and_range
-from experiments.system.paths import shown, typed
-from experiments.system.storage import write_file
+from experiments.system.paths import typed
+from experiments.system.storage import write_text
 
 SCHEMA = 1
 NAMES = {
@@ -24,18 +24,16 @@ NAMES = {
 COLORS = dict(zip(NAMES, ("#1b6ca8", "#c8553d", "#e8a33d", "#5b8c5a"), strict=True))
 
 
-class Sizes(BaseModel):
+class Sizes(Form):
     """Those of a workload that figures read."""
 
-    model_config = ConfigDict(strict=True)
     units: PositiveInt
     steps: PositiveInt
 
 
-class Measurement(BaseModel):
+class Measurement(Form):
     """One workload."""
 
-    model_config = ConfigDict(strict=True)
     workload: Sizes
     flops: int
     seconds: dict[str, list[PositiveFloat]]
@@ -62,10 +60,9 @@ class Measurement(BaseModel):
         return [theirs / ours for theirs, ours in pairs]
 
 
-class BenchResult(BaseModel):
+class BenchResult(Form):
     """The whole file; other keys are free."""
 
-    model_config = ConfigDict(strict=True)
     schema_: Literal[1] = Field(alias="schema")
     command: str
     environment: Machine
@@ -80,15 +77,6 @@ def bench_file(out: Path, name: str) -> Path:
     return out / "bench" / f"{name}.json"
 
 
-def read_bench(path: Path) -> BenchResult:
-    """A measurement.
-
-    Raises:
-        ResultError: If the file is damaged.
-    """
-    return read_json(path, BenchResult)[1]
-
-
 def write_report(out: Path) -> None:
     """Write ``table.md`` beside the measurements, if there is one.
 
@@ -97,10 +85,8 @@ def write_report(out: Path) -> None:
     """
     measured = sorted((out / "bench").glob("*.json"))
     if measured:
-        path = out / "bench" / "table.md"
-        text = "\n".join(format_bench(file.stem, read_bench(file)) for file in measured)
-        write_file(path, text.encode())
-        print(f"written: {shown(path)}")
+        tables = (format_bench(p.stem, read_json(p, BenchResult)[1]) for p in measured)
+        write_text(out / "bench" / "table.md", "\n".join(tables))
 
 
 def format_bench(name: str, result: BenchResult) -> str:

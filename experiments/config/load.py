@@ -34,7 +34,6 @@ class Cell(NamedTuple):
     Attributes:
         config: Name of the config, the file's name without ``.yaml``.
         name: Name of the cell, ``optimizer/method``.
-        conditions: All settings, resolved.
         sources: Where each setting comes from.
         published: The supplement's number, or ``None`` where there is none.
         overrides: Settings given on the command line, with their values.
@@ -85,10 +84,6 @@ class Cell(NamedTuple):
                 "run was planned, undo the change, or start the sweep again to run the new ones"
             )
 
-    def set_words(self) -> list[str]:
-        """The overrides as words of a command line that gives them again."""
-        return set_words(self.overrides)
-
 
 def file_word(file: str) -> str:
     """The name of a config, as a command line has it in the folder of its file."""
@@ -112,11 +107,8 @@ class Config(NamedTuple):
 
     Attributes:
         name: The file's name without ``.yaml``.
-        title: One line on what it reproduces.
-        notes: Remarks to print with its table.
         report: What its table reports.
         runs: Seeds per cell of the full experiment.
-        cells: All cells by name, in the file's order.
         file: What a command line calls it: its name, or the path of its file.
     """
 

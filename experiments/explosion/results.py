@@ -3,48 +3,40 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from experiments.results.json_file import read_json
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True)
+from experiments.results.json_file import Form, read_json
 
 
-class Cut(_Strict):
+class Cut(Form):
     """What is left with some ways back in time cut; ``None``: not finite."""
 
     gradient_norm: float | None
     growth: list[float | None]
 
 
-class MeasuredLayer(_Strict):
-    """A layer of a snapshot."""
-
+class _MeasuredLayer(Form):
     cuts: dict[str, Cut]
 
 
-class Scaled(_Strict):
-    """The gradient with one matrix a little smaller."""
-
+class _Scaled(Form):
     layer: int
     matrix: str
     factor: float
     gradient_norm: float | None
 
 
-class MeasuredSnapshot(_Strict):
+class MeasuredSnapshot(Form):
     """One update."""
 
     update: int
     gradient_norm: float | None
     other_masks: list[float | None]
-    layers: list[MeasuredLayer] = Field(min_length=1)
-    scaled: list[Scaled]
+    layers: list[_MeasuredLayer] = Field(min_length=1)
+    scaled: list[_Scaled]
 
 
-class Explosion(_Strict):
+class Explosion(Form):
     """``explosion.json``."""
 
     schema_: Literal[1] = Field(alias="schema")
@@ -52,25 +44,23 @@ class Explosion(_Strict):
     snapshots: list[MeasuredSnapshot] = Field(min_length=1)
 
 
-class WatchedLayer(_Strict):
-    """A layer at one update of training."""
-
+class _WatchedLayer(Form):
     sigma_1: dict[str, float | None]
     spectral_radius: float | None
     largest_exponent: float | None
     median_exponent: float | None
 
 
-class WorstUpdate(_Strict):
+class WorstUpdate(Form):
     """The update of a window with the largest gradient."""
 
     update: int
     gradient_norm: float | None
     mean_gradient_norm: float | None
-    layers: list[WatchedLayer] = Field(min_length=1)
+    layers: list[_WatchedLayer] = Field(min_length=1)
 
 
-class Training(_Strict):
+class Training(Form):
     """``training.json``."""
 
     schema_: Literal[1] = Field(alias="schema")

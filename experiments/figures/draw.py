@@ -15,7 +15,7 @@ from matplotlib import style
 from matplotlib.figure import Figure
 from PIL import Image
 
-from experiments.bench.report import draw_scaling, read_bench
+from experiments.bench.report import BenchResult, draw_scaling
 from experiments.config.load import load_config
 from experiments.explosion.figure import explosion_figure
 from experiments.explosion.results import read_explosion
@@ -23,7 +23,8 @@ from experiments.figures.comparison import draw_comparison
 from experiments.figures.dynamics import draw_dynamics
 from experiments.figures.learning_curves import draw_learning_curves
 from experiments.figures.style import STYLE
-from experiments.results.store import all_results, find_results
+from experiments.results.json_file import read_json
+from experiments.results.store import find_results, read_result
 from experiments.system.paths import shown
 from experiments.system.storage import write_file
 from experiments.timing.report import draw_timing
@@ -70,7 +71,7 @@ def _draw_config(name: str, out: Path) -> list[str]:
         results = {cell: find_results(out, c) for cell, c in config.cells.items()}
         results = {cell: runs for cell, runs in results.items() if runs}
         if not results:
-            other = any(all_results(out, name))
+            other = any(map(read_result, (out / name).glob("**/result.json")))
             why = "only results with --set, which are not drawn" if other else "no result yet"
             return [f"{name}: {why}"]
         lines = []
@@ -94,7 +95,7 @@ def draw_bench(out: Path) -> None:
     paths = sorted((out / "bench").glob("*.json"))
     with style.context(STYLE, after_reset=True):
         for path in paths:
-            figure = draw_scaling(read_bench(path))
+            figure = draw_scaling(read_json(path, BenchResult)[1])
             if figure:
                 print(_save(figure, out, f"bench_scaling_{path.stem}"))
 

@@ -39,6 +39,5 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         rows = [row[:-1] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    both = (total([getattr(cost, key) for cost in costs]) for key in ("at_most", "as_ours"))
-    end = f"to run: {len(costs)}, {at_most(*both)}" if costs else "all done"
+    end = f"to run: {len(costs)}, {at_most(total(costs))}" if costs else "all done"
     return "\n  ".join([head, *lines, end]) + "\n"

@@ -14,7 +14,7 @@ from experiments.reports.table import format_table
 from experiments.results.json_file import ResultError
 from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import shown
-from experiments.system.storage import write_file
+from experiments.system.storage import write_text
 
 #: Order of the page; configs that are not named here come last.
 ORDER = (
@@ -66,8 +66,7 @@ def write_report(out: Path, own: Sequence[str] = ()) -> None:
     text = make_report(out, own)
     html = HTML + markdown.markdown(text, extensions=["tables", "sane_lists"])
     for name, page in (("README.md", text), ("report.html", html)):
-        write_file(out / name, page.encode())
-        print(f"written: {shown(out / name)}")
+        write_text(out / name, page)
 
 
 def make_report(out: Path, own: Sequence[str] = ()) -> str:
@@ -108,10 +107,8 @@ def _runs(configs: list[Config], out: Path) -> str:
         finished = sum(bool(status & set(FINISHED)) for status in statuses)
         none = sum(not status for status in statuses)
         partial = len(statuses) - finished - none
-        link, command = (
-            f"[{config.name}](#{config.name})",
-            f"`scripts/reproduce.sh {config.word}`",
-        )
+        link = f"[{config.name}](#{config.name})"
+        command = f"`scripts/reproduce.sh {config.word}`"
         rows.append([link, f"{finished} of {len(statuses)}", str(partial), str(none), command])
     header = ["config", "cells with a finished run", "partial", "not run", "command"]
     return "\n".join(markdown_table(header, rows))

@@ -12,8 +12,8 @@ from experiments.reports.pairs import compare, lowest_values
 from experiments.reports.summary import summary
 from experiments.reports.table import score_rows
 from experiments.results.store import find_results
-from experiments.system.paths import RESULTS, ROOT, shown
-from experiments.system.storage import write_file
+from experiments.system.paths import RESULTS, ROOT
+from experiments.system.storage import write_text
 
 #: Of a line of text.
 WIDTH = 100
@@ -39,8 +39,7 @@ def write_readme() -> None:
     text = README.read_text(encoding="utf-8")
     new = fill_in(text, RESULTS)
     if new != text:
-        write_file(README, new.encode())
-        print(f"written: {shown(README)}")
+        write_text(README, new)
 
 
 def fill_in(text: str, out: Path) -> str:

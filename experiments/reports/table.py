@@ -14,8 +14,7 @@ from experiments.results.intervals import mean_and_interval
 from experiments.results.measures import Result, gradient_mean, lowest_value, value
 from experiments.results.store import FINISHED, find_results, override_suffix
 from experiments.results.success import RULES, exploded, succeeded
-from experiments.system.paths import shown
-from experiments.system.storage import write_file
+from experiments.system.storage import write_text
 from experiments.timing.report import timing_rows
 
 NOT_RUN = "not run"
@@ -43,8 +42,7 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
         pattern = "*"
     path = out / config.name / f"table{override_suffix(overrides)}.md"
     text = format_table(config, everything, out, pattern if overrides else "*")
-    write_file(path, text.encode())
-    print(f"written: {shown(path)}")
+    write_text(path, text)
 
 
 def format_table(config: Config, cells: list[Cell], out: Path, pattern: str = "*") -> str:

@@ -4,13 +4,19 @@ import json
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from experiments.system.paths import shown
 from experiments.system.storage import write_file
 from grustab.errors import GrustabError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Form(BaseModel):
+    """What is read of a file, in just these types; other keys are free."""
+
+    model_config = ConfigDict(strict=True)
 
 
 class ResultError(GrustabError):

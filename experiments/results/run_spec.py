@@ -4,19 +4,12 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.config.load import Cell, file_word
+from experiments.config.load import Cell, file_word, set_words
 from experiments.system.paths import PROGRAM, RESULTS, RUNS
 
 
 class RunSpec(NamedTuple):
-    """One cell with one seed.
-
-    Attributes:
-        cell: The cell.
-        seed: Seed of all its generators.
-        out: Folder of the results.
-        max_iterations: Stop there, whatever the conditions say; the result is then partial.
-    """
+    """One cell with one seed; its result is partial where ``max_iterations`` stop it."""
 
     cell: Cell
     seed: int
@@ -48,25 +41,20 @@ class RunSpec(NamedTuple):
         base = RUNS if self.out.resolve() == RESULTS.resolve() else self.out
         return base / self.path
 
-    def words(self) -> list[str]:
-        """Its command line after ``PROGRAM``, on this machine."""
-        return self._words(self.cell.file, self.out_words())
-
-    def portable_words(self) -> list[str]:
-        """The same wherever config and results are: no folder of this machine."""
-        return self._words(file_word(self.cell.file), [])
+    def words(self, portable: bool = False) -> list[str]:
+        """Its command line after ``PROGRAM``; ``portable``: without a folder of this machine."""
+        file = file_word(self.cell.file) if portable else self.cell.file
+        words = ["run", file, "--cell", self.cell.name, "--seed", str(self.seed)]
+        words += [] if portable else self.out_words()
+        words += set_words(self.cell.overrides)
+        if self.max_iterations:
+            words += ["--max-iterations", str(self.max_iterations)]
+        return words
 
     def out_words(self) -> list[str]:
         """The option that says where its result is, if that is not ``results/``."""
         out = self.out.resolve()
         return [] if out == RESULTS.resolve() else ["--out", str(out)]
-
-    def _words(self, file: str, out_words: list[str]) -> list[str]:
-        words = ["run", file, "--cell", self.cell.name, "--seed", str(self.seed), *out_words]
-        words += self.cell.set_words()
-        if self.max_iterations:
-            words += ["--max-iterations", str(self.max_iterations)]
-        return words
 
 
 def command_line(words: list[str], device: str) -> str:

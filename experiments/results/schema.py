@@ -29,9 +29,7 @@ class GradientMean(_Part):
     mean_abs: float | None
 
 
-class Seconds(_Part):
-    """Wall time by part."""
-
+class _Seconds(_Part):
     training: float
     projection: float
     evaluation: float
@@ -69,9 +67,7 @@ class EpochCurves(_Part):
         return _check_lengths(self)
 
 
-class Curves(_Part):
-    """All curves of a run."""
-
+class _Curves(_Part):
     iterations: IterationCurves
     epochs: EpochCurves
 
@@ -106,12 +102,12 @@ class ResultFile(_Part):
     unigram_validation_loss: float
     n_symbols: int | None = Field(default=None, gt=1)
     gradient_mean: GradientMean
-    seconds: Seconds
+    seconds: _Seconds
     overrides: dict[str, Any]
     conditions: dict[str, Any]
     conditions_sha256: str
     environment: Environment
-    curves: Curves
+    curves: _Curves
 
     @model_validator(mode="after")
     def _conditions_say_enough(self) -> "ResultFile":

@@ -5,7 +5,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -153,12 +153,6 @@ def find_results(directory: Path, cell: Cell) -> list[dict[str, Any]]:
         if result["conditions_sha256"] == digest:
             same.append(result)
     return sorted(same, key=lambda result: result["seed"])
-
-
-def all_results(directory: Path, config: str) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Every result of a config, whatever its conditions, with its path."""
-    for path in sorted((directory / config).glob("**/result.json")):
-        yield path, read_result(path)
 
 
 def finite(value: float | None) -> float | None:

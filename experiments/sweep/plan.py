@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.config.load import load_config
+from experiments.config.load import load_config, set_words
 from experiments.config.schema import ConfigError
 from experiments.estimates import at_most, estimate, total
 from experiments.results.run_spec import RunSpec
@@ -61,12 +61,12 @@ def describe_plan(runs: Sequence[RunSpec], jobs: int) -> str:
     width = max((len(run.name) for run in missing), default=0)
     for run, cost in zip(missing, costs, strict=True):
         partial = ", from a snapshot" if any(run.folder.glob("snapshot-*.npz")) else ""
-        lines.append(f"  {run.name:{width}}  {at_most(cost.at_most, cost.as_ours)}{partial}")
+        lines.append(f"  {run.name:{width}}  {at_most(cost)}{partial}")
     done = len(runs) - len(missing)
-    both = [total([getattr(cost, key) for cost in costs]) for key in ("at_most", "as_ours")]
+    whole = total(costs)
     lines.append(
         f"{len(missing)} to run, {done} done"
-        + (f"; one after the other on this CPU {at_most(*both)}" if both[0] else "")
+        + (f"; one after the other on this CPU {at_most(whole)}" if whole.at_most else "")
         + (f", {jobs} at a time" if jobs > 1 else "")
     )
     return "\n".join(lines)
@@ -82,7 +82,7 @@ def describe_done(runs: Sequence[RunSpec], pattern: str) -> list[str]:
         return []
     first = runs[0]
     words = ["table", first.cell.file, *["--cells", pattern] * (pattern != "*")]
-    see = printable(shlex.join([*words, *first.out_words(), *first.cell.set_words()]))
+    see = printable(shlex.join([*words, *first.out_words(), *set_words(first.cell.overrides)]))
     return [
         *(f"done: {name}, seed {', '.join(those)}" for name, those in seeds.items()),
         f"to see these: {PROGRAM} {see}; to do them again beside them: another --out",

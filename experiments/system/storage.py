@@ -63,6 +63,12 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
         raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all, and say where it is."""
+    write_file(path, text.encode())
+    print(f"written: {shown(path)}")
+
+
 def remove_partial_files(folder: Path) -> None:
     """Remove files that a killed process left half-written; nobody may be writing there."""
     for path in folder.glob(f"{PARTIAL}*"):

@@ -4,10 +4,10 @@ import statistics
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from experiments.config.load import Cell, Config
-from experiments.results.json_file import read_json
+from experiments.results.json_file import Form, read_json
 from experiments.results.measurement import Machine
 from experiments.results.store import override_suffix
 
@@ -16,10 +16,9 @@ PARTS = ("forward", "backward", "update", "projection")
 Seconds = list[float]
 
 
-class CellTimes(BaseModel):
+class CellTimes(Form):
     """Seconds of each part of each iteration of a cell, and how many values it capped."""
 
-    model_config = ConfigDict(strict=True)
     forward: Seconds = Field(min_length=1)
     backward: Seconds
     update: Seconds
@@ -40,19 +39,17 @@ class CellTimes(BaseModel):
         return [sum(seconds) for seconds in zip(*parts, strict=True)]
 
 
-class Point(BaseModel):
+class Point(Form):
     """A point of training, and the cells that took turns there."""
 
-    model_config = ConfigDict(strict=True)
     name: str
     iteration: int
     cells: dict[str, CellTimes] = Field(min_length=1)
 
 
-class TimingResult(BaseModel):
+class TimingResult(Form):
     """The whole file; other keys are free."""
 
-    model_config = ConfigDict(strict=True)
     schema_: Literal[1] = Field(alias="schema")
     command: str
     environment: Machine

@@ -72,15 +72,6 @@ class SequenceModel(chainer.Chain):
         h = seeded_dropout(h, self.dropout.get("gru", 0), self.masks)
         return h.reshape(-1, h.shape[2])
 
-    def first_layer(self, xs: Any) -> chainer.Variable:
-        """What the GRU reads (T, B, units)."""
-        h = self.embed(xs) * self.input_scale
-        return seeded_dropout(h, self.dropout.get("input", 0), self.masks)
-
-    def scores(self, xs: Any) -> chainer.Variable:
-        """Inputs of T steps of B sequences to the output layer's scores (T * B, n_symbols)."""
-        return self.output(self.states(xs))
-
 
 class LanguageModel(SequenceModel):
     """Next word: softmax over the vocabulary."""
@@ -91,12 +82,8 @@ class LanguageModel(SequenceModel):
         L.EmbedID(n_symbols, units, initialW=initial)
         return L.EmbedID(n_symbols, units, initialW=initial)
 
-    def embed(self, xs: Any) -> chainer.Variable:
-        """Word numbers (T, B) to (T, B, units)."""
-        return self.input(xs)
-
     def first_layer(self, xs: Any) -> chainer.Variable:
-        """What the GRU reads (T, B, units)."""
+        """Word numbers (T, B) to what the GRU reads (T, B, units)."""
         ratio = self.dropout.get("input", 0)
         return embed_with_dropout(xs, self.input.W, self.input_scale, ratio, self.masks)
 
@@ -121,9 +108,10 @@ class MusicModel(SequenceModel):
         """A linear layer without bias on the notes that sound."""
         return L.Linear(n_symbols, units, nobias=True, initialW=initial)
 
-    def embed(self, xs: Any) -> chainer.Variable:
-        """Piano rolls (T, B, notes) to (T, B, units)."""
-        return self.input(F.cast(xs, self.input.W.dtype), n_batch_axes=2)
+    def first_layer(self, xs: Any) -> chainer.Variable:
+        """Piano rolls (T, B, notes) to what the GRU reads (T, B, units)."""
+        h = self.input(F.cast(xs, self.input.W.dtype), n_batch_axes=2) * self.input_scale
+        return seeded_dropout(h, self.dropout.get("input", 0), self.masks)
 
     def forward(self, xs: Any, ts: Any, mask: Any = None) -> chainer.Variable:
         """Negative log-likelihood in nats, summed over notes and all steps that count.
@@ -137,6 +125,6 @@ class MusicModel(SequenceModel):
             ts = ts.astype(np.int32)
             if mask is not None:
                 ts = self.xp.where(mask[:, :, None] > 0, ts, -1).astype(np.int32)
-        y = self.scores(xs)
+        y = self.output(self.states(xs))
         ts = ts.reshape(y.shape)
         return F.sum(F.sigmoid_cross_entropy(y, ts, normalize=False, reduce="no"))

@@ -49,7 +49,7 @@ def make_result(run: Run) -> dict[str, Any]:
         "conditions": c.model_dump(),
         "sources": cell.sources,
         "conditions_sha256": c.digest(),
-        "command": command_line(spec.portable_words(), _device_word(run)),
+        "command": command_line(spec.words(portable=True), _device_word(run)),
         "started": first["started"],
         "environment": first["environment"],
         "resumed": resumed,

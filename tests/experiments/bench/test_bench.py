@@ -10,9 +10,10 @@ import pytest
 
 from experiments.bench import chainer_models
 from experiments.bench.measure import TURN
-from experiments.bench.report import draw_scaling, format_bench, read_bench
+from experiments.bench.report import BenchResult, draw_scaling, format_bench
 from experiments.bench.worker import IMPLEMENTATIONS, TORCH, Worker
 from experiments.bench.workload import PAPER, Workload
+from experiments.results.json_file import read_json
 from experiments.system.paths import ROOT
 
 TINY = {"language": Workload("language", 8, 1, 30, 5, 3), "music": Workload("music", 6, 2, 9, 5, 3)}
@@ -106,7 +107,7 @@ def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch
     assert text in out
     assert text.count("stock Chainer") == 2
     assert "we reach" in text
-    assert format_bench("cpu", read_bench(tmp_path / "bench/cpu.json")) == text
+    assert format_bench("cpu", read_json(tmp_path / "bench/cpu.json", BenchResult)[1]) == text
     code, _, err = call("figures", "--out", tmp_path)
     assert (code, err) == (0, "")
     assert (tmp_path / "figures/bench_scaling_cpu.png").stat().st_size > 1000
@@ -147,9 +148,9 @@ def test_a_measurement_of_other_sizes_and_on_a_gpu_is_shown(tmp_path):
     bench["load"] = 2.5
     path = tmp_path / "cpu.json"
     path.write_text(json.dumps(bench))
-    text = format_bench("gpu", read_bench(path))
+    text = format_bench("gpu", read_json(path, BenchResult)[1])
     for part in ("TF32 off", "driver 13010", "Peak: device memory", "machine was shared"):
         assert part in text
-    figure = draw_scaling(read_bench(path))
+    figure = draw_scaling(read_json(path, BenchResult)[1])
     assert figure is not None
     plt.close(figure)
