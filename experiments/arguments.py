@@ -74,6 +74,7 @@ def _wrong(expected: str, text: str) -> argparse.ArgumentTypeError:
 
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "config": {"metavar": "CONFIG", "help": "name of a config, or a .yaml file"},
     "--set": {
         "action": "extend",
         "nargs": "+",
@@ -100,6 +101,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "help": "time between two snapshots of a run; default: 600",
     },
     "--out": {"type": folder, "metavar": "DIR"},
+    "--rounds": {"type": positive, "metavar": "N"},
+    "--later": {"type": positive, "metavar": "N"},
     "--config": {"nargs": "+", "default": [], "metavar": "FILE"},
     "--device": {"default": "cpu", "metavar": "D", "help": "cpu (default), 0, 1, ..."},
     "--force": {"action": "store_true", "help": "measure again where that was done"},
@@ -120,8 +123,7 @@ def add_out(sub: argparse.ArgumentParser, text: str) -> None:
 
 def add_sweep(sub: argparse.ArgumentParser) -> None:
     """Options that say which runs to do, and how."""
-    sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
-    add(sub, "--cells", "--seeds", "--set", "--max-iterations", "--snapshot-interval")
+    add(sub, "config", "--cells", "--seeds", "--set", "--max-iterations", "--snapshot-interval")
     add_out(sub, "folder the results go to")
     sub.add_argument(
         "--jobs", type=positive, default=1, metavar="N", help="runs at a time; default: 1"

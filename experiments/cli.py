@@ -94,13 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     sub = command("list", "Tables and cells: published value, runs done, estimated cost.")
-    sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")
+    add(sub, "config", nargs="?", help="one config; default: all")
     add(sub, "--cells", "--set")
     add_out(sub, "folder of the results")
     add(sub, "--seeds")
 
     sub = command("run", "Run one cell with one seed and write its result.json.")
-    sub.add_argument("config", metavar="CONFIG", help="name of a config, or a .yaml file")
+    add(sub, "config")
     sub.add_argument(
         "--cell", required=True, metavar="CELL", help="such as sgd/projection_0.2; see list"
     )
@@ -131,31 +131,18 @@ def _parser() -> argparse.ArgumentParser:
     sub.set_defaults(emit_slurm=False, default=sub.get_default)
 
     sub = command("time", "Section D: what an iteration costs, all cells taking turns.")
-    sub.add_argument(
-        "config", nargs="?", default="timing", metavar="CONFIG", help="default: timing"
-    )
+    add(sub, "config", nargs="?", default="timing", help="default: timing")
     add(sub, "--device")
-    sub.add_argument(
-        "--rounds",
-        type=positive,
-        default=ROUNDS,
-        metavar="N",
-        help=f"iterations per cell; default: {ROUNDS}",
-    )
-    sub.add_argument(
-        "--later",
-        type=positive,
-        default=LATER,
-        metavar="N",
-        help=f"iteration of training to measure at, too; default: {LATER}, two epochs",
-    )
+    add(sub, "--rounds", default=ROUNDS, help=f"iterations per cell; default: {ROUNDS}")
+    later = f"iteration of training to measure at, too; default: {LATER}, two epochs"
+    add(sub, "--later", default=LATER, help=later)
     add(sub, "--set")
     add_out(sub, "folder the measurement goes to")
     add(sub, "--force")
 
     sub = command("bench", "Our iteration beside stock Chainer's and PyTorch's.")
     add(sub, "--device")
-    sub.add_argument("--rounds", type=positive, default=12, metavar="N", help="default: 12")
+    add(sub, "--rounds", default=12, help="default: 12")
     sub.add_argument(
         "--no-scaling", dest="scaling", action="store_false", help="only the paper's sizes"
     )
@@ -182,12 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     add_out(sub, "folder of the results; the measurement goes to its folder explosion/")
 
     sub = command("table", "Print and write a table: ours beside the published numbers.")
-    sub.add_argument(
-        "config",
-        nargs="?",
-        metavar="CONFIG",
-        help="name of a config, or a .yaml file; default: each in turn",
-    )
+    words = "name of a config, or a .yaml file; default: each in turn"
+    add(sub, "config", nargs="?", help=words)
     add(sub, "--cells", "--set")
     add_out(sub, "folder of the results; the table is written there, too")
 
@@ -205,6 +188,6 @@ def _parser() -> argparse.ArgumentParser:
     add_out(sub, "folder of the results, where README.md and report.html go; the front page stays")
 
     sub = command("figures", "Draw the figures from the results.")
-    sub.add_argument("config", nargs="?", metavar="CONFIG", help="one config; default: all")
+    add(sub, "config", nargs="?", help="one config; default: all")
     add_out(sub, "folder of the results; the figures go to its folder figures/")
     return parser

@@ -190,12 +190,7 @@ def load_config(name: str) -> Config:
         settings = with_data(where, {**rest, **said}, path.parent)
         conditions = validated(where, Conditions, settings)
         silent = dict.fromkeys(conditions.later_unset(), ASSUMPTION)
-        sources = {
-            **silent,
-            **base_sources,
-            **dict.fromkeys(cell.set, cell.source),
-            **rest_sources,
-        }
+        sources = silent | base_sources | dict.fromkeys(cell.set, cell.source) | rest_sources
         if conditions.path is not None:
             sources["data_sha256"] = sources["path"]
         cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {}, file)

@@ -36,9 +36,7 @@ class Published(BaseModel):
     """A number of the supplement.
 
     Attributes:
-        table: Number of its table.
-        column: Its column, as printed.
-        row: Its row, as printed.
+        table, column, row: Where it stands, as printed.
         printed: The entry exactly as printed.
         value: The same as a number; ``None`` where the print cannot be read as one.
         success_rate: Success rate printed with it, in percent.

@@ -7,9 +7,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator
 
 from experiments.explosion.results import Explosion, MeasuredSnapshot, Training
+from experiments.figures.style import mark_above, plain_ticks
 
 GATE_Z, GATE_R, BOTH, CANDIDATE, ALL = "#c8553d", "#e8a33d", "#7b3f8c", "#1b6ca8", "#222222"
 CUTS = {
@@ -106,14 +107,8 @@ def _logarithmic(axis: Axes) -> None:
     axis.set_yscale("log")
     axis.set_ylim(low, top)
     for line in lines:
-        x, y = line.get_data()
-        above = ~(y <= top)  # not finite, too
-        if above.any():  # an empty line would upset the layout
-            edge = np.full(above.sum(), top)
-            axis.plot(x[above], edge, "^", color=line.get_color(), markersize=3, clip_on=False)
-    axis.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.yaxis.set_minor_locator(NullLocator())
+        mark_above(axis, line, top, 3)
+    plain_ticks(axis.yaxis, LogLocator(subs=(1, 3)))
 
 
 def _matrix(name: str) -> str:

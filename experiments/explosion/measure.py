@@ -79,13 +79,8 @@ def gradient_norm(
 ) -> tuple[float, list[CutGRU]]:
     """Norm of the gradient of the snapshot's batch, all parameters together, in float64.
 
-    Args:
-        snapshot: The update.
-        cuts: Ways back that are cut, by layer.
-        scaled: A layer and its matrix that is multiplied by :data:`FACTOR` before.
-
-    Returns:
-        The norm, and the layers as they were run.
+    Ways back are cut by layer; one matrix of a layer may be ``scaled`` by :data:`FACTOR` before.
+    Gives the layers as they were run, too.
     """
     model = snapshot.model()
     if scaled:

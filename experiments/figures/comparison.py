@@ -6,10 +6,10 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator
 
 from experiments.config.load import Config
-from experiments.figures.style import COLORS, value_name
+from experiments.figures.style import COLORS, plain_ticks, value_name
 from experiments.results.intervals import t_interval
 from experiments.results.measures import Result, lowest_value
 from experiments.results.store import FINISHED
@@ -43,9 +43,7 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
     axis.set_xscale("log")
     low, high = axis.dataLim.intervalx
     subs = (1, 1.5, 2, 2.5, 3, 3.5, 4, 5, 6, 8) if high < 8 * low else (1, 2, 5)
-    axis.xaxis.set_major_locator(LogLocator(subs=subs))
-    axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.xaxis.set_minor_locator(NullLocator())
+    plain_ticks(axis.xaxis, LogLocator(subs=subs))
     axis.set_yticks(range(len(rows)), list(reversed(rows)))
     axis.set_yticks([y - 0.5 for y in range(1, len(rows))], minor=True)
     axis.grid(False, axis="y")

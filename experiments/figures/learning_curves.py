@@ -4,15 +4,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from experiments.config.load import Config
 from experiments.figures.style import (
     cell_colors,
     group_cells,
     has_several_optimizers,
+    mark_above,
     method_label,
     optimizer_label,
+    plain_ticks,
     value_name,
 )
 from experiments.results.measures import Result, value
@@ -91,11 +93,9 @@ def _draw_run(axis: Axes, run: Result, top: float, color: str, label: str | None
     epochs = np.array(run["curves"]["epochs"]["epoch"], dtype=float)
     values = np.array([value(run, loss) for loss in run["curves"]["epochs"]["validation_loss"]])
     marker = "o" if len(values) < 8 else None
-    axis.plot(epochs, values, color=color, label=label, marker=marker, markersize=3, linewidth=1.4)
-    above = ~(values <= top)  # not finite, too
-    if above.any():
-        edge = np.full(above.sum(), top)
-        axis.plot(epochs[above], edge, "^", color=color, markersize=3.5, clip_on=False)
+    style = {"color": color, "marker": marker, "markersize": 3, "linewidth": 1.4}
+    (line,) = axis.plot(epochs, values, label=label, **style)
+    mark_above(axis, line, top, 3.5)
 
 
 def _has_line(run: Result, top: float) -> bool:
@@ -114,6 +114,4 @@ def _scale(axis: Axes, runs: list[Result], top: float, lines: list[float]) -> No
     axis.set_yscale("log")
     axis.set_ylim(low / 1.05, high)
     subs = (1, 2, 3, 4, 5, 6, 8) if high < 20 * low else (1, 2, 5)
-    axis.yaxis.set_major_locator(MaxNLocator(6) if high < 3 * low else LogLocator(subs=subs))
-    axis.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.yaxis.set_minor_locator(NullLocator())
+    plain_ticks(axis.yaxis, MaxNLocator(6) if high < 3 * low else LogLocator(subs=subs))

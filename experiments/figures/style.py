@@ -1,7 +1,12 @@
 """What the figures share: colours, labels, scales."""
 
+from collections import Counter
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.lines import Line2D
+from matplotlib.ticker import Locator, NullLocator, StrMethodFormatter
 
 from experiments.config.load import Config
 from experiments.results.measures import Result
@@ -22,6 +27,22 @@ STYLE = {
     "legend.frameon": False,
     "figure.dpi": 150,
 }
+
+
+def plain_ticks(axis: Axis, locator: Locator) -> None:
+    """Plain numbers on a logarithmic axis, where the locator says and nowhere else."""
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def mark_above(axis: Axes, line: Line2D, top: float, size: float) -> None:
+    """Triangles at ``top`` for what a line has above it, or not finite."""
+    x, y = line.get_data()
+    above = ~(y <= top)
+    if above.any():  # an empty line would upset the layout
+        edge = np.full(above.sum(), top)
+        axis.plot(x[above], edge, "^", color=line.get_color(), markersize=size, clip_on=False)
 
 
 def fit_scale(*axes: Axes) -> None:
@@ -45,12 +66,11 @@ def cell_colors(config: Config, results: dict[str, list[Result]]) -> dict[str, s
     """A shade for each cell: methods differ in hue, cells of one method within a panel in shade."""
     colors = {}
     for cells in group_cells(results).values():
-        used: dict[str, int] = {}
+        used: Counter[str] = Counter()
         for cell in cells:
             method = config.cells[cell].conditions.method
-            shades = COLORS[method]
-            colors[cell] = shades[used.get(method, 0) % len(shades)]
-            used[method] = used.get(method, 0) + 1
+            colors[cell] = COLORS[method][used[method] % len(COLORS[method])]
+            used[method] += 1
     return colors
 
 

@@ -143,11 +143,7 @@ CLAIMS = [
         "SGD has the lowest loss of clipping.",
         lambda e: e.is_lowest(_theirs(TABLE_3, "sgd"), _all(TABLE_3, _theirs)),
     ),
-    Claim(
-        "Table 3",
-        "With each optimizer, P_δ has a lower loss than clipping.",
-        lower_in_table_3,
-    ),
+    Claim("Table 3", "With each optimizer, P_δ has a lower loss than clipping.", lower_in_table_3),
     Claim(
         "C, Table 4",
         "Fewer runs succeed with elementwise clipping than with clipping of the norm at 5.",

@@ -13,18 +13,14 @@ from experiments.results.success import NOTES
 def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
     """The notes of a table; ``ours`` are those on our numbers."""
     notes = list(config.notes)
-    tables = {cell.published.table for cell in cells if cell.published}
-    if tables:
-        numbers = ", ".join(map(str, sorted(tables)))
+    printed = [cell.published for cell in cells if cell.published]
+    if printed:
+        numbers = ", ".join(map(str, sorted({p.table for p in printed})))
         whose = "the supplement's" if config.file == config.name else "the config's"
         notes.append(f"Published: {whose} Table {numbers}, as printed.")
     else:
         notes.append("The supplement prints no number to compare with.")
-    remarks: dict[str, None] = {}
-    for cell in cells:
-        if cell.published and cell.published.note:
-            remarks[f"Published {cell.published.printed}: {cell.published.note}."] = None
-    notes += remarks
+    notes += dict.fromkeys(f"Published {p.printed}: {p.note}." for p in printed if p.note)
     notes += ours
     overrides = all_overrides(cells)
     if overrides:

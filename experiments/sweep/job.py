@@ -20,9 +20,7 @@ class Job(NamedTuple):
     """A run to be done.
 
     Attributes:
-        name: For people, such as ``sgd/clipping_15 seed 0``.
         command: The words of the command line, Python's path first.
-        root: Folder to run it in.
         folder: Where its log and its progress are.
         threads: Threads of its matrix products; ``None``: the cores shared among the threads of
             the worker that does it.

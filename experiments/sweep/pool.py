@@ -31,13 +31,8 @@ def run_sweep(
 ) -> bool:
     """Do all runs that are not done, each in a process of its own.
 
-    Args:
-        runs: The runs; those that are done are left out.
-        jobs: How many at a time on this machine; on a cluster its workers' threads decide.
-        devices: ``cpu``, or numbers of GPUs, shared evenly among the jobs. On a cluster all jobs
-            take the first.
-        snapshot_interval: Seconds between two snapshots of a run.
-        scheduler: Address of a Dask scheduler, ``None``: on this machine.
+    GPUs are shared evenly among the jobs. On the cluster of a Dask scheduler all jobs take the
+    first device, and its workers' threads decide how many go on at a time.
 
     Returns:
         Whether every run was done. One that diverged was.

@@ -10,11 +10,7 @@ from experiments.system.console import print_safely
 from experiments.system.paths import shown
 
 
-def announce(
-    spec: RunSpec,
-    device_name: str,
-    epochs_taken: int | None,
-) -> None:
+def announce(spec: RunSpec, device_name: str, epochs_taken: int | None) -> None:
     """Say what a run will do and cost; ``epochs_taken``: how many a run like it took."""
     cell, c = spec.cell, spec.cell.conditions
     max_iterations = spec.max_iterations
