@@ -34,12 +34,7 @@ Pairs = dict[str, tuple[Place, Place]]
 
 
 class Verdict(NamedTuple):
-    """A verdict and the numbers behind it.
-
-    Attributes:
-        word: One of :data:`WORDS`; of a sign of ``identify``: ``holds``, ``fails`` or ``open``.
-        numbers: Ours, or what is missing, in a few words.
-    """
+    """One of :data:`WORDS`, of a sign ``holds``, ``fails`` or ``open``; our numbers behind it."""
 
     word: str
     numbers: str

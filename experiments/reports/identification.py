@@ -34,7 +34,10 @@ RULES = f"""\
 - A sign fails as soon as a partial run shows it; it holds when its runs have ended.
 - The choice: the reading under which most signs hold, if (a) is one of them and more hold than
   under Table 3's present conditions. Of two with equally many, the one whose lowest losses
-  lie nearer to the print (mean of |ln(ours / published)| over the seven cells)."""
+  lie nearer to the print (mean of |ln(ours / published)| over the seven cells).
+- One run per cell, seed 0. `<`: of a run that has not ended, so it may still fall.
+- Repeat: `{PROGRAM} sweep {STUDY}`, then `{PROGRAM} identify`.
+"""
 
 
 def format_identification(out: Path) -> str:
@@ -44,18 +47,8 @@ def format_identification(out: Path) -> str:
     for reading in dict.fromkeys(name.split("/")[0] for name in study.cells):
         rows.append([reading, *_row(_runs(study, f"{reading}/", out))])
     header = ["reading", *(f"({letter})" for letter in SIGNS), "hold"]
-    return "\n".join(
-        [
-            "## Which reading of the music conditions shows the signs of Table 3",
-            "",
-            *markdown_table(header, rows),
-            "",
-            RULES,
-            "- One run per cell, seed 0. `<`: of a run that has not ended, so it may still fall.",
-            f"- Repeat: `{PROGRAM} sweep {STUDY}`, then `{PROGRAM} identify`.",
-            "",
-        ]
-    )
+    title = "## Which reading of the music conditions shows the signs of Table 3"
+    return "\n".join([title, "", *markdown_table(header, rows), "", RULES])
 
 
 def _runs(config: Config, prefix: str, out: Path) -> dict[str, dict[str, Any]]:

@@ -38,8 +38,7 @@ class Difference(NamedTuple):
     Attributes:
         mean: Over the seeds with which neither run failed; else infinite.
         low: Lower end of the 95 % t-interval, or, where that leaves one seed or less than half, of
-            what
-            all seeds have; minus infinity where there is no second seed.
+            what all seeds have; minus infinity where there is no second seed.
         high: The upper end.
         n: Seeds that count.
         failed: Of these, with which one of the runs failed.

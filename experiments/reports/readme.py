@@ -61,13 +61,5 @@ def _results(out: Path) -> str:
     header = ["lowest validation value", "P_δ", "published", "clipping", "published", "difference"]
     cost = evidence.no_slower(TIMING, "sgd_1.1/projection_auto", "sgd_1.1/clipping_5").numbers
     cost = f"Time per iteration with P_δ, compared with clipping (language, on a CPU): {cost}."
-    return "\n".join(
-        [
-            textwrap.fill(summary(out), WIDTH),
-            "",
-            *markdown_table(header, rows),
-            "",
-            textwrap.fill(cost, WIDTH),
-            "",
-        ]
-    )
+    lines = [textwrap.fill(summary(out), WIDTH), "", *markdown_table(header, rows), ""]
+    return "\n".join([*lines, textwrap.fill(cost, WIDTH), ""])

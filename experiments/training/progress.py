@@ -109,7 +109,6 @@ class ProgressFile(training.Extension):
         state = {
             "epoch": updater.epoch_detail,
             "iteration": updater.iteration,
-            "share": min(share, 1.0),
             "validation_loss": self.validation,
             "seconds_left": left,
             "process": f"process {os.getpid()} on {socket.gethostname()}",
