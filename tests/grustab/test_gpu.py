@@ -8,6 +8,7 @@ import pytest
 from chainer import optimizers
 from chainer.backends import cuda
 
+from grustab.extensions import SpectralProjection
 from grustab.functions import cross_entropy, embed_with_dropout, gru_sequence, seeded_dropout
 from grustab.links import StackedGRU
 from grustab.masks import Masks
@@ -120,3 +121,26 @@ def test_auto_projection_follows_a_walk():
         assert np.linalg.norm(w - exact) <= 1e-4 * size + 1e-5
         assert info.capped == (sigma > 1.8).sum()
     assert auto.counts["subspace"]
+
+
+@pytest.mark.skipif(not hasattr(cuda.cupy, "standin"), reason="counted only by a stand-in for CuPy")
+@pytest.mark.parametrize(
+    ("layers", "units", "near", "launches"),
+    [(1, 650, 12, 72), (1, 650, 2, 72), (2, 200, 12, 144)],
+    ids=["language", "few large values", "music"],
+)
+def test_auto_asks_little_of_a_gpu(layers, units, near, launches):
+    gru = StackedGRU(3, units, layers, rng=np.random.default_rng(0))
+    for layer in gru:  # orthogonal at first
+        layer.W_hh *= np.r_[np.full(near, 1.81), np.linspace(1.3, 0, units - near)]
+    gru.to_device("@cupy:0")
+    projection = SpectralProjection(gru, 0.2)
+    projection()  # exactly
+    for layer in gru:
+        layer.W_hh *= 1.002
+    counts = cuda.cupy.standin.counts
+    cuda.cupy.standin.reset()
+    projection()
+    assert counts["d2h"] + counts["sync"] <= 1
+    assert counts["launch"] <= launches
+    assert [auto.counts["subspace"] for auto in projection.automatic.values()] == [1] * layers
