@@ -25,7 +25,6 @@ class IterationRecorder(training.Extension):
     Args:
         monitor: Reports ``sigma_1`` and the spectral radius of each layer.
         interval: Iterations in a window.
-
     """
 
     trigger = (1, "iteration")

@@ -6,8 +6,10 @@ import warnings
 import chainer
 from chainer import training
 
+from grustab.extensions.rate_decay import RateDecay
 
-class PlateauDecay(training.Extension):
+
+class PlateauDecay(RateDecay):
     """Divide an optimizer attribute after ``patience`` checks without improvement.
 
     A call that finds nothing observed, as between two evaluations, is no check.
@@ -16,21 +18,13 @@ class PlateauDecay(training.Extension):
     improvement. The count starts anew after each division (our assumption).
 
     Args:
-        divisor: What the attribute is divided by.
+        divisor, attr, optimizer: As of :class:`grustab.extensions.rate_decay.RateDecay`.
         patience: Number of consecutive checks without a new best value.
-        attr: Attribute of the optimizer, ``"lr"`` or Adam's ``"alpha"``.
         monitor: Observation to watch, smaller is better.
-        optimizer: The optimizer; ``None``: the updater's ``"main"`` one.
 
     Attributes:
         best: Smallest value seen.
         count: Checks since then, or since the last division.
-
-    Like Chainer's schedules it saves the attribute's value, which optimizers do not, and puts it
-    back when a trainer goes on.
-
-    Raises:
-        ValueError: When training begins, if the optimizer has no such ``attr`` that can be set.
     """
 
     trigger = (1, "epoch")
@@ -44,46 +38,27 @@ class PlateauDecay(training.Extension):
         monitor: str = "validation/main/loss",
         optimizer: chainer.Optimizer | None = None,
     ) -> None:
-        self.divisor, self.patience, self.attr, self.monitor = divisor, patience, attr, monitor
+        super().__init__(divisor, attr, optimizer)
+        self.patience, self.monitor = patience, monitor
         self.best = math.inf
         self.count = 0
-        self._given = self._optimizer = optimizer
-        self._value: float | None = None
         self._observed: bool | None = None  # None: not called yet
 
-    def initialize(self, trainer: training.Trainer) -> None:
-        """Put the loaded value into the optimizer, if one was."""
-        self._optimizer = self._given or trainer.updater.get_optimizer("main")
-        attribute = getattr(type(self._optimizer), self.attr, None)
-        read_only = isinstance(attribute, property) and attribute.fset is None  # Adam's ``lr``
-        if read_only or not hasattr(self._optimizer, self.attr):
-            raise ValueError(
-                f"PlateauDecay cannot divide {self.attr!r} of {type(self._optimizer).__name__}, "
-                f"expected one of {', '.join(self._optimizer.hyperparam.get_dict())}"
-            )
-        self._put_back()
-        self._value = getattr(self._optimizer, self.attr)
-
-    def _put_back(self) -> None:
-        if self._optimizer is not None and self._value is not None:
-            setattr(self._optimizer, self.attr, self._value)
-
-    def __call__(self, trainer: training.Trainer) -> None:
+    def is_time(self, trainer: training.Trainer) -> bool:
         """Compare the observed value, where there is one, with the best one so far."""
         value = trainer.observation.get(self.monitor)
         self._observed = self._observed or value is not None
         if value is None:
-            return
+            return False
         value = float(value.array if isinstance(value, chainer.Variable) else value)
-        optimizer = self._optimizer or trainer.updater.get_optimizer("main")
         if value < self.best:
             self.best, self.count = value, 0
         else:
             self.count += 1
-        if self.count >= self.patience:
-            setattr(optimizer, self.attr, getattr(optimizer, self.attr) / self.divisor)
+        late = self.count >= self.patience
+        if late:
             self.count = 0
-        self._value = getattr(optimizer, self.attr)
+        return late
 
     def finalize(self) -> None:
         """Warn where there never was anything to compare."""
@@ -96,9 +71,6 @@ class PlateauDecay(training.Extension):
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load what has been seen, and the attribute's value."""
+        super().serialize(serializer)
         self.best = serializer("best", self.best)
         self.count = serializer("count", self.count)
-        value = serializer("value", self._value)
-        self._value = None if value is None else float(value)
-        if isinstance(serializer, chainer.serializer.Deserializer):
-            self._put_back()  # a snapshot with autoload is read after ``initialize``

@@ -1,12 +1,12 @@
 """Divide the learning rate when the gradient's norm spikes."""
 
-from typing import Any
-
 import chainer
 from chainer import training
 
+from grustab.extensions.rate_decay import RateDecay
 
-class SpikeDecay(training.Extension):
+
+class SpikeDecay(RateDecay):
     """Divide an optimizer attribute after an iteration whose gradient norm exceeds a bound.
 
     At most once per epoch, or one explosion, which lasts for many iterations, would end the
@@ -14,8 +14,7 @@ class SpikeDecay(training.Extension):
 
     Args:
         bound: Gradient norm, before any clipping, that counts as a spike.
-        divisor: What the attribute is divided by.
-        attr: Attribute of the optimizer, ``"lr"`` or Adam's ``"alpha"``.
+        divisor, attr: As of :class:`grustab.extensions.rate_decay.RateDecay`.
         monitor: Observation to watch, as reported by
             :class:`grustab.optimizer_hooks.GradientMonitor`.
 
@@ -29,29 +28,19 @@ class SpikeDecay(training.Extension):
     def __init__(
         self, bound: float, divisor: float, attr: str = "lr", monitor: str = "gradient/norm"
     ) -> None:
-        self.bound, self.divisor, self.attr, self.monitor = bound, divisor, attr, monitor
+        super().__init__(divisor, attr)
+        self.bound, self.monitor = bound, monitor
         self.epoch = -1
-        self._value: float | None = None
 
-    def initialize(self, trainer: training.Trainer) -> None:
-        """Put the loaded value into the optimizer, where a schedule has put that of its last call.
-
-        So extend the trainer with the schedule first.
-        """
-        if self._value is not None:
-            setattr(trainer.updater.get_optimizer("main"), self.attr, self._value)
-
-    def __call__(self, trainer: training.Trainer) -> None:
+    def is_time(self, trainer: training.Trainer) -> bool:
         """Look at the norm of the last iteration."""
-        updater: Any = trainer.updater
-        optimizer = updater.get_optimizer("main")
-        if updater.epoch > self.epoch and float(trainer.observation[self.monitor]) > self.bound:
-            setattr(optimizer, self.attr, getattr(optimizer, self.attr) / self.divisor)
-            self.epoch = updater.epoch
-        self._value = getattr(optimizer, self.attr)
+        epoch = trainer.updater.epoch
+        spike = epoch > self.epoch and float(trainer.observation[self.monitor]) > self.bound
+        if spike:
+            self.epoch = epoch
+        return spike
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load the epoch of the last division, and the attribute's value."""
+        super().serialize(serializer)
         self.epoch = int(serializer("epoch", self.epoch))
-        value = serializer("value", self._value)
-        self._value = None if value is None else float(value)

@@ -1,0 +1,65 @@
+"""What extensions that divide the learning rate share."""
+
+import chainer
+from chainer import training
+
+
+class RateDecay(training.Extension):
+    """Divides an attribute of an optimizer, and keeps its value in snapshots.
+
+    Optimizers do not save it. Several of these may divide one attribute, in any order.
+
+    Args:
+        divisor: What the attribute is divided by.
+        attr: Attribute of the optimizer, ``"lr"`` or Adam's ``"alpha"``.
+        optimizer: The optimizer; ``None``: the updater's ``"main"`` one.
+
+    Raises:
+        ValueError: When training begins, if the optimizer has no such ``attr`` that can be set.
+    """
+
+    def __init__(
+        self, divisor: float, attr: str = "lr", optimizer: chainer.Optimizer | None = None
+    ) -> None:
+        self.divisor, self.attr = divisor, attr
+        self._given = self._optimizer = optimizer
+        self._loaded: float | None = None  # and not yet put back
+
+    def initialize(self, trainer: training.Trainer) -> None:
+        """Put the loaded value into the optimizer, if one was."""
+        self._optimizer = self._given or trainer.updater.get_optimizer("main")
+        attribute = getattr(type(self._optimizer), self.attr, None)
+        read_only = isinstance(attribute, property) and attribute.fset is None  # Adam's ``lr``
+        if read_only or not hasattr(self._optimizer, self.attr):
+            raise ValueError(
+                f"{type(self).__name__} cannot divide {self.attr!r} of "
+                f"{type(self._optimizer).__name__}, expected one of "
+                f"{', '.join(self._optimizer.hyperparam.get_dict())}"
+            )
+        self._put_back()
+
+    def _put_back(self) -> None:
+        if self._optimizer is not None and self._loaded is not None:
+            setattr(self._optimizer, self.attr, self._loaded)
+            self._loaded = None
+
+    def __call__(self, trainer: training.Trainer) -> None:
+        """Divide where :meth:`is_time` says so."""
+        self._optimizer = self._optimizer or trainer.updater.get_optimizer("main")
+        if self.is_time(trainer):
+            value = getattr(self._optimizer, self.attr)
+            setattr(self._optimizer, self.attr, value / self.divisor)
+
+    def is_time(self, trainer: training.Trainer) -> bool:
+        """Whether to divide now, asked at each call."""
+        raise NotImplementedError
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load the attribute's value."""
+        now = self._loaded
+        if now is None and self._optimizer is not None:
+            now = getattr(self._optimizer, self.attr)
+        value = serializer("value", now)
+        if isinstance(serializer, chainer.serializer.Deserializer):
+            self._loaded = None if value is None else float(value)
+            self._put_back()  # a snapshot with autoload is read after ``initialize``
