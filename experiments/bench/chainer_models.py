@@ -12,7 +12,9 @@ from chainer import optimizer_hooks, optimizers
 from experiments.bench.workload import DROPOUT, INPUT_SCALE, LEARNING_RATE, THRESHOLD, Workload
 from experiments.training.models import LanguageModel, MusicModel
 from grustab.generators import Generators
+from grustab.iterators import SequenceBatch
 from grustab.optimizer_hooks import GradientClipping
+from grustab.updaters import BPTTUpdater, LateUpdater
 
 
 def our_model(w: Workload) -> LanguageModel | MusicModel:
@@ -55,23 +57,48 @@ class StepwiseModel(chainer.Chain):
         return F.sum(F.softplus(y) - y * t) / len(t)
 
 
-def iteration(model: Any, w: Workload) -> Callable[[Any, Any], Any]:
-    """An iteration of this package, or of stock Chainer.
+class _Batches(chainer.dataset.Iterator):
+    """Stands in for an iterator: gives the batch at hand."""
 
-    The function takes a batch and returns its loss per sequence, an array of shape (). It does not
-    wait for a GPU, but for our clipping, which reads the norm.
+    is_new_epoch = False
+
+    def next(self) -> SequenceBatch:
+        return self.batch
+
+
+def our_iteration(model: LanguageModel | MusicModel, w: Workload) -> Callable[[Any, Any], Any]:
+    """An iteration as our runs do it; the function takes a batch and returns its loss.
+
+    The loss is per sequence. It comes at the end of the step, so that a GPU has to be waited for.
     """
-    stock = isinstance(model, StepwiseModel)
-    optimizer = optimizers.SGD(LEARNING_RATE).setup(model)
-    clipping = optimizer_hooks.GradientClipping if stock else GradientClipping
-    optimizer.add_hook(clipping(THRESHOLD[w.task]))
+    optimizer, batches = optimizers.SGD(LEARNING_RATE).setup(model), _Batches()
+    if model.xp is np:
+        optimizer.add_hook(GradientClipping(THRESHOLD[w.task]))
+        updater = BPTTUpdater(batches, optimizer)
+    else:
+        updater = LateUpdater(batches, optimizer, THRESHOLD[w.task], late=False)
+    reporter = chainer.Reporter()
+    reporter.add_observer("main", model)
 
     def iterate(xs: Any, ts: Any) -> Any:
-        loss = model(xs, ts) if stock else model(xs, ts) / w.batch
+        batches.batch = SequenceBatch(xs, ts, None, False)
+        with reporter.scope({}):
+            updater.update()
+            return reporter.observation["main/loss"] * w.steps
+
+    return iterate
+
+
+def stock_iteration(model: StepwiseModel, w: Workload) -> Callable[[Any, Any], Any]:
+    """An iteration of stock Chainer; as :func:`our_iteration`, and it does not wait for a GPU."""
+    optimizer = optimizers.SGD(LEARNING_RATE).setup(model)
+    optimizer.add_hook(optimizer_hooks.GradientClipping(THRESHOLD[w.task]))
+
+    def iterate(xs: Any, ts: Any) -> Any:
+        loss = model(xs, ts)
         model.cleargrads()
         loss.backward()
-        if stock:  # the states hold on to the graph
-            loss.unchain_backward()
+        loss.unchain_backward()  # the states hold on to the graph
         optimizer.update()
         return loss.array
 

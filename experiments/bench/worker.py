@@ -97,10 +97,10 @@ def _chainer(implementation: str, w: Workload, device_name: str) -> tuple[Callab
         a = xp.ones((SIDE, SIDE), dtype="f")
         b = a.copy()
         return lambda *_: xp.dot(a, a, out=b)[0, 0], *gpu
-    make = chainer_models.our_model if implementation == "ours" else chainer_models.StepwiseModel
-    model = make(w)
+    ours = implementation == "ours"
+    model = (chainer_models.our_model if ours else chainer_models.StepwiseModel)(w)
     model.to_device(device)
-    iterate = chainer_models.iteration(model, w)
+    iterate = (chainer_models.our_iteration if ours else chainer_models.stock_iteration)(model, w)
     return lambda *batch: iterate(*map(device.send, batch)), *gpu
 
 

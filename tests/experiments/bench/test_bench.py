@@ -61,7 +61,7 @@ def test_a_scripted_iteration_equals_ours(task):
         for mine, other in pairs:
             mine.array = 3 * mine.array  # far from linear
             other.data = torch.from_numpy(mine.array.copy())
-        iterations = chainer_models.iteration(ours, w), torch_model.iteration(theirs, w)
+        iterations = chainer_models.our_iteration(ours, w), torch_model.iteration(theirs, w)
         for batch in w.batches(3):  # the later ones begin in other states
             xs, ts = batch if task == "language" else (array.astype(float) for array in batch)
             loss, other_loss = (
