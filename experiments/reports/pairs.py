@@ -83,7 +83,7 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     low, high = t_interval(values)
     if len(every) > 1 and len(values) < max(2, len(every) / 2):
         low, high = min(every), max(every)
-    mean = statistics.fmean(values or every[:1])
+    mean = statistics.fmean(values) if values else statistics.median_low(every)
     epoch = min((epoch for _, epoch in ends if epoch), default=None)
     return Difference(mean, low, high, len(every), len(every) - len(values), epoch)
 

@@ -39,9 +39,9 @@ def largest_norm(run: Result, iteration: float = math.inf) -> float:
 
 
 def largest_radius(run: Result) -> float:
-    """Largest spectral radius seen in any layer; 0 where none was recorded."""
+    """Largest spectral radius seen in any layer; infinite where none was recorded."""
     looks = run["curves"]["iterations"]["spectral_radius"]
-    return max((r for layers in looks for r in layers if r is not None), default=0.0)
+    return max((r for layers in looks for r in layers if r is not None), default=math.inf)
 
 
 def gradient_mean(run: Result, quantity: str) -> float:

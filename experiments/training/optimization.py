@@ -108,10 +108,8 @@ def make_stop_rule(
         rate = getattr(optimizer, learning_rate_name(optimizer))
         seen = losses()
         since_best = len(seen) - 1 - seen.index(min(seen)) if seen else 0
-        return (
-            trainer.updater.epoch >= c.epochs
-            or (c.stop_patience is not None and since_best >= c.stop_patience)
-            or rate < (c.min_learning_rate or 0)
-        )
+        too_small = rate < (c.min_learning_rate or 0) and trainer.updater.is_new_epoch
+        patient = c.stop_patience is None or since_best < c.stop_patience
+        return trainer.updater.epoch >= c.epochs or too_small or not patient
 
     return stop

@@ -64,8 +64,11 @@ def test_a_gradient_that_ended_a_run_is_the_largest(evidence, put):
     assert evidence.lower(PAIR, log_norms).word == NOT_REPRODUCED
 
 
-@pytest.mark.parametrize(("radius", "word"), [(0.95, REPRODUCED), (1.0, NOT_REPRODUCED)])
-def test_every_radius_that_was_seen_counts(evidence, put, radius, word):
-    radii = [[radius, None], [0.8, 0.8]]  # None: not known
+@pytest.mark.parametrize(
+    ("radius", "other", "word"),
+    [(0.95, 0.8, REPRODUCED), (1.0, 0.8, NOT_REPRODUCED), (None, None, NOT_REPRODUCED)],
+)
+def test_every_radius_that_was_seen_counts(evidence, put, radius, other, word):
+    radii = [[radius, None], [other, other]]  # None: not known
     put(OURS, [4.0, 4.0], windows={"spectral_radius": radii})
     assert evidence.every([OURS], lambda r: largest_radius(r) < 1, "").word == word
