@@ -11,8 +11,8 @@ from chainer import Parameter, training
 
 from grustab.links.matrices import Matrix, chosen_matrices, recurrent_matrices
 from grustab.projection.auto import AutoProjection
-from grustab.projection.cap import require_finite
-from grustab.projection.project import METHODS, project
+from grustab.projection.cap import cap_of, require_finite
+from grustab.projection.project import project
 from grustab.projection.together import Steps, together
 from grustab.serialization import serialize_array, serialize_generator
 from grustab.stability import singular_value_bounds
@@ -87,10 +87,7 @@ class SpectralProjection(training.Extension):
         rng: np.random.Generator | None = None,
         matrices: Iterable[Parameter | tuple[Parameter, slice]] | None = None,
     ) -> None:
-        if not 0 < delta < 2:
-            raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
-        if method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        cap_of(delta, method)  # refuses what is not valid
         self.matrices = (
             recurrent_matrices(target) if matrices is None else chosen_matrices(target, matrices)
         )

@@ -11,7 +11,7 @@ from grustab import stability
 from grustab.extensions import SpectralProjection
 from grustab.links import GRU
 from grustab.links.matrices import chosen_matrices, recurrent_matrices
-from grustab.projection.project import METHODS, TOLERANCE
+from grustab.projection.cap import METHODS, TOLERANCE
 
 M, N, CAP = 3, 4, 1.8
 methods = pytest.mark.parametrize("method", METHODS)

@@ -15,7 +15,8 @@ from grustab.extensions import SequenceEvaluator, SpectralProjection, SpectrumMo
 from grustab.generators import Generators
 from grustab.iterators import StreamIterator
 from grustab.links import GRU, StackedGRU
-from grustab.projection.project import TOLERANCE, project
+from grustab.projection.cap import TOLERANCE
+from grustab.projection.project import project
 from grustab.updaters import BPTTUpdater
 from tests.grustab.projection.reference import methods, observed, orthogonal
 
