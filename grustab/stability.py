@@ -85,8 +85,7 @@ def largest_singular_value(matrix: Any) -> float:
     Args:
         matrix: Matrix of any shape.
     """
-    values = svd(cuda.to_cpu(matrix).astype(np.float64), compute_uv=False)
-    return float(values[0])
+    return float(svd(cuda.to_cpu(matrix).astype(np.float64), compute_uv=False)[0])
 
 
 def spectral_radius_bound(sigma_1: float) -> float:

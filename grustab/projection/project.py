@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import chainer
 import fbpca
 import numpy as np
 from chainer import backend
@@ -74,10 +73,7 @@ def project(
         projected, info = _truncated(a, cap, bounds, rng)
     else:
         projected, info = AutoProjection(delta)(a)
-    if projected is a:
-        projected = W
-    elif backend.get_array_module(W) is not np:
-        projected = chainer.backend.get_device_from_array(W).send(projected)
+    projected = W if projected is a else backend.get_device_from_array(W).send(projected)
     return (projected, info) if return_info else projected
 
 

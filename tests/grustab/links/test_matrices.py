@@ -11,10 +11,10 @@ from grustab import stability
 from grustab.extensions import SpectralProjection
 from grustab.links import GRU
 from grustab.links.matrices import chosen_matrices, recurrent_matrices
-from grustab.projection.cap import METHODS, TOLERANCE
+from grustab.projection.cap import TOLERANCE
+from tests.grustab.projection.reference import methods, observed
 
 M, N, CAP = 3, 4, 1.8
-methods = pytest.mark.parametrize("method", METHODS)
 
 
 def stateful(link, h, x):
@@ -94,14 +94,13 @@ def check_the_rest(model, before, find):
 @methods
 @links
 def test_each_is_capped_and_nothing_else_is_changed(make, step, method):
-    link, observation = filled(make), {}
+    link = filled(make)
     before = copy.deepcopy(link)
     matrices = recurrent_matrices(link)
     for matrix in matrices.values():
         matrix.array[...] = 3 * np.linalg.qr(matrix.array)[0]
     expected = {path: matrix.array * 0.6 for path, matrix in matrices.items()}
-    with chainer.Reporter().scope(observation):
-        SpectralProjection(link, 0.2, method)()
+    observation = observed(SpectralProjection(link, 0.2, method))
     for path, matrix in matrices.items():
         np.testing.assert_allclose(matrix.array, expected[path], atol=1e-12)
         assert observation[f"projection{path}/sigma_bound"] == pytest.approx(CAP)
