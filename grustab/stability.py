@@ -134,12 +134,7 @@ def jacobian_at(x: Any, h: Any, W_x: Any, W_h: Any, cut: Collection[str] = ()) -
 
 
 def largest_lyapunov_exponent(
-    xs: Any,
-    h: Any,
-    W_x: Any,
-    W_h: Any,
-    directions: Any = None,
-    cut: Collection[str] = (),
+    xs: Any, h: Any, W_x: Any, W_h: Any, directions: Any = None, cut: Collection[str] = ()
 ) -> Any:
     """How fast a small change of the first state grows along a sequence, per step.
 

@@ -94,11 +94,8 @@ class SpectralProjection(training.Extension):
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
         self._owns_rng = rng is None
-        self.automatic = (
-            {name: AutoProjection(delta, self.rng) for name in self.matrices}
-            if method == "auto"
-            else {}
-        )
+        followed = self.matrices if method == "auto" else ()
+        self.automatic = {name: AutoProjection(delta, self.rng) for name in followed}
         self.seconds = 0.0
         # What Lemma 6 starts from: a matrix after the last call, and bounds on its singular values.
         self._last: dict[str, tuple[Any, np.ndarray]] = {}

@@ -19,9 +19,8 @@ from grustab.projection.cap import (
 from grustab.projection.decompositions import svd
 
 
-@np.errstate(
-    over="ignore", under="ignore"
-)  # where a norm is infinite, the ways chosen by it hold, too
+# Where a norm is infinite, the ways chosen by it hold, too.
+@np.errstate(over="ignore", under="ignore")
 def project(
     W: Any,
     delta: float,
@@ -93,10 +92,7 @@ def _naive(a: np.ndarray, cap: float) -> tuple[np.ndarray, ProjectionInfo]:
 
 
 def _truncated(
-    a: np.ndarray,
-    cap: float,
-    bounds: np.ndarray | None,
-    rng: np.random.Generator | None,
+    a: np.ndarray, cap: float, bounds: np.ndarray | None, rng: np.random.Generator | None
 ) -> tuple[np.ndarray, ProjectionInfo]:
     """Randomized SVD of as many values as can exceed the cap, verified."""
     n = min(a.shape)

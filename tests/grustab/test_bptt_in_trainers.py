@@ -5,12 +5,7 @@ import numpy as np
 import pytest
 from chainer import optimizers, training
 
-from grustab.extensions import (
-    PlateauDecay,
-    SequenceEvaluator,
-    SpectralProjection,
-    SpectrumMonitor,
-)
+from grustab.extensions import PlateauDecay, SequenceEvaluator, SpectralProjection, SpectrumMonitor
 from grustab.iterators import StreamIterator, TuneIterator
 from grustab.updaters import BPTTUpdater
 from tests.grustab.test_bptt_updater import Line, language, rolls, stream

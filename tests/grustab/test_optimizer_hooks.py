@@ -9,6 +9,7 @@ from chainer import optimizer_hooks, optimizers
 
 from grustab.errors import DivergenceError
 from grustab.optimizer_hooks import GradientClipping, GradientMonitor
+from tests.grustab.projection.reference import observed
 
 SHAPES = ((4, 3), (7,), (2, 2, 2), ())
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -50,10 +51,7 @@ def optimizer_with(grads, *hooks, optimizer=optimizers.SGD):
 
 def step(optimizer):
     """What an update reports, and the weights after it."""
-    observation = {}
-    with chainer.Reporter().scope(observation):
-        optimizer.update()
-    return observation, [p.array for p in optimizer.target.params()]
+    return observed(optimizer.update), [p.array for p in optimizer.target.params()]
 
 
 @dtypes

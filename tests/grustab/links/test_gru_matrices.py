@@ -89,6 +89,4 @@ def test_repeated_links_have_new_weights_as_those_of_chainer(link):
 def test_weights_are_of_chainers_dtype():
     with chainer.using_config("dtype", np.float64):
         assert {param.dtype for param in StackedGRU(3, 4, 2).params()} == {np.dtype(np.float64)}
-    with chainer.using_config("dtype", chainer.mixed16):
-        assert GRU(3, 4).W_h.dtype == np.float32
     assert GRU(3, 4).W_h.dtype == np.float32

@@ -102,11 +102,15 @@ def test_reports_each_layer_and_the_time_it_took(method):
     ],
     ids="one stack depth layers directions".split(),
 )
-def test_finds_every_gru_at_any_depth(model, names):
-    assert sorted(SpectralProjection(model, 0.2).matrices) == names
-    assert {k for k in observed(SpectralProjection(model, 0.2)) if k.endswith("capped")} == {
-        f"projection{name}/capped" for name in names
-    }
+def test_finds_every_gru_at_any_depth_and_caps_it(model, names):
+    for parameter in model.params():
+        parameter.array *= 30
+    projection = SpectralProjection(model, 0.2)
+    assert sorted(projection.matrices) == names
+    capped = {key for key, value in observed(projection).items() if "/capped" in key and value > 0}
+    assert capped == {f"projection{name}/capped" for name in names}
+    for matrix in projection.matrices.values():
+        assert np.linalg.norm(matrix.array, 2) == pytest.approx(1.8, rel=TOLERANCE)
 
 
 @methods
