@@ -19,8 +19,9 @@ from grustab.projection.cap import TOLERANCE
 from grustab.projection.project import project
 from grustab.updaters import BPTTUpdater
 from tests.grustab.projection.reference import methods, observed, orthogonal
+from tests.grustab.test_bptt_updater import WORDS, stream
 
-UNITS, WORDS = 32, 7
+UNITS = 32
 remembering = pytest.mark.parametrize("method", ["auto", "truncated"])
 OPTIMIZERS = {
     "SGD": lambda: optimizers.SGD(lr=5.0),
@@ -31,10 +32,6 @@ OPTIMIZERS = {
 
 def make_model():
     return LanguageModel(WORDS, UNITS, 2, 1.0, None, 0.0, (), True, Generators(0))
-
-
-def stream(length=2000):
-    return [np.random.default_rng(0).integers(0, WORDS, length).astype(np.int32)]
 
 
 def sigma_1(gru):
@@ -52,7 +49,7 @@ def test_every_step_ends_within_the_cap_whatever_the_optimizer(optimizer, delta,
     model = make_model()
     optimizer = OPTIMIZERS[optimizer]().setup(model)
     projection = SpectralProjection(model, delta, method)
-    updater = BPTTUpdater(StreamIterator(stream(), 4, 5), optimizer)
+    updater = BPTTUpdater(StreamIterator(stream(2000), 4, 5), optimizer)
     capped, overshoot = np.zeros(2), 0.0
     for _ in range(40):
         updater.update()
@@ -91,17 +88,13 @@ def test_reports_each_layer_and_the_time_it_took(method):
     assert projection.seconds == pytest.approx(first + observation["projection/time"])
 
 
-@pytest.mark.parametrize(
-    ("model", "names"),
-    [
-        (GRU(3, 4), [""]),
-        (StackedGRU(3, 4, 2), ["/0", "/1"]),
-        (chainer.Chain(a=chainer.Chain(b=GRU(3, 4)), c=L.GRU(3, 4)), ["/a/b", "/c"]),
-        (chainer.Chain(a=L.NStepGRU(2, 3, 4, 0), b=L.StatelessGRU(3, 4)), ["/a/0", "/a/1", "/b"]),
-        (L.NStepBiGRU(2, 3, 4, 0), ["/0", "/1", "/2", "/3"]),
-    ],
-    ids="one stack depth layers directions".split(),
-)
+@pytest.mark.parametrize(("model", "names"), [
+    (GRU(3, 4), [""]),
+    (StackedGRU(3, 4, 2), ["/0", "/1"]),
+    (chainer.Chain(a=chainer.Chain(b=GRU(3, 4)), c=L.GRU(3, 4)), ["/a/b", "/c"]),
+    (chainer.Chain(a=L.NStepGRU(2, 3, 4, 0), b=L.StatelessGRU(3, 4)), ["/a/0", "/a/1", "/b"]),
+    (L.NStepBiGRU(2, 3, 4, 0), ["/0", "/1", "/2", "/3"]),
+], ids="one stack depth layers directions".split())  # fmt: skip
 def test_finds_every_gru_at_any_depth_and_caps_it(model, names):
     for parameter in model.params():
         parameter.array *= 30
@@ -116,7 +109,7 @@ def test_finds_every_gru_at_any_depth_and_caps_it(model, names):
 @methods
 def test_in_a_trainer_it_acts_before_any_other_extension_sees_the_weights(method, tmp_path):
     model, valid = make_model(), StreamIterator(stream(100), 4, 5, repeat=False)
-    updater = BPTTUpdater(StreamIterator(stream(), 4, 5), OPTIMIZERS["SGD"]().setup(model))
+    updater = BPTTUpdater(StreamIterator(stream(2000), 4, 5), OPTIMIZERS["SGD"]().setup(model))
     trainer = training.Trainer(updater, (25, "iteration"), tmp_path)
     before, seen, evaluated, after = [], [], [], []
 
