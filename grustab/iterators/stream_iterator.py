@@ -53,13 +53,11 @@ class StreamIterator(ShufflingIterator):
                 f"a stream of {n + 1} steps is too short for batches of "
                 f"{self.batch_size} x {self.n_steps} steps"
             )
-        stream = np.concatenate([self.items[i] for i in self._order])
+        items = [self.items[i] for i in self._order]
         size = self.batch_size * self.length
-        self._mask = None
-        if size > n:
-            padding = np.zeros((size - n, *stream.shape[1:]), dtype=stream.dtype)
-            stream = np.concatenate((stream, padding))
-            self._mask = (np.arange(size) < n).reshape(self.batch_size, -1).T.astype(np.float32)
+        padding = np.zeros((max(size - n, 0), *items[0].shape[1:]), dtype=items[0].dtype)
+        stream = np.concatenate((*items, padding))
+        self._mask = (np.arange(size) < n).reshape(self.batch_size, -1).T.astype(np.float32)
         parts = (self.batch_size, self.length, *stream.shape[1:])
         self._xs = stream[:size].reshape(parts).swapaxes(0, 1)
         self._ts = stream[1 : size + 1].reshape(parts).swapaxes(0, 1)
@@ -69,9 +67,7 @@ class StreamIterator(ShufflingIterator):
             self._begin_epoch()
         first = self.position == 0 and not (self.carry_state and self.epoch)
         steps = slice(self.position * self.n_steps, (self.position + 1) * self.n_steps)
-        mask = None if self._mask is None else self._mask[steps]
-        if mask is not None and mask.all():
-            mask = None
+        mask = None if self._mask[steps].all() else self._mask[steps]
         return SequenceBatch(_dense(self._xs[steps]), _dense(self._ts[steps]), mask, first)
 
 
