@@ -91,8 +91,8 @@ def test_the_elements_are_looked_at_every_so_many_steps(hook):
 
 EXTREME = [
     *((np.float16, size) for size in (6e4, 1e-7)),
-    *((np.float32, size) for size in (3e38, 1e20, 1.0, 1e-30, 1e-44)),
-    *((np.float64, size) for size in (1e160, 1e308, 1e-200, 5e-324)),
+    *((np.float32, size) for size in (3e38, 1e20, 1.0, 1e-21, 1e-30, 1e-44)),
+    *((np.float64, size) for size in (1e160, 1e308, 1e-160, 1e-200, 5e-324)),
 ]
 
 
