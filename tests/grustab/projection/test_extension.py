@@ -38,8 +38,8 @@ def sigma_1(gru):
     return np.linalg.svd(gru.W_hh.astype(np.float64), compute_uv=False)[0]
 
 
-def two_layers(units=64):
-    return chainer.Chain(gru=StackedGRU(3, units, 2))
+def two_layers():
+    return chainer.Chain(gru=StackedGRU(3, 64, 2))
 
 
 @methods
