@@ -85,8 +85,7 @@ def largest_singular_value(matrix: Any) -> float:
     Args:
         matrix: Matrix of any shape.
     """
-    values = svd(cuda.to_cpu(matrix).astype(np.float64), compute_uv=False)
-    return float(values[0])
+    return float(svd(cuda.to_cpu(matrix).astype(np.float64), compute_uv=False)[0])
 
 
 def spectral_radius_bound(sigma_1: float) -> float:
@@ -135,12 +134,7 @@ def jacobian_at(x: Any, h: Any, W_x: Any, W_h: Any, cut: Collection[str] = ()) -
 
 
 def largest_lyapunov_exponent(
-    xs: Any,
-    h: Any,
-    W_x: Any,
-    W_h: Any,
-    directions: Any = None,
-    cut: Collection[str] = (),
+    xs: Any, h: Any, W_x: Any, W_h: Any, directions: Any = None, cut: Collection[str] = ()
 ) -> Any:
     """How fast a small change of the first state grows along a sequence, per step.
 

@@ -158,18 +158,20 @@ def _reason(error: Exception) -> str:
 
 
 def _check(path: Path, file: RemoteFile) -> None:
-    if file.sha256 is None:
-        return
-    try:
-        with open(path, "rb") as opened:
-            found = hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}), check its permissions") from error
-    if found != file.sha256:
+    if file.sha256 is not None and (found := sha256_of(path)) != file.sha256:
         raise DataError(
             f"{path} is not the known file (SHA-256 {found[:12]}... where {file.sha256[:12]}... "
             f"was expected), move it away and run {_command(file, path.parent)} for the known one"
         )
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal; a DataError says that it cannot be read."""
+    try:
+        with open(path, "rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}), check its permissions") from error
 
 
 def _command(file: RemoteFile, folder: Path) -> str:

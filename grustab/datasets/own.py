@@ -4,6 +4,7 @@ import hashlib
 from os import PathLike
 from pathlib import Path
 
+from grustab.datasets.download import sha256_of
 from grustab.datasets.nottingham import read_mat, read_pickle
 from grustab.datasets.ptb import read_corpus
 from grustab.datasets.types import Corpus, Tunes
@@ -54,18 +55,9 @@ def data_sha256(kind: str, path: str | PathLike[str]) -> str:
     Raises:
         DataError: If a file is missing or cannot be read.
     """
-    digests = []
-    for file in _files(kind, path):
-        try:
-            with open(file, "rb") as opened:
-                digests.append(hashlib.file_digest(opened, "sha256").hexdigest())
-        except OSError as error:
-            raise DataError(
-                f"cannot read {file} ({error.strerror}), check its permissions"
-            ) from None
-    return (
-        digests[0] if kind == "tunes" else hashlib.sha256("\n".join(digests).encode()).hexdigest()
-    )
+    digests = [sha256_of(file) for file in _files(kind, path)]
+    whole = hashlib.sha256("\n".join(digests).encode()).hexdigest()
+    return digests[0] if kind == "tunes" else whole
 
 
 def _files(kind: str, path: str | PathLike[str]) -> list[Path]:

@@ -11,8 +11,8 @@ from chainer import Parameter, training
 
 from grustab.links.matrices import Matrix, chosen_matrices, recurrent_matrices
 from grustab.projection.auto import AutoProjection
-from grustab.projection.cap import require_finite
-from grustab.projection.project import METHODS, project
+from grustab.projection.cap import cap_of, require_finite
+from grustab.projection.project import project
 from grustab.projection.together import Steps, together
 from grustab.serialization import serialize_array, serialize_generator
 from grustab.stability import singular_value_bounds
@@ -87,21 +87,15 @@ class SpectralProjection(training.Extension):
         rng: np.random.Generator | None = None,
         matrices: Iterable[Parameter | tuple[Parameter, slice]] | None = None,
     ) -> None:
-        if not 0 < delta < 2:
-            raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
-        if method not in METHODS:
-            raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+        cap_of(delta, method)  # refuses what is not valid
         self.matrices = (
             recurrent_matrices(target) if matrices is None else chosen_matrices(target, matrices)
         )
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
         self._owns_rng = rng is None
-        self.automatic = (
-            {name: AutoProjection(delta, self.rng) for name in self.matrices}
-            if method == "auto"
-            else {}
-        )
+        followed = self.matrices if method == "auto" else ()
+        self.automatic = {name: AutoProjection(delta, self.rng) for name in followed}
         self.seconds = 0.0
         # What Lemma 6 starts from: a matrix after the last call, and bounds on its singular values.
         self._last: dict[str, tuple[Any, np.ndarray]] = {}

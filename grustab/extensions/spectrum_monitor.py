@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from typing import Any
 
 import chainer
 import numpy as np
@@ -76,17 +75,13 @@ def _beside() -> ThreadPoolExecutor:
 
 
 def _spectra(matrices: dict[str, np.ndarray]) -> Spectra:
-    spectra = {}
-    for name, w in matrices.items():
-        finite = bool(np.isfinite(w).all())
-        spectra[name] = (
-            _or_nan(largest_singular_value, w, finite),
-            _or_nan(spectral_radius, jacobian(w), finite),
-        )
-    return spectra
+    return {
+        name: (_or_nan(largest_singular_value, w), _or_nan(spectral_radius, jacobian(w)))
+        for name, w in matrices.items()
+    }
 
 
-def _or_nan(compute: Callable[[Any], float], matrix: Any, finite: bool) -> float:
+def _or_nan(compute: Callable[[np.ndarray], float], matrix: np.ndarray) -> float:
     with suppress(np.linalg.LinAlgError):
-        return compute(matrix) if finite else math.nan
+        return compute(matrix) if np.isfinite(matrix).all() else math.nan
     return math.nan

@@ -92,10 +92,7 @@ class GRUSequence(function_node.FunctionNode):
         dw_x = flat.T.dot(x.reshape(rows, in_size))
         dx = flat.dot(w_x).reshape(x.shape) if 0 in target_input_indexes else None
         grads = (dx, dh, dw_x, dw_h)
-        return tuple(
-            None if grads[i] is None else chainer.as_variable(grads[i])
-            for i in target_input_indexes
-        )
+        return tuple(chainer.as_variable(grads[i]) for i in target_input_indexes)
 
 
 def gru_sequence(x, h0, W_x, W_h) -> chainer.Variable:

@@ -43,8 +43,4 @@ def require_sequence_batch(batch: Any) -> SequenceBatch:
 
 def send(batch: SequenceBatch, device: chainer.backend.Device) -> tuple[Any, Any, Any]:
     """``(xs, ts, mask)`` on the device."""
-    return (
-        device.send(batch.xs),
-        device.send(batch.ts),
-        None if batch.mask is None else device.send(batch.mask),
-    )
+    return tuple(None if array is None else device.send(array) for array in batch[:3])

@@ -7,6 +7,7 @@ import chainer
 import numpy as np
 from chainer.dataset import Iterator
 
+from grustab.iterators.batch import SequenceBatch
 from grustab.serialization import serialize_json
 
 
@@ -24,6 +25,7 @@ class ShufflingIterator(Iterator):
         epoch: Epochs done.
         is_new_epoch: Whether the last batch was the last of its epoch.
         position: Batches read in this epoch.
+        batches: Batches of an epoch.
         previous_epoch_detail: ``epoch_detail`` before the last batch, -1 before the first.
 
     Raises:
@@ -53,6 +55,24 @@ class ShufflingIterator(Iterator):
         self.is_new_epoch = False
         self.previous_epoch_detail = -1.0
         self._begin_epoch()
+
+    @property
+    def epoch_detail(self) -> float:
+        """Epochs done, with the fraction of the current one."""
+        return self.epoch + self.position % self.batches / self.batches
+
+    def __next__(self) -> SequenceBatch:
+        """Next batch; the first one of new sequences says that the state is to be reset."""
+        if not self.repeat and self.epoch:
+            raise StopIteration
+        self.previous_epoch_detail = self.epoch_detail
+        batch = self._read()
+        self.position += 1
+        self.is_new_epoch = self.position == self.batches
+        self.epoch += self.is_new_epoch
+        return batch
+
+    next = __next__
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load the place in the data, but not the generator's state."""
@@ -93,5 +113,9 @@ class ShufflingIterator(Iterator):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        """Cut the sequences, in ``_order``, into the epoch's batches."""
+        """Cut the sequences, in ``_order``, into the epoch's ``batches``."""
+        raise NotImplementedError
+
+    def _read(self) -> SequenceBatch:
+        """The batch at ``position``, or after the last one the first of an epoch that it begins."""
         raise NotImplementedError

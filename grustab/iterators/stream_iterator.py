@@ -53,43 +53,22 @@ class StreamIterator(ShufflingIterator):
                 f"a stream of {n + 1} steps is too short for batches of "
                 f"{self.batch_size} x {self.n_steps} steps"
             )
-        stream = np.concatenate([self.items[i] for i in self._order])
+        items = [self.items[i] for i in self._order]
         size = self.batch_size * self.length
-        self._mask = None
-        if size > n:
-            padding = np.zeros((size - n, *stream.shape[1:]), dtype=stream.dtype)
-            stream = np.concatenate((stream, padding))
-            self._mask = (np.arange(size) < n).reshape(self.batch_size, -1).T.astype(np.float32)
+        padding = np.zeros((max(size - n, 0), *items[0].shape[1:]), dtype=items[0].dtype)
+        stream = np.concatenate((*items, padding))
+        self._mask = (np.arange(size) < n).reshape(self.batch_size, -1).T.astype(np.float32)
         parts = (self.batch_size, self.length, *stream.shape[1:])
         self._xs = stream[:size].reshape(parts).swapaxes(0, 1)
         self._ts = stream[1 : size + 1].reshape(parts).swapaxes(0, 1)
 
-    @property
-    def epoch_detail(self) -> float:
-        """Epochs done, with the fraction of the current one."""
-        return self.epoch + self.position / self.batches
-
-    def __next__(self) -> SequenceBatch:
-        """Next batch; an epoch's first one says that the state is to be reset."""
-        if not self.repeat and self.epoch:
-            raise StopIteration
-        self.previous_epoch_detail = self.epoch_detail
-        if self.is_new_epoch and self.rng is not None:
+    def _read(self) -> SequenceBatch:
+        if self.is_new_epoch:
             self._begin_epoch()
         first = self.position == 0 and not (self.carry_state and self.epoch)
         steps = slice(self.position * self.n_steps, (self.position + 1) * self.n_steps)
-        mask = None if self._mask is None else self._mask[steps]
-        if mask is not None and mask.all():
-            mask = None
-        batch = SequenceBatch(_dense(self._xs[steps]), _dense(self._ts[steps]), mask, first)
-        self.position += 1
-        self.is_new_epoch = self.position == self.batches
-        if self.is_new_epoch:
-            self.epoch += 1
-            self.position = 0
-        return batch
-
-    next = __next__
+        mask = None if self._mask[steps].all() else self._mask[steps]
+        return SequenceBatch(_dense(self._xs[steps]), _dense(self._ts[steps]), mask, first)
 
 
 def _dense(part: np.ndarray) -> np.ndarray:

@@ -69,17 +69,9 @@ class TuneIterator(ShufflingIterator):
         for number, batch in enumerate(self._batches):
             last = max(len(self.items[i]) for i in batch) - 1
             self._pieces += [(number, start) for start in range(0, last, self.n_steps or last)]
+        self.batches = len(self._pieces)
 
-    @property
-    def epoch_detail(self) -> float:
-        """Epochs done, with the fraction of the current one."""
-        return self.epoch + (0 if self.is_new_epoch else self.position / len(self._pieces))
-
-    def __next__(self) -> SequenceBatch:
-        """Next piece; the first one of new tunes says that the state is to be reset."""
-        if not self.repeat and self.epoch:
-            raise StopIteration
-        self.previous_epoch_detail = self.epoch_detail
+    def _read(self) -> SequenceBatch:
         before = len(self._batches[self._pieces[self.position - 1][0]]) if self.position else None
         if self.is_new_epoch:
             self._begin_epoch()
@@ -95,9 +87,4 @@ class TuneIterator(ShufflingIterator):
             mask[: max(len(piece) - 1, 0), column] = 1
         first = start == 0 and not (self.carry_state and before == len(tunes))
         masked = not (self.count_padding or mask.all())
-        self.position += 1
-        self.is_new_epoch = self.position == len(self._pieces)
-        self.epoch += self.is_new_epoch
         return SequenceBatch(rolls[:-1], rolls[1:], mask if masked else None, first)
-
-    next = __next__

@@ -47,7 +47,7 @@ class GradientMonitor:
             scale, square = 1.0, float(sum(g.dot(g) for g in grads))
             if not self._fits(grads, square):
                 # Of the array, as max() of Python's passes over NaN.
-                scale = float(np.max([float(xp.abs(g).max()) for g in grads if g.size] or [0.0]))
+                scale = float(np.max([float(xp.abs(g).max()) for g in grads if g.size]))
                 if not math.isfinite(scale):
                     raise DivergenceError("gradient", scale)
                 scale = scale or 1.0
@@ -67,4 +67,4 @@ class GradientMonitor:
         if any(g.dtype.char not in "fd" for g in grads):
             return False  # half precision has neither range nor digits for it
         limits = [np.finfo(g.dtype) for g in grads]
-        return max((i.tiny / i.eps**2 for i in limits), default=0) < square < math.inf
+        return max(i.tiny / i.eps**2 for i in limits) < square < math.inf

@@ -12,6 +12,7 @@ from grustab.projection.cap import (
     ACCURACY,
     TOLERANCE,
     ProjectionInfo,
+    cap_of,
     remove_excess,
     require_finite,
     within_cap,
@@ -70,9 +71,7 @@ class AutoProjection:
     def __init__(
         self, delta: float, rng: np.random.Generator | None = None, check_interval: int = 50
     ) -> None:
-        if not 0 < delta < 2:
-            raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
-        self.cap = 2 - delta
+        self.cap = cap_of(delta)
         self.rng = np.random.default_rng(0) if rng is None else rng
         self.check_interval = check_interval
         self.counts = dict.fromkeys(("skipped", "subspace", "exact", "checks", "failed_checks"), 0)

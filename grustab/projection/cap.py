@@ -7,6 +7,7 @@ from chainer import backend
 
 from grustab.errors import NonFiniteMatrixError
 
+METHODS = ("naive", "truncated", "auto")
 #: A projected matrix may exceed the cap by this much, relative, and never by more.
 TOLERANCE = 1e-5
 #: Relative to the correction's size, how far a projection by ``auto`` may lie from the exact one.
@@ -34,6 +35,15 @@ class ProjectionInfo(NamedTuple):
     capped: int
     computed: int
     bounds: np.ndarray | None
+
+
+def cap_of(delta: float, method: str = "auto") -> float:
+    """``2 - delta``, once the margin delta, in (0, 2), and the method are found to be valid."""
+    if not 0 < delta < 2:
+        raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    return 2 - delta
 
 
 def require_finite(W: Any, name: str = "a matrix") -> None:

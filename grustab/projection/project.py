@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import chainer
 import fbpca
 import numpy as np
 from chainer import backend
@@ -12,18 +11,16 @@ from grustab.projection.auto import AutoProjection
 from grustab.projection.cap import (
     TOLERANCE,
     ProjectionInfo,
+    cap_of,
     remove_excess,
     require_finite,
     within_cap,
 )
 from grustab.projection.decompositions import svd
 
-METHODS = ("naive", "truncated", "auto")
 
-
-@np.errstate(
-    over="ignore", under="ignore"
-)  # where a norm is infinite, the ways chosen by it hold, too
+# Where a norm is infinite, the ways chosen by it hold, too.
+@np.errstate(over="ignore", under="ignore")
 def project(
     W: Any,
     delta: float,
@@ -62,8 +59,7 @@ def project(
         ValueError: If ``W`` is not a float32 or float64 matrix, or ``delta`` or ``method`` is not
             one of the above.
     """
-    if not 0 < delta < 2:
-        raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
+    cap = cap_of(delta, method)
     if W.ndim != 2 or W.size == 0 or W.dtype.char not in "fd":
         raise ValueError(
             f"expected a float32 or float64 matrix, got shape {W.shape} and type {W.dtype}"
@@ -71,22 +67,16 @@ def project(
     a = cuda.to_cpu(W)
     require_finite(a)
     if method == "naive":
-        projected, info = _naive(a, 2 - delta)
+        projected, info = _naive(a, cap)
     elif method == "truncated":
-        projected, info = _truncated(a, 2 - delta, bounds, rng)
-    elif method == "auto":
-        projected, info = AutoProjection(delta)(a)
+        projected, info = _truncated(a, cap, bounds, rng)
     else:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    if projected is a:
-        projected = W
-    elif backend.get_array_module(W) is not np:
-        projected = chainer.backend.get_device_from_array(W).send(projected)
+        projected, info = AutoProjection(delta)(a)
+    projected = W if projected is a else backend.get_device_from_array(W).send(projected)
     return (projected, info) if return_info else projected
 
 
 def _naive(a: np.ndarray, cap: float) -> tuple[np.ndarray, ProjectionInfo]:
-    """Full SVD in the dtype of ``a``, as the paper did it."""
     u, sigma, vt = svd(a, full_matrices=False)
     if sigma[0] > 4 * cap:
         # W - U (Sigma - cap) V would lose the digits that matter: rebuild from float64.
@@ -102,10 +92,7 @@ def _naive(a: np.ndarray, cap: float) -> tuple[np.ndarray, ProjectionInfo]:
 
 
 def _truncated(
-    a: np.ndarray,
-    cap: float,
-    bounds: np.ndarray | None,
-    rng: np.random.Generator | None,
+    a: np.ndarray, cap: float, bounds: np.ndarray | None, rng: np.random.Generator | None
 ) -> tuple[np.ndarray, ProjectionInfo]:
     """Randomized SVD of as many values as can exceed the cap, verified."""
     n = min(a.shape)

@@ -19,8 +19,7 @@ class BPTTUpdater(updaters.StandardUpdater):
 
     The loss is the negative log-likelihood summed over the steps and averaged over the batch, as
     in Chainer's own Penn Treebank example (our assumption: the paper does not say), or as the
-    arguments say. Reports
-    ``loss``: the same, mean over all steps that count, in nats.
+    arguments say. Reports ``loss``: the same, mean over all steps that count, in nats.
 
     Args:
         iterator: Iterator of :class:`grustab.iterators.SequenceBatch`.

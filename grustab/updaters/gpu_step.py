@@ -35,12 +35,7 @@ RULES = {
     optimizers.Adam: Rule(
         ("m", "v"),
         "T alpha, T one_minus_beta1, T one_minus_beta2, T eps",
-        lambda r: (
-            r.alpha_t,
-            1 - r.hyperparam.beta1,
-            1 - r.hyperparam.beta2,
-            r.hyperparam.eps,
-        ),
+        lambda r: (r.alpha_t, 1 - r.hyperparam.beta1, 1 - r.hyperparam.beta2, r.hyperparam.eps),
         """
         m += one_minus_beta1 * (g - m);
         v += one_minus_beta2 * (g * g - v);

@@ -18,10 +18,9 @@ class Weights(NamedTuple):
     W_hh: np.ndarray
 
 
-def random_weights(m, n, seed=0, scale=1.0):
-    rng = np.random.default_rng(seed)
-    shapes = [(n, m), (n, n)] * 3
-    return Weights(*(rng.normal(0, scale / np.sqrt(max(n, 2)), shape) for shape in shapes))
+def weights_of(gru):
+    """Copies of its six matrices, in float64."""
+    return Weights(*(getattr(gru, name).astype("d") for name in Weights._fields))
 
 
 def sigm(a):

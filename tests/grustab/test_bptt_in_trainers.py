@@ -5,12 +5,7 @@ import numpy as np
 import pytest
 from chainer import optimizers, training
 
-from grustab.extensions import (
-    PlateauDecay,
-    SequenceEvaluator,
-    SpectralProjection,
-    SpectrumMonitor,
-)
+from grustab.extensions import PlateauDecay, SequenceEvaluator, SpectralProjection, SpectrumMonitor
 from grustab.iterators import StreamIterator, TuneIterator
 from grustab.updaters import BPTTUpdater
 from tests.grustab.test_bptt_updater import Line, language, rolls, stream
@@ -49,7 +44,7 @@ def test_chainers_own_extensions_follow_a_training(tmp_path):
         trainer.extend(SequenceEvaluator(valid, model), trigger=(3, "iteration"))
         trainer.extend(SpectralProjection(model, 0.2), trigger=(2, "iteration"))
         trainer.extend(SpectrumMonitor(model), trigger=(0.5, "epoch"))
-        trainer.extend(PlateauDecay(2.0, 2), trigger=(4, "iteration"))
+        trainer.extend(PlateauDecay(2.0, 2, monitor="main/loss"), trigger=(1, "iteration"))
         trainer.extend(ext.LogReport(trigger=(1, "epoch")))
         trainer.extend(ext.PrintReport(["epoch", "main/loss", "validation/main/loss"]))
         trainer.extend(ext.ProgressBar(update_interval=1))
@@ -60,7 +55,8 @@ def test_chainers_own_extensions_follow_a_training(tmp_path):
         return [p.array for p in model.params()], trainer.updater.get_optimizer("main").lr
 
     whole, rate = train(tmp_path / "a", 4)
-    train(tmp_path / "b", 3)
+    _, rate_then = train(tmp_path / "b", 3)
     resumed, same_rate = train(tmp_path / "b", 4)
     np.testing.assert_equal((resumed, same_rate), (whole, rate))
+    assert 0.5 > rate_then > rate, "the test is to show rates that are divided"
     assert "validation/main/loss" in (tmp_path / "b" / "log").read_text()

@@ -48,10 +48,10 @@ def stream(n=101):
     return [np.random.default_rng(0).integers(0, WORDS, n).astype(np.int32)]
 
 
-def language(n_steps=5, batch_size=4, layers=1, lr=0.5):
+def language(layers=1):
     model = LanguageModel(WORDS, 8, layers, 1.0, 0.5, 0.0, (), True, Generators(0))
-    optimizer = optimizers.SGD(lr).setup(model)
-    return model, BPTTUpdater(StreamIterator(stream(), batch_size, n_steps), optimizer)
+    optimizer = optimizers.SGD(0.5).setup(model)
+    return model, BPTTUpdater(StreamIterator(stream(), 4, 5), optimizer)
 
 
 @pytest.mark.parametrize("mean_over_steps", [False, True])

@@ -14,20 +14,13 @@ def test_generators_of_one_seed_repeat_and_differ_from_each_other_and_other_seed
     state = np.random.get_state()[1].copy()
     a, b, c = Generators(3), Generators(3), Generators(4)
     draws = {name: tuple(getattr(a, name).random(5)) for name in STREAMS}
-    assert draws == {name: tuple(getattr(b, name).random(5)) for name in STREAMS}
+    # In another order: drawing from one leaves the others as they were.
+    assert draws == {name: tuple(getattr(b, name).random(5)) for name in reversed(STREAMS)}
     others = {tuple(getattr(c, name).random(5)) for name in STREAMS}
     assert len(others.union(draws.values())) == 6
     masks = [(*g.masks((4, 4), 0.5, np.dtype("f")).flat,) for g in (a, b, c)]
     assert masks[0] == masks[1] != masks[2]
     np.testing.assert_array_equal(np.random.get_state()[1], state)
-
-
-def test_drawing_from_one_generator_leaves_the_others_as_they_were():
-    a, b = Generators(3), Generators(3)
-    for name in STREAMS:
-        getattr(a, name).random(1000)
-        for other in STREAMS[STREAMS.index(name) + 1 :]:
-            assert getattr(a, other).random() == getattr(b, other).random()
 
 
 def test_generators_go_on_from_where_they_were_saved(tmp_path):

@@ -1,6 +1,5 @@
 """Lemmas of the supplement as properties of the functions and links; 5 is in projection/."""
 
-import chainer
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -9,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from grustab import stability
 from grustab.links import GRU, StackedGRU
+from tests.grustab.test_stability_away_from_zero import states_after
 
 quick = settings(max_examples=40, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
@@ -22,22 +22,6 @@ def square(n):
 squares = sizes.flatmap(square)
 
 
-def make(n, seed, std=1.0):
-    return GRU(3, n, std, np.random.default_rng(seed), np.float64)
-
-
-def run(gru, h, steps=1):
-    """States (steps, B, n) without input from the states ``h`` (B, n) on."""
-    gru.set_state(h)
-    with chainer.no_backprop_mode():
-        return gru(np.zeros((steps, len(h), 3))).array
-
-
-def finite_difference(f, n, eps=1e-5):
-    """Jacobian at 0 of a function of rows; central, so exact to some eps^2."""
-    return ((f(eps * np.eye(n)) - f(-eps * np.eye(n))) / (2 * eps)).T
-
-
 @quick
 @given(n=sizes, seed=seeds, std=st.floats(0, 100), layers=st.integers(1, 3))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -49,25 +33,15 @@ def test_lemma_1_without_input_the_state_stays_exactly_zero(dtype, n, seed, std,
 
 
 @quick
-@given(n=sizes, seed=seeds, std=st.floats(0, 5))
-def test_lemma_2_the_jacobian_at_zero_is_a_quarter_of_w_plus_half_of_i(n, seed, std):
-    gru = make(n, seed, std)
-    gru.W_hh = std * np.random.default_rng(seed).normal(size=(n, n))
-    measured = finite_difference(lambda h: run(gru, h)[0], n)
-    np.testing.assert_allclose(stability.jacobian(gru.W_hh), gru.W_hh / 4 + np.eye(n) / 2)
-    # eps^2 = 1e-10 times third derivatives, which grow with the cube of the weights
-    np.testing.assert_allclose(measured, stability.jacobian(gru.W_hh), atol=1e-8 * (1 + std) ** 3)
-
-
-@quick
 @given(n=sizes, seed=seeds, radius=st.floats(0.1, 0.9) | st.floats(1.1, 2))
 def test_lemma_2_small_states_die_out_where_the_radius_is_below_one_and_grow_above(n, seed, radius):
-    gru = make(n, seed)
+    gru = GRU(3, n, 1.0, np.random.default_rng(seed), np.float64)
     j = np.random.default_rng(seed).normal(size=(n, n))
     gru.W_hh = 4 * (j * (radius / np.abs(np.linalg.eigvals(j)).max()) - np.eye(n) / 2)
     assert stability.spectral_radius(stability.jacobian(gru.W_hh)) == pytest.approx(radius)
     h0 = 1e-9 * np.random.default_rng(seed).normal(size=(1, n))
-    norms = np.linalg.norm(run(gru, h0, 400), axis=(1, 2)) / np.linalg.norm(h0)
+    states = states_after(gru, np.zeros((400, 1, 3)), h0)
+    norms = np.linalg.norm(states, axis=(1, 2)) / np.linalg.norm(h0)
     assert norms[-1] < 1e-3 if radius < 1 else norms.max() > 1e3
 
 
@@ -106,7 +80,7 @@ PLACES = np.split(np.arange(sum(SIZES)), np.cumsum(SIZES)[:-1])
 
 
 def measured_jacobian(layers):
-    """d h_t / d h_(t-1) of all layers at zero, by finite differences."""
+    """d h_t / d h_(t-1) of all layers at zero, by central differences: exact to some eps^2."""
 
     def f(h):
         hs = [np.zeros((1, len(h), 3))]
@@ -115,7 +89,8 @@ def measured_jacobian(layers):
             hs.append(layer(hs[-1]).array)
         return np.concatenate(hs[1:], axis=2)[0]
 
-    return finite_difference(f, sum(SIZES))
+    h = 1e-5 * np.eye(sum(SIZES))
+    return ((f(h) - f(-h)) / 2e-5).T
 
 
 @settings(max_examples=20, deadline=None)

@@ -48,25 +48,22 @@ def _assert_holds(tunes, splits):
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64, np.int16])
-def test_mat(tmp_path, splits, dtype):
-    path = tmp_path / "tunes.mat"
+def test_mat(path, splits, dtype):
     _write_mat(path, {key: [roll.astype(dtype) for roll in value] for key, value in splits.items()})
     _assert_holds(read_mat(path), splits)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("step", [tuple, list])
-def test_pickle_holds_the_same_tunes(tmp_path, splits, protocol, step):
-    path = tmp_path / "tunes.pickle"
+def test_pickle_holds_the_same_tunes(path, splits, protocol, step):
     path.write_bytes(pickle.dumps(_notes(splits, step), protocol))
     _assert_holds(read_pickle(path), splits)
 
 
 @pytest.mark.parametrize("step", [b"(I60\nI64\ntp4\n", *NUMPY_STEPS])
-def test_pickle_of_python_2(tmp_path, step):
+def test_pickle_of_python_2(path, step):
     # cPickle.dumps({"train": [[(60, 64), ()]], ...}, 0) of Python 2 writes such lines.
     tune = b"(lp2\n(lp3\n" + step + b"a(taa"
-    path = tmp_path / "tunes.pickle"
     path.write_bytes(
         b"(dp1\nS'train'\n" + tune + b"sS'valid'\n" + tune + b"sS'test'\n" + tune + b"s."
     )

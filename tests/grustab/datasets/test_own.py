@@ -36,12 +36,6 @@ def test_the_training_text_decides_what_is_known(folder, train, words):
     assert [words[i] for i in corpus.valid] == ["<unk>", "a", "<unk>", "<eos>"]
 
 
-@pytest.mark.parametrize("name", TEXT)
-def test_a_text_without_words_is_one_sentence(folder, name):
-    with pytest.raises(DataError, match=f"{name}.txt holds no words"):
-        load_text(folder(**{name: b" \r\n\n"}))
-
-
 @pytest.mark.parametrize(("load", "name", "said"), [
     (load_tunes, "a.midi", "ends with .mat, .pickle"),
     (load_tunes, "a.mat", "there is no file"),

@@ -42,17 +42,14 @@ def test_plain_data_comes_through(path, value, protocol):
     assert _load(path, pickle.dumps(value, protocol)) == value
 
 
-@pytest.mark.parametrize(
-    ("code", "value"),
-    [
-        (b"S'train'\np0\n.", "train"),
-        (b'S"it\'s"\n.', "it's"),
-        (b"\x80\x02U\x05trainq\x00.", "train"),
-        (b"T\x05\x00\x00\x00train.", "train"),
-        (b"L60L\n.", 60),
-        (b"(dp0\nS'a'\np1\n(lp2\n(I60\nI64\ntp3\nas.", {"a": [(60, 64)]}),
-    ],
-)
+@pytest.mark.parametrize(("code", "value"), [
+    (b"S'train'\np0\n.", "train"),
+    (b'S"it\'s"\n.', "it's"),
+    (b"\x80\x02U\x05trainq\x00.", "train"),
+    (b"T\x05\x00\x00\x00train.", "train"),
+    (b"L60L\n.", 60),
+    (b"(dp0\nS'a'\np1\n(lp2\n(I60\nI64\ntp3\nas.", {"a": [(60, 64)]}),
+])  # fmt: skip
 def test_what_python_2_writes(path, code, value):
     assert _load(path, code) == value
 
@@ -67,20 +64,9 @@ def test_shared_and_recursive_parts(path):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize(
-    "value",
-    [
-        len,
-        collections.OrderedDict(a=1),
-        {1, 2},
-        1.5,
-        b"bytes",
-        3j,
-        np.int64(60),
-        {1: 2},
-        {(1, 2): 3},
-    ],
-)
+@pytest.mark.parametrize("value", [
+    len, collections.OrderedDict(a=1), {1, 2}, 1.5, b"bytes", 3j, np.int64(60), {1: 2}, {(1, 2): 3}
+])  # fmt: skip
 def test_other_types_are_refused(path, protocol, value):
     with pytest.raises(DataError, match="holds more than dicts, lists"):
         _load(path, pickle.dumps([value], protocol))

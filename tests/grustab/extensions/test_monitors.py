@@ -8,6 +8,7 @@ import scipy.linalg
 from grustab.extensions import LyapunovMonitor, SpectrumMonitor
 from grustab.links import GRU, StackedGRU
 from grustab.stability import largest_lyapunov_exponent
+from tests.grustab.projection.reference import observed
 
 NAN = pytest.approx(np.nan, nan_ok=True)
 XS = np.random.default_rng(0).normal(size=(6, 2, 3)).astype(np.float32)
@@ -17,13 +18,6 @@ XS = np.random.default_rng(0).normal(size=(6, 2, 3)).astype(np.float32)
 def model():
     """Two layers with dropout between them, in training."""
     return chainer.Chain(gru=StackedGRU(3, 5, 2, 0.5, rng=np.random.default_rng(0)))
-
-
-def reported(monitor):
-    observation = {}
-    with chainer.Reporter().scope(observation):
-        monitor()
-    return observation
 
 
 def test_it_reports_the_largest_exponent_of_what_a_layer_was_trained_on(model):
@@ -41,7 +35,7 @@ def test_it_reports_the_largest_exponent_of_what_a_layer_was_trained_on(model):
         weights = model.gru[i].W_x.array, model.gru[i].W_h.array
         exponents = largest_lyapunov_exponent(xs, states[i], *weights)
         expected[f"lyapunov/gru/{i}/largest"] = pytest.approx(max(exponents))
-    assert reported(monitor) == expected
+    assert observed(monitor) == expected
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e38])
@@ -51,19 +45,16 @@ def test_weights_of_no_use_are_a_nan_and_no_error(model, bad):
     model.gru[0].W_hr[...] = bad
     model.gru[0].W_hh[...] = bad
     with np.errstate(over="ignore", invalid="ignore"):
-        observation = reported(monitor)
+        observation = observed(monitor)
     assert observation["lyapunov/gru/0/largest"] == NAN
     assert np.isfinite(observation["lyapunov/gru/1/largest"])
 
 
-def test_two_monitors_watch_one_model(model):
+def test_two_monitors_watch_one_model_once_it_is_trained(model):
     monitors = [LyapunovMonitor(model), LyapunovMonitor(model)]
+    assert observed(monitors[0]) == {}
     model.gru(XS)
-    assert reported(monitors[0]) == reported(monitors[1]) != {}
-
-
-def test_before_any_training_it_reports_nothing(model):
-    assert reported(LyapunovMonitor(model)) == {}
+    assert observed(monitors[0]) == observed(monitors[1]) != {}
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -79,7 +70,7 @@ def test_spectrum_monitor_reports_what_numpy_computes_and_nan_for_what_is_not_fi
         # The Jacobian is taken in float32.
         expected[f"spectrum/{name}/spectral_radius"] = pytest.approx(radius, rel=1e-5)
         expected[f"spectrum/{name}/sigma_1"] = pytest.approx(np.linalg.norm(w, 2))
-    assert reported(SpectrumMonitor(model)) == expected
+    assert observed(SpectrumMonitor(model)) == expected
     np.testing.assert_array_equal(model.a.W_hh, before)
 
 
@@ -100,7 +91,7 @@ def test_spectrum_monitor_leaves_a_gap_where_nothing_converges(
     for name in failing:
         place = (scipy.linalg, "svd") if name == "gesvd" else (np.linalg, name)
         monkeypatch.setattr(*place, fail)
-    assert reported(SpectrumMonitor(model)) == {
+    assert observed(SpectrumMonitor(model)) == {
         "spectrum/sigma_1": sigma_1, "spectrum/spectral_radius": radius
     }  # fmt: skip
 

@@ -11,10 +11,10 @@ from grustab import stability
 from grustab.extensions import SpectralProjection
 from grustab.links import GRU
 from grustab.links.matrices import chosen_matrices, recurrent_matrices
-from grustab.projection.project import METHODS, TOLERANCE
+from grustab.projection.cap import TOLERANCE
+from tests.grustab.projection.reference import methods
 
 M, N, CAP = 3, 4, 1.8
-methods = pytest.mark.parametrize("method", METHODS)
 
 
 def stateful(link, h, x):
@@ -83,31 +83,6 @@ def test_lemma_4_holds_for_the_layers_of_chainers_stack():
     np.testing.assert_allclose(jacobian(link, step, 2), expected, rtol=0, atol=1e-7)
 
 
-def check_the_rest(model, before, find):
-    """All but the matrices found are as they were; afterwards these are, too."""
-    for matrix, other in zip(find(model).values(), find(before).values()):
-        matrix.array[...] = other.array
-    for parameter, other in zip(model.params(), before.params()):
-        np.testing.assert_array_equal(parameter.array, other.array)
-
-
-@methods
-@links
-def test_each_is_capped_and_nothing_else_is_changed(make, step, method):
-    link, observation = filled(make), {}
-    before = copy.deepcopy(link)
-    matrices = recurrent_matrices(link)
-    for matrix in matrices.values():
-        matrix.array[...] = 3 * np.linalg.qr(matrix.array)[0]
-    expected = {path: matrix.array * 0.6 for path, matrix in matrices.items()}
-    with chainer.Reporter().scope(observation):
-        SpectralProjection(link, 0.2, method)()
-    for path, matrix in matrices.items():
-        np.testing.assert_allclose(matrix.array, expected[path], atol=1e-12)
-        assert observation[f"projection{path}/sigma_bound"] == pytest.approx(CAP)
-    check_the_rest(link, before, recurrent_matrices)
-
-
 def chosen(model):
     """A tall, a wide and a square matrix, the last of them one gate of Chainer's LSTM."""
     return [model.tall.W, (model.wide.W, slice(55)), (model.lstm.lateral.W, slice(2, None, 4))]
@@ -148,7 +123,11 @@ def test_chosen_matrices_of_any_shape_are_capped_and_resumed_to_the_bit(method, 
             step_and_check(extension, rng)
     for parameter, other in zip(model.params(), resumed.params()):
         np.testing.assert_array_equal(parameter.array, other.array)
-    check_the_rest(model, before, lambda m: chosen_matrices(m, chosen(m)))
+    for mine, other in zip(chosen_matrices(model, chosen(model)).values(),
+                           chosen_matrices(before, chosen(before)).values()):  # fmt: skip
+        mine.array[...] = other.array
+    for parameter, other in zip(model.params(), before.params()):  # the rest is as it was
+        np.testing.assert_array_equal(parameter.array, other.array)
     assert all(auto.counts["subspace"] for auto in projection.automatic.values())
 
 

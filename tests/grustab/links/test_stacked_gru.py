@@ -9,7 +9,7 @@ from grustab.functions import seeded_dropout
 from grustab.links import GRU, StackedGRU
 from grustab.masks import Masks
 from tests.grustab import reference
-from tests.grustab.reference import Weights
+from tests.grustab.reference import weights_of
 
 T, B, M, N, L = 6, 3, 5, 4, 3
 XS = np.random.default_rng(1).normal(size=(T, B, M))
@@ -19,10 +19,6 @@ STATES = np.random.default_rng(2).uniform(-1, 1, (L, B, N))
 def make(dropout=0.0, n_layers=L, **options):
     rng = np.random.default_rng(0)
     return StackedGRU(M, N, n_layers, dropout, 0.8, rng, dtype=np.float64, **options)
-
-
-def weights_of(layer):
-    return Weights(*(getattr(layer, name).copy() for name in Weights._fields))
 
 
 @pytest.mark.parametrize("n_layers", [1, 2, 3])

@@ -9,8 +9,8 @@ import scipy.linalg
 
 from grustab.extensions import SpectralProjection
 from grustab.links import GRU
-from grustab.projection.cap import ACCURACY, TOLERANCE, ProjectionInfo
-from grustab.projection.project import METHODS, project
+from grustab.projection.cap import ACCURACY, METHODS, TOLERANCE, ProjectionInfo
+from grustab.projection.project import project
 
 DELTA, CAP = 0.2, 1.8
 SPECTRA = {

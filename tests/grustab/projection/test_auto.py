@@ -110,16 +110,13 @@ def test_takes_the_cheap_ways_where_they_serve():
     assert list(auto.counts.values()) == [9, 20, 1, 4, 0]
 
 
-@pytest.mark.parametrize(
-    ("n", "top"),
-    [
-        (24, [1.2]),  # too small for a subspace
-        (100, [1.2] * 50),  # too many above,
-        (100, [1.2, *[0.95] * 50]),  # or near the cap
-        (100, [50, 1.1]),  # float32 does not hold both
-        (100, [1e6]),
-    ],
-)
+@pytest.mark.parametrize(("n", "top"), [
+    (24, [1.2]),  # too small for a subspace
+    (100, [1.2] * 50),  # too many above,
+    (100, [1.2, *[0.95] * 50]),  # or near the cap
+    (100, [50, 1.1]),  # float32 does not hold both
+    (100, [1e6]),
+])  # fmt: skip
 def test_takes_the_exact_way_where_no_other_serves(n, top):
     rng, auto = np.random.default_rng(0), AutoProjection(0.2)
     check_call(auto, (1.8 * with_top(rng, n, 1.2)).astype(np.float32))

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from grustab.errors import NonFiniteMatrixError
 from grustab.links import GRU
 from grustab.projection.auto import AutoProjection
-from grustab.projection.project import METHODS, TOLERANCE, project, within_cap
+from grustab.projection.cap import METHODS, TOLERANCE, within_cap
+from grustab.projection.project import project
 from tests.grustab.projection.reference import (
     CAP,
     DELTA,
