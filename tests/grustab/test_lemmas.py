@@ -32,6 +32,22 @@ def test_lemma_1_without_input_the_state_stays_exactly_zero(dtype, n, seed, std,
     np.testing.assert_array_equal(hs, np.zeros((20, 2, n)))
 
 
+def finite_difference(f, n, eps=1e-5):
+    """Jacobian at 0 of a function of rows; central, so exact to some eps^2."""
+    return ((f(eps * np.eye(n)) - f(-eps * np.eye(n))) / (2 * eps)).T
+
+
+@quick
+@given(n=sizes, seed=seeds, std=st.floats(0, 5))
+def test_lemma_2_the_jacobian_at_zero_is_a_quarter_of_w_plus_half_of_i(n, seed, std):
+    gru = GRU(3, n, std, np.random.default_rng(seed), np.float64)
+    gru.W_hh = std * np.random.default_rng(seed).normal(size=(n, n))
+    measured = finite_difference(lambda h: states_after(gru, np.zeros((1, n, 3)), h)[0], n)
+    np.testing.assert_allclose(stability.jacobian(gru.W_hh), gru.W_hh / 4 + np.eye(n) / 2)
+    # eps^2 = 1e-10 times third derivatives, which grow with the cube of the weights
+    np.testing.assert_allclose(measured, stability.jacobian(gru.W_hh), atol=1e-8 * (1 + std) ** 3)
+
+
 @quick
 @given(n=sizes, seed=seeds, radius=st.floats(0.1, 0.9) | st.floats(1.1, 2))
 def test_lemma_2_small_states_die_out_where_the_radius_is_below_one_and_grow_above(n, seed, radius):
@@ -80,7 +96,7 @@ PLACES = np.split(np.arange(sum(SIZES)), np.cumsum(SIZES)[:-1])
 
 
 def measured_jacobian(layers):
-    """d h_t / d h_(t-1) of all layers at zero, by central differences: exact to some eps^2."""
+    """d h_t / d h_(t-1) of all layers at zero, by finite differences."""
 
     def f(h):
         hs = [np.zeros((1, len(h), 3))]
@@ -89,8 +105,7 @@ def measured_jacobian(layers):
             hs.append(layer(hs[-1]).array)
         return np.concatenate(hs[1:], axis=2)[0]
 
-    h = 1e-5 * np.eye(sum(SIZES))
-    return ((f(h) - f(-h)) / 2e-5).T
+    return finite_difference(f, sum(SIZES))
 
 
 @settings(max_examples=20, deadline=None)
