@@ -1,25 +1,15 @@
-"""How many snapshots there are, and when."""
+"""Which snapshots there are, and when: damaged ones and a full disk lose no good one."""
 
-import hashlib
-import json
+import errno
+import os
 
 import pytest
 
 import experiments.training.snapshots
 from tests.experiments.checks import timeless
-from tests.experiments.training.snapshots.common import arrays, number, snapshots
+from tests.experiments.training.snapshots.conftest import number, snapshots
 
 pytestmark = pytest.mark.usefixtures("small_data")
-
-
-def test_a_snapshot_holds_no_pickle(stopped):
-    words = "stop_patience=1 schedule=plateau decay_after=1 decay_divisor=2".split()
-    (path,) = snapshots(stopped(20, options=["--set", *words]))
-    state = arrays(path)  # of which each was read without pickle
-    assert len(state) > 20
-    assert all(array.dtype != object for array in state.values())
-    assert json.loads(str(state["manifest"]))["seed"] == 0
-    assert path.stem.split("-")[-1] == hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def test_two_are_kept_and_none_when_the_run_is_complete(stopped, go_on, whole, monkeypatch):
@@ -49,3 +39,87 @@ def test_force_begins_anew_and_removes_the_snapshots_before_it_writes_new_ones(s
     _, out = go_on("--force", "--max-iterations", "5")
     assert "resumed" not in out
     assert [number(path) for path in snapshots(folder)] == [5]
+
+
+DAMAGES = {
+    "truncated": lambda content: content[: len(content) // 2],
+    "a bit flipped": lambda content: content[:900] + bytes([content[900] ^ 4]) + content[901:],
+    "empty": lambda content: b"",
+    "a folder": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("damage", "damaged"), [*((damage, 1) for damage in DAMAGES), ("truncated", 2)]
+)
+def test_a_damaged_snapshot_is_passed_over_for_the_one_before(
+    stopped, go_on, whole, damage, damaged
+):
+    folder = stopped(10, 20)
+    for path in snapshots(folder)[-damaged:]:
+        content = path.read_bytes()
+        path.unlink()
+        path.write_bytes(DAMAGES[damage](content)) if DAMAGES[damage] else path.mkdir()
+    result, out = go_on()
+    reason = "is damaged (its checksum is wrong)"
+    if damage == "a folder":
+        reason = "cannot be read (Is a directory)"
+    assert f"{path.name} {reason} and is passed over" in out
+    assert out.count("passed over") == damaged
+    assert [session["iteration"] for session in result["resumed"]] == [10][: 2 - damaged]
+    assert ("resumed" in out) == (damaged == 1)  # where all are damaged, the run begins anew
+    assert timeless(result) == timeless(whole())
+    assert [path for path in snapshots(folder) if path.is_file()] == []
+
+
+def test_a_damaged_snapshot_takes_no_good_ones_place(stopped, go_on):
+    folder = stopped(10, 20)
+    newest = snapshots(folder)[-1]
+    newest.write_bytes(b"")
+    for iteration in (12, 14):
+        (folder / "result.json").unlink()
+        go_on("--max-iterations", iteration)
+    whole = [number(path) for path in snapshots(folder) if path.stat().st_size]
+    assert whole == [12, 14]
+
+
+def no_space(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("full", "last", "kept"),
+    [([True] * 11, 20, [10]), ([True, True, False, True, False], 14, [13, 14])],
+    ids=["always", "at times"],
+)
+def test_a_full_disk_keeps_the_earlier_snapshots_and_the_run_goes_on(
+    stopped, go_on, whole, monkeypatch, full, last, kept
+):
+    folder, tries = stopped(10), iter(full)
+    write_file = experiments.training.snapshots.write_file
+
+    def write(path, content):
+        with monkeypatch.context() as patch:
+            if next(tries):
+                patch.setattr(os, "fsync", no_space)
+            write_file(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(experiments.training.snapshots, "write_file", write)
+        result, out = go_on("--max-iterations", last, "--snapshot-interval", "0")
+    assert (result["iterations"], result["stopped_by"]) == (last, f"--max-iterations {last}")
+    assert out.count("warning: no snapshot, the earlier ones are kept: ") == sum(full)
+    assert "cannot be written: No space left on device" in out
+    assert [number(path) for path in snapshots(folder)] == kept
+    assert not list(folder.glob(".partial*"))
+    result, out = go_on()
+    assert f"resumed at iteration {kept[-1]}" in out
+    assert timeless(result) == timeless(whole())
+
+
+def test_a_disk_that_takes_nothing_at_all_is_exit_code_3(tiny, run, monkeypatch):
+    monkeypatch.setattr(os, "fsync", no_space)
+    _, _, err = run(tiny(), "sgd/none", "--max-iterations", "3", code=3)
+    sentence = err.splitlines()[-1]
+    assert "result.json: cannot be written: No space left on device" in sentence
+    assert sentence.endswith("; this result could not be kept anywhere")
