@@ -52,14 +52,6 @@ def test_what_keeps_cupy_from_a_gpu_is_named(tiny, refused, never_run, monkeypat
     assert "no GPU can be used (libcublasLt.so.12: cannot open shared object file)" in sentence
 
 
-@pytest.mark.gpu
-def test_a_run_on_a_gpu_is_complete(tiny, run):
-    result, _, _ = run(tiny(), "sgd/projection_0.2", "--device", "0")
-    check_complete(result)
-    assert result["environment"]["device"] != "cpu"
-    assert result["environment"]["cuda"].keys() == {"version", "driver", "tf32"}
-
-
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
