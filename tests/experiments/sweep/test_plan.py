@@ -10,7 +10,7 @@ import grustab.datasets
 from experiments.config.load import load_config
 from experiments.system.paths import PROGRAM
 from grustab.errors import DataError
-from tests.experiments.sweep.common import planned
+from tests.experiments.sweep.conftest import planned
 
 
 @pytest.mark.parametrize(

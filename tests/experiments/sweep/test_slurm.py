@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from experiments.config.load import load_config
-from tests.experiments.sweep.common import FAST, read
+from tests.experiments.sweep.conftest import FAST, read
 
 SRUN = """#!/bin/bash
 if [ -n "${SRUN_CODE-}" ]; then exit "$SRUN_CODE"; fi
