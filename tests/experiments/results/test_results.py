@@ -1,7 +1,9 @@
 """Result files, written and read."""
 
+import errno
 import json
 import math
+import os
 
 import pytest
 
@@ -11,8 +13,29 @@ from experiments.results.schema import ResultFile
 from experiments.results.store import find_results, finite, read_result
 from experiments.results.success import succeeded
 from experiments.system import storage as files
-from experiments.system.storage import StorageError
+from experiments.system.storage import StorageError, write_file
 from tests.experiments.reports.made_result import make_result
+
+
+def test_a_file_system_that_offers_little_takes_a_file(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EINVAL, "Invalid argument")
+
+    for step in ("fsync", "chmod", "fchmod", "utime", "link", "symlink"):
+        monkeypatch.setattr(files.os, step, refuse)
+    write_file(tmp_path / "file", b"content")
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o002])
+def test_who_may_read_a_file_is_what_the_umask_says(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_file(tmp_path / "file", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+
 
 # Writing
 

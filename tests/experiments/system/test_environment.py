@@ -1,13 +1,105 @@
-"""What a run ran on, told also by a system that tells little, and where it may round otherwise."""
+"""What is set outside changes no result; what a run ran on, and where it may round otherwise."""
 
 import os
+from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
+from types import SimpleNamespace
 
+import chainer
+import numpy as np
 import pytest
 
+from experiments.bench import worker
 from experiments.system.device import find_device
 from experiments.system.environment import describe_environment, other_environment
+from experiments.system.fixed_settings import SETTINGS
+from experiments.timing import measure as timing
+from grustab.extensions import SequenceEvaluator
+from tests.experiments.checks import EXPLODES, timeless
+
+pytestmark = pytest.mark.usefixtures("small_data")
+
+HOSTILE = {
+    "dtype": np.dtype(np.float64),
+    "train": False,
+    "enable_backprop": False,
+    "debug": True,
+    "lazy_grad_sum": True,
+    "use_ideep": "always",
+    "keep_graph_on_report": True,
+}
+
+
+@pytest.fixture
+def hostile(monkeypatch):
+    """Set Chainer's global configuration, as its environment variables do, and NumPy's."""
+
+    def set_to(**changes):
+        for key, value in {**HOSTILE, **changes}.items():
+            monkeypatch.setattr(chainer.global_config, key, value)
+        return np.errstate(all="raise")
+
+    return set_to
+
+
+@pytest.mark.parametrize("dtype", [np.dtype(np.float64), np.dtype(np.float16), chainer.mixed16])
+@pytest.mark.parametrize(
+    "setting", ["delta=0.2", "optimizer=adam delta=0.2", "optimizer=rmsprop delta=0.2", EXPLODES]
+)
+def test_no_setting_from_outside_changes_a_run(tiny, run, hostile, dtype, setting):
+    config = tiny(layers=2, dropout=0.3, dropout_after=["input", "gru"], epochs=1)
+    cell = "sgd/none" if setting == EXPLODES else "sgd/projection_0.2"
+    words = (cell, "--set", *setting.split())
+    expected, _, _ = run(config, *words)
+    assert expected["status"] == ("diverged" if setting == EXPLODES else "completed")
+    with hostile(dtype=dtype):
+        result, _, _ = run(config, *words, "--force")
+    assert timeless(result) == timeless(expected)
+
+
+def test_a_run_trains_and_evaluates_under_the_fixed_settings(tiny, run, hostile, monkeypatch):
+    seen, evaluate = [], SequenceEvaluator.evaluate
+
+    def look(self):
+        seen.append({key: getattr(chainer.config, key) for key in SETTINGS})
+        return evaluate(self)
+
+    monkeypatch.setattr(SequenceEvaluator, "evaluate", look)
+    with hostile():
+        run(tiny(), "sgd/none", "--max-iterations", "15")  # an epoch's end, and then a cut
+    assert len(seen) > 2
+    evaluating = {"train": False}  # as Chainer's evaluator sets it
+    assert all(settings == SETTINGS | evaluating for settings in seen)
+
+
+def test_a_gpu_multiplies_in_float32(monkeypatch):
+    runtime = SimpleNamespace(getDeviceCount=lambda: 1)
+    cupy = SimpleNamespace(cuda=SimpleNamespace(runtime=runtime), ones=lambda _: 1)
+    cuda = SimpleNamespace(available=True, cupy=cupy, Device=nullcontext)
+    monkeypatch.setattr("experiments.system.device.cuda", cuda)
+    monkeypatch.setattr(chainer, "get_device", lambda name: name)
+    monkeypatch.setenv("CUPY_TF32", "1")
+    assert find_device("0") == "@cupy:0"
+    assert os.environ["CUPY_TF32"] == "0"
+
+
+class SeenError(Exception):
+    """Enough was seen."""
+
+
+@pytest.mark.parametrize("command", ["time", "bench"])
+def test_what_is_timed_is_float32_too(timed, call, hostile, monkeypatch, command):
+    def look(*_):
+        assert chainer.get_dtype() == np.float32
+        raise SeenError
+
+    monkeypatch.setattr(timing, "_measure", look)
+    monkeypatch.setattr(worker, "_chainer", look)
+    with hostile(), pytest.raises(SeenError):
+        if command == "time":
+            call("time", timed(), "--force")
+        worker.main(["ours", "cpu", "music", "6", "1", "9", "5", "3"])
 
 
 def test_a_system_that_does_not_tell_is_no_reason_not_to_run(monkeypatch):
@@ -72,7 +164,7 @@ def test_what_may_round_otherwise_is_said(before, words):
     assert other_environment(there, HERE) == said
 
 
-def test_every_earlier_session_counts(tiny, run, small_data, monkeypatch):
+def test_every_earlier_session_counts(tiny, run, monkeypatch):
     def notes(python, iterations, seed="0"):
         there = {**HERE, "python": python}
         monkeypatch.setattr("experiments.training.run.describe_environment", lambda _: there)

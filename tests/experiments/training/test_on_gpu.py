@@ -17,7 +17,7 @@ from experiments.training.run import Run
 from experiments.training.snapshots import SnapshotExtension, Snapshots
 from grustab.updaters import gpu_step
 from tests.experiments.checks import check_complete
-from tests.experiments.training.test_resume import CASES
+from tests.experiments.training.snapshots.test_resume import CASES
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("small_data", "few_large_values")]
 
