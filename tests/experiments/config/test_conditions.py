@@ -112,7 +112,7 @@ def test_report_and_claims_show_it_when_asked(write_config, call, out, store, lo
     config = {"title": "Mine", "runs": 2, "conditions": {}, "cells": {"mine": cell}}
     path = write_config(config, "mine.yaml")
     for seed, loss in enumerate(losses):
-        store(load_config(path).cell("mine"), seed, validation=(loss, loss))
+        store((path, "mine"), seed, validation=(loss, loss))
     for command, page, heading in (
         ("report", "README.md", "## Mine"),
         ("claims", "claims.md", "### Published: Mine"),

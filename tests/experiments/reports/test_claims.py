@@ -101,8 +101,7 @@ def test_a_partial_run_is_compared_at_its_last_epoch(
     evidence, store, put, theirs, word, difference
 ):
     put(OURS, [4.0], validation=(5.0, 4.0, 1.0))
-    cell = load_config(TABLE_3).cell(THEIRS[1])
-    store(cell, validation=(5.0, theirs), status="interrupted")
+    store(THEIRS, validation=(5.0, theirs), status="interrupted")
     verdict = evidence.lower(PAIR)
     assert verdict.word == word
     assert f"sgd {difference} (n = 1, epoch 2)" in verdict.numbers
@@ -112,8 +111,7 @@ def test_a_partial_run_is_compared_at_its_last_epoch(
 def test_a_partial_run_beside_finished_ones_does_not_count(evidence, store, put):
     for place, losses in ((OURS, [3.0, 3.1]), (THEIRS, [4.0, 4.2])):
         put(place, losses)
-        cell = load_config(TABLE_3).cell(place[1])
-        store(cell, 2, validation=(9.0 - losses[0], 1.0), status="interrupted")
+        store(place, 2, validation=(9.0 - losses[0], 1.0), status="interrupted")
     assert "(n = 2)" in evidence.lower(PAIR).numbers
 
 
@@ -153,11 +151,10 @@ def test_one_failure_refutes_that_all_succeed_and_ten_runs_are_asked_for(out, pu
 
 @pytest.mark.parametrize(("losses", "share"), [((90.0, 80.0), 100), ((90.0, 40.0), 0)])
 def test_partial_runs_say_so_far_where_they_stand(evidence, store, losses, share):
-    cell = load_config(TABLE_3).cell(THEIRS[1])
-    store(cell, validation=losses, status="interrupted", unigram=50.0)
+    store(THEIRS, validation=losses, status="interrupted", unigram=50.0)
     verdict = evidence.every([THEIRS, OTHER], diverged, "diverged")
     assert verdict.word == (SO_FAR_YES if share else SO_FAR_NO)
-    assert f"{share} %; partial: {cell.name} (validation {losses[-1]:g} at" in verdict.numbers
+    assert f"{share} %; partial: {THEIRS[1]} (validation {losses[-1]:g} at" in verdict.numbers
 
 
 #: A uniform predictor has 88 ln 2 = 61.0.
@@ -219,7 +216,7 @@ def test_an_average_is_near_within_a_factor_of_two(evidence, store, means, word,
         found = {"norm": 0.0, "mean_abs": 0.0, quantity: mean}
         if quantity == "rms":
             found = {"norm": mean and mean * root, "mean_abs": 0.0}
-        store(cell, seed, gradient_mean=found)
+        store(THEIRS, seed, gradient_mean=found)
     assert evidence.gradient_near(THEIRS, quantity, 30).word == word
 
 

@@ -25,9 +25,8 @@ def test_it_has_a_section_for_each_config_and_every_link_leads_somewhere(out):
 
 
 def test_it_says_what_was_run_what_not_and_how_to(out, store):
-    config = load_config("table3_music")
-    store(config.cell("sgd/projection_0.2"))
-    store(config.cell("sgd/clipping_15"), status="interrupted")
+    store(("table3_music", "sgd/projection_0.2"))
+    store(("table3_music", "sgd/clipping_15"), status="interrupted")
     page = make_report(out)
     assert make_report(out) == page
     (row,) = (line for line in page.splitlines() if line.startswith("| [table3_music](#table3"))
@@ -42,7 +41,7 @@ def test_it_says_what_was_run_what_not_and_how_to(out, store):
 
 def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
     for name, norm in (("sgd/clipping_15", 3.55), ("sgd/projection_0.2", 9.0)):
-        store(load_config("table3_music").cell(name), validation=(9.5, norm), unigram=10.0)
+        store(("table3_music", name), validation=(9.5, norm), unigram=10.0)
     call("figures", "table3_music", "--out", out)
     start = make_report(out).partition("\n## ")[0]
     assert "For 2 of them we have finished runs, and 1 of these are within 10 %" in start
@@ -51,7 +50,7 @@ def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
 
 
 def test_figures_have_captions_and_the_epoch_of_partial_runs(out, store, call):
-    cell = load_config("table1_language").cell("sgd_1.1/clipping_5")
+    cell = ("table1_language", "sgd_1.1/clipping_5")
     store(cell, validation=(6.0, 5.5), status="interrupted", unigram=6.5)
     call("figures", "table1_language", "--out", out)
     text = section(make_report(out), "table1_language")
@@ -101,7 +100,7 @@ def test_the_front_page_holds_the_results_and_fits_a_screen():
 
 
 def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
-    store(load_config("table3_music").cell("sgd/projection_0.2"), validation=(4.0,), unigram=10.0)
+    store(("table3_music", "sgd/projection_0.2"), validation=(4.0,), unigram=10.0)
     text = "a\n<!-- results -->\nold\nlines\n<!-- end of results -->\nb"
     new = fill_in(text, out)
     assert new.startswith("a\n<!-- results -->\nWe tested ")

@@ -81,7 +81,7 @@ def test_a_finished_result_is_not_run_again(tiny, run, never_run, results, store
 
 def test_a_damaged_result_is_reported_and_force_replaces_it(tiny, run, refused, store, out):
     config = tiny(epochs=1)
-    path = store(load_config(config).cell("sgd/none"))
+    path = store((config, "sgd/none"))
     path.write_text("{")
     assert "result.json" in refused("run", config, "--cell", "sgd/none", "--out", out)
     assert path.read_text() == "{"

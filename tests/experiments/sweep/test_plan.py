@@ -71,7 +71,7 @@ def test_what_is_done_is_not_run_again(tiny, sweep, store, fake_jobs, tmp_path, 
 def test_a_partial_result_is_done_where_it_has_the_iterations(
     tiny, sweep, store, fake_jobs, tmp_path, b
 ):
-    store(load_config(tiny()).cell("sgd/none"), 0, status="interrupted", validation=(5.0, 4.0))
+    store((tiny(), "sgd/none"), 0, status="interrupted", validation=(5.0, 4.0))
     (tmp_path / "results").rename(b)
     some = (tiny(), "--cells", "sgd/none", "--seeds", "0", "--max-iterations")
     assert sweep(*some, "20").splitlines()[-2:] == ["0 to run, 1 done", "all done"]
@@ -82,7 +82,7 @@ def test_a_partial_result_is_done_where_it_has_the_iterations(
 
 
 def test_where_all_is_done_nothing_is_written(tiny, call, store, no_jobs, tmp_path):
-    store(load_config(tiny()).cell("sgd/none"), 0)
+    store((tiny(), "sgd/none"), 0)
     before = sorted(tmp_path.rglob("*"))
     code, out, _ = call("sweep", tiny(), "--cells", "sgd/none", "--seeds", "0")
     assert (code, out.splitlines()[-1]) == (0, "all done")
@@ -93,7 +93,7 @@ def test_where_all_is_done_nothing_is_written(tiny, call, store, no_jobs, tmp_pa
 def test_a_damaged_result_is_one_sentence_before_anything_starts(
     tiny, refused, store, no_jobs, tmp_path, how
 ):
-    path = store(load_config(tiny()).cell("sgd/none"), 1)
+    path = store((tiny(), "sgd/none"), 1)
     path.write_text("{")
     before = sorted(tmp_path.rglob("*"))
     assert f"{path}: not valid JSON" in refused("sweep", tiny(), how)
