@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import signal
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -203,19 +204,10 @@ def run(call, out, tmp_path):
 
 
 @pytest.fixture
-def results(out):
-    """All result files, by path."""
-    return lambda: sorted(out.rglob("result.json"))
-
-
-@pytest.fixture
 def never_run(monkeypatch):
     """No run may be started."""
-
-    def refuse(*_):
-        raise AssertionError("a run was started")
-
-    monkeypatch.setattr("experiments.training.run_cell.Run", refuse)
+    refusal = Mock(side_effect=AssertionError("a run was started"))
+    monkeypatch.setattr("experiments.training.run_cell.Run", refusal)
 
 
 @pytest.fixture

@@ -104,10 +104,7 @@ def test_extreme_numbers_work(tiny_music, run, call, recwarn, tmp_path, changes)
 def test_too_little_memory_is_one_sentence_that_names_the_sizes(
     tiny, refused, tmp_path, monkeypatch, text
 ):
-    def allocate(*_):
-        raise MemoryError(text)
-
-    monkeypatch.setattr("experiments.training.run.make_model", allocate)
+    monkeypatch.setattr("experiments.training.run.make_model", Mock(side_effect=MemoryError(text)))
     sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
     assert sentence.startswith("there is not enough memory")
     assert text in sentence
@@ -115,7 +112,7 @@ def test_too_little_memory_is_one_sentence_that_names_the_sizes(
         assert key in sentence
 
 
-def test_the_announcement_says_what_will_run_and_where_to(tiny, run, results):
+def test_the_announcement_says_what_will_run_and_where_to(tiny, run):
     _, out, _ = run(tiny(), "sgd/clipping_5", "--seed", "7")
     words = "tiny sgd/clipping_5, seed 7, on cpu; 1 x 8 units; clipping threshold 5"
     words += "; at most 2 epochs; best validation perplexity; a unigram predictor: perplexity"

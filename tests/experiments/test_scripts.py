@@ -15,13 +15,38 @@ eval "$END"
 """
 
 
+#: What set-up asks Python and uv for. FAILS names a step that does not work.
+PYTHON = """#!/usr/bin/env bash
+case "$*" in "${FAILS:-no step}"*) echo "no route to host"; exit 1 ;; esac
+case "$*" in
+    *_base_executable*) realpath "$0" ;;
+    "-I -m venv "*)
+        mkdir -p "$4/bin" "$4/lib/python3.11/site-packages"
+        cp "$0" "$4/bin/python"
+        cp "$0" "$4/bin/uv"
+        ;;
+    *"sys.path.append"*) echo "import $4" ;;
+    "pip install "*) echo "${*: -1}" >"${0%/bin/uv}/installed" ;;
+esac
+"""
+
+
 @pytest.fixture
-def script(tmp_path, monkeypatch):
-    """Run a script, with stand-ins for set-up and Python; gives the words that these got."""
-    root, home = tmp_path / "größe, a b" / "project", tmp_path / "home"
+def checkout(tmp_path):
+    root = tmp_path / "größe, a b"
     (root / "scripts").mkdir(parents=True)
-    for path in (ROOT / "scripts").glob("*.sh"):
-        shutil.copyfile(path, root / "scripts" / path.name)
+    for path in [*(ROOT / "scripts").glob("*.sh"), *ROOT.glob("requirements*.txt")]:
+        shutil.copyfile(path, root / path.relative_to(ROOT))
+    for name in ("py", "other"):
+        (tmp_path / name).write_text(PYTHON)
+        (tmp_path / name).chmod(0o755)
+    return root
+
+
+@pytest.fixture
+def script(checkout, tmp_path, monkeypatch):
+    """Run a script, with stand-ins for set-up and Python; gives the words that these got."""
+    root, home = checkout, tmp_path / "home"
     (root / "scripts" / "setup.sh").write_text('echo "venv=$GRUSTAB_VENV" >> "$LOG"; exit $SETUP\n')
     for folder in (root / ".venv", home / "venv"):
         (folder / "bin").mkdir(parents=True)
@@ -44,7 +69,6 @@ def script(tmp_path, monkeypatch):
         text = (tmp_path / "log").read_text() if (tmp_path / "log").exists() else done.stdout
         return text.replace(str(root), "ROOT").replace(str(tmp_path), "TMP")
 
-    run.root = root
     return run
 
 
@@ -98,41 +122,13 @@ def test_nothing_is_begun_after_a_set_up_that_failed(script, name):
     assert script(name, SETUP="2", code=2) == "venv=ROOT/.venv\n"
 
 
-def test_a_link_to_a_checkout_is_the_checkout(script, tmp_path):
-    (tmp_path / "link").symlink_to(script.root)
+def test_a_link_to_a_checkout_is_the_checkout(script, checkout, tmp_path):
+    (tmp_path / "link").symlink_to(checkout)
     assert script("reproduce.sh", "demo", at=tmp_path / "link").startswith("venv=ROOT/.venv\n")
 
 
 def test_no_home_is_needed(script):
     assert script("demo.sh", HOME="").startswith("venv=ROOT/.venv\n")
-
-
-#: What set-up asks Python and uv for. FAILS names a step that does not work.
-PYTHON = """#!/usr/bin/env bash
-case "$*" in "${FAILS:-no step}"*) echo "no route to host"; exit 1 ;; esac
-case "$*" in
-    *_base_executable*) realpath "$0" ;;
-    "-I -m venv "*)
-        mkdir -p "$4/bin" "$4/lib/python3.11/site-packages"
-        cp "$0" "$4/bin/python"
-        cp "$0" "$4/bin/uv"
-        ;;
-    *"sys.path.append"*) echo "import $4" ;;
-    "pip install "*) echo "${*: -1}" >"${0%/bin/uv}/installed" ;;
-esac
-"""
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    root = tmp_path / "größe, a b"
-    (root / "scripts").mkdir(parents=True)
-    for path in [*(ROOT / "scripts").glob("*.sh"), *ROOT.glob("requirements*.txt")]:
-        shutil.copyfile(path, root / path.relative_to(ROOT))
-    for name in ("py", "other"):
-        (tmp_path / name).write_text(PYTHON)
-        (tmp_path / name).chmod(0o755)
-    return root
 
 
 @pytest.fixture

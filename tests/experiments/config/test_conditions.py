@@ -57,10 +57,11 @@ MUSIC = load_config("main_music").cell("sgd/clipping_15")
 def own(write_config):
     """Path of a config that says nothing but these settings."""
 
-    def make(**settings):
-        cell = {"set": {"method": "clipping", **settings}, "source": "assumption"}
-        config = {"title": "Mine", "runs": 1, "conditions": {}}
-        return write_config({**config, "cells": {"mine": {**cell, "published": None}}}, "mine.yaml")
+    def make(published=None, **settings):
+        conditions = {"method": "clipping", **settings}
+        cell = {"set": conditions, "source": "assumption", "published": published}
+        config = {"title": "Mine", "runs": 2, "conditions": {}, "cells": {"mine": cell}}
+        return write_config(config, "mine.yaml")
 
     return make
 
@@ -105,12 +106,9 @@ def test_a_constant_rate_takes_no_key_of_another_schedule(own):
     ],
     ids=str,
 )
-def test_report_and_claims_show_it_when_asked(write_config, call, out, store, losses, verdict):
+def test_report_and_claims_show_it_when_asked(own, call, out, store, losses, verdict):
     published = {"table": 7, "column": "c", "row": "r", "printed": "54.6", "value": math.exp(4)}
-    conditions = {"task": "language", "dataset": "synthetic", "method": "clipping", "threshold": 5}
-    cell = {"set": conditions, "source": "assumption", "published": published}
-    config = {"title": "Mine", "runs": 2, "conditions": {}, "cells": {"mine": cell}}
-    path = write_config(config, "mine.yaml")
+    path = own(published, task="language", dataset="synthetic", threshold=5)
     for seed, loss in enumerate(losses):
         store((path, "mine"), seed, validation=(loss, loss))
     for command, page, heading in (

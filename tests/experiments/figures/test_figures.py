@@ -138,14 +138,11 @@ def test_every_kind_of_result_is_drawn(draw, store, changes):
     assert set(draw()[1]) == {"demo_dynamics_sgd.png"} | curves
 
 
-def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(call, store, out):
+def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(refused, store, out):
     store(("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
     path = store(("table3_music", "sgd/clipping_15"))
     path.write_text("{")
-    code, _, err = call("figures", "--out", out)
-    assert code == 2
-    assert err.startswith(f"error: {path}: not valid JSON")
-    assert err.count("\n") == 1
+    assert refused("figures", "--out", out).startswith(f"{path}: not valid JSON")
 
 
 def test_processes_that_draw_end_with_a_killed_parent(store, out):

@@ -71,10 +71,7 @@ def test_jobs_are_asked_to_end_until_none_is_left_and_the_client_is_closed(clien
     ids=str,
 )
 def test_a_scheduler_that_cannot_be_reached_is_told_with_the_reason(monkeypatch, error, reason):
-    def fail(*_, **options):
-        raise error
-
-    monkeypatch.setattr(cluster, "Client", fail)
+    monkeypatch.setattr(cluster, "Client", Mock(side_effect=error))
     with pytest.raises(ClusterError) as refused, cluster.cluster_pool("tcp://host:1", "cpu"):
         pass
     assert f"--scheduler tcp://host:1: cannot be reached {reason}, expected" in str(refused.value)

@@ -3,7 +3,6 @@
 import pytest
 
 from experiments import commands
-from experiments.cli import main
 from experiments.sweep import pool as driver
 from experiments.timing import measure as timing
 
@@ -70,11 +69,3 @@ def test_the_table_of_times_takes_turns(call, out, monkeypatch):
 )
 def test_what_the_table_of_times_does_not_take_is_one_sentence(refused, out, words, said):
     assert refused("reproduce", "timing", "--out", out, *words).startswith(said)
-
-
-@pytest.mark.parametrize("command", ["reproduce", "sweep", "run"])
-def test_where_the_config_has_to_stand_is_told(capsys, command):
-    with pytest.raises(SystemExit) as stop:
-        main([command, "--cell=sgd/none", "--set", "epochs=2", "demo"])
-    assert stop.value.code == 2
-    assert "CONFIG (before --set, which takes all words" in capsys.readouterr().err

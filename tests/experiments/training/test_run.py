@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("small_data")
 CAPPING = ("sgd/projection_0.2", "--set", "delta=0.6")
 
 
-def test_a_completed_run_has_a_complete_result(tiny, run, results, tmp_path):
-    result, out, _ = run(tiny(learning_rate=0.1), "sgd/projection_0.2", "--seed", "3")
+def test_a_completed_run_has_a_complete_result(tiny, run, out):
+    result, said, _ = run(tiny(learning_rate=0.1), "sgd/projection_0.2", "--seed", "3")
     check_complete(result)
     assert (result["schema"], result["seed"], result["overrides"]) == (1, 3, {})
     assert (result["config"], result["cell"]) == ("tiny", "sgd/projection_0.2")
@@ -35,10 +35,10 @@ def test_a_completed_run_has_a_complete_result(tiny, run, results, tmp_path):
     # Windows of 5 iterations, and what is left.
     assert result["curves"]["iterations"]["iteration"] == [5, 10, 15, 20, 25, 28]
     assert result["certificate"]["checks"] == 6
-    (path,) = results()
+    (path,) = out.rglob("result.json")
     digest = result["conditions_sha256"][:8]
-    assert path == tmp_path / "results/tiny/sgd/projection_0.2" / f"seed3-{digest}/result.json"
-    assert "completed after 28 iterations" in out
+    assert path == out / "tiny/sgd/projection_0.2" / f"seed3-{digest}/result.json"
+    assert "completed after 28 iterations" in said
     assert sorted(p.name for p in path.parent.iterdir()) == ["result.json"]
 
 
