@@ -227,20 +227,20 @@ def test_a_models_weights_are_counted_without_it():
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "word"),
-    [(40.0, 90.0, REPRODUCED), (90.0, 90.0, NOT_REPRODUCED), (None, 90.0, NOT_REPRODUCED)],
+    ("norm", "changes", "word"),
+    [
+        (40.0, {}, REPRODUCED),
+        (90.0, {}, NOT_REPRODUCED),
+        (None, {}, NOT_REPRODUCED),
+        # A gradient that ended a run is the largest.
+        (40.0, {"status": "diverged", "divergence": {"quantity": "gradient"}}, NOT_REPRODUCED),
+    ],
 )
-def test_the_largest_norm_is_compared(evidence, put, ours, theirs, word):
-    put(OURS, [4.0, 4.0], windows={"gradient_norm_max": [ours, 3.0]})
+def test_the_largest_norm_is_compared(evidence, put, norm, changes, word):
+    put(OURS, [4.0, 4.0], windows={"gradient_norm_max": [norm, 3.0]}, **changes)
     assert evidence.lower(PAIR, log_norms).word == NOT_ENOUGH
-    put(THEIRS, [4.0, 4.0], windows={"gradient_norm_max": [theirs, 3.0]})
+    put(THEIRS, [4.0, 4.0], windows={"gradient_norm_max": [90.0, 3.0]})
     assert Evidence(evidence.out).lower(PAIR, log_norms).word == word
-
-
-def test_a_gradient_that_ended_a_run_is_the_largest(evidence, put):
-    put(OURS, [4.0, 4.0], status="diverged", divergence={"quantity": "gradient"})
-    put(THEIRS, [4.0, 4.0])
-    assert evidence.lower(PAIR, log_norms).word == NOT_REPRODUCED
 
 
 @pytest.mark.parametrize(("radius", "word"), [(0.95, REPRODUCED), (1.0, NOT_REPRODUCED)])

@@ -25,7 +25,6 @@ psutil = pytest.importorskip("psutil")  # which it needs
 # One cluster serves them all.
 pytestmark = pytest.mark.xdist_group("cluster")
 
-
 JOB = Job("sgd/none seed 0", ["python", "-m", "experiments"], "/", "/nowhere", None)
 
 
