@@ -134,10 +134,15 @@ def test_the_announcement_says_what_will_run_and_where_to(tiny, run):
         ("table demo --cells zzz*", "config demo has no cell 'zzz*'"),
         ("table demo --cells zzz*", "sgd/clipping_20, sgd/clipping_5, sgd/projection_0.2"),
         ("list demo --set units=8 epochs=0 --set dropout=0.5", "key 'epochs'"),
+        ("sweep timing", "config timing reports times, which the command time takes"),
+        ("reproduce timing --jobs 2", "--jobs: config timing reports times"),
+        ("reproduce timing --cells=x", "--cells: config timing reports times"),
+        ("reproduce timing --max-iterations 3", "--max-iterations: config timing reports times"),
+        ("reproduce timing --device 0,1", "--device: expected one device"),
     ],
-    ids=lambda text: text[:25],
+    ids=lambda text: text[:35],
 )
-def test_a_name_that_is_not_there_or_a_bad_setting_is_told(refused, words, said):
+def test_words_that_name_nothing_or_do_not_fit_are_told(refused, words, said):
     assert said in refused(*words.split())
 
 

@@ -55,17 +55,3 @@ def test_the_table_of_times_takes_turns(call, out, monkeypatch):
     ((config, *arguments),) = taken
     assert config.name == "timing"
     assert arguments == [["units=8", "layers=1"], "cpu", 40, 2654, out, False]
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("--jobs", "2"), "--jobs: config timing reports times"),
-        (("--cells=x",), "--cells: config timing reports times"),
-        (("--max-iterations", "3"), "--max-iterations: config timing reports times"),
-        (("--device", "0,1"), "--device: expected one device"),
-    ],
-    ids=str,
-)
-def test_what_the_table_of_times_does_not_take_is_one_sentence(refused, out, words, said):
-    assert refused("reproduce", "timing", "--out", out, *words).startswith(said)
