@@ -166,13 +166,10 @@ def _npy(array):
 
 
 def archive(manifest, *arrays, compression=zipfile.ZIP_STORED):
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w", compression) as archive:
-        archive.writestr("manifest.npy", _npy(np.asarray(json.dumps(manifest))))
-        archive.writestr("none.npy", _npy(np.asarray("[]")))
-        for number, array in enumerate(arrays):
-            archive.writestr(f"array{number}.npy", array)
-    return file.getvalue()
+    members = {"manifest.npy": _npy(np.asarray(json.dumps(manifest)))}
+    members |= {"none.npy": _npy(np.asarray("[]"))}
+    members |= {f"array{number}.npy": array for number, array in enumerate(arrays)}
+    return _zip(members, compression)
 
 
 def hostile_archives(manifest: dict) -> Iterator[tuple[str, bytes]]:
@@ -207,9 +204,9 @@ def hostile_archives(manifest: dict) -> Iterator[tuple[str, bytes]]:
             yield f"{name.lower()}, byte {at} inverted", spoilt
 
 
-def _zip(members):
+def _zip(members, compression=zipfile.ZIP_STORED):
     file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
+    with zipfile.ZipFile(file, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return file.getvalue()

@@ -4,13 +4,14 @@ import itertools
 import json
 import re
 import signal
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 import grustab.datasets
 from experiments.cli import main
-from experiments.config.load import load_config
+from experiments.config.load import Cell, load_config
 from experiments.results.json_file import write_json
 from experiments.results.run_spec import RunSpec
 from grustab.datasets import synthetic_corpus, synthetic_tunes
@@ -171,9 +172,15 @@ def refused(call):
 
 @pytest.fixture
 def store(out):
-    """Make a result of a cell, write it where it belongs, and give its path."""
+    """Make a result of a cell, write it where it belongs, and give its path.
+
+    The cell may be given as config, name, and settings replaced.
+    """
 
     def put(cell, seed=0, **changes):
+        if not isinstance(cell, Cell):
+            config, name, *settings = cell
+            cell = load_config(config).cell(name).override(settings)
         path = RunSpec(cell, seed, out).result_file
         write_json(path, make_result(cell, seed, **changes))
         return path
@@ -197,19 +204,10 @@ def run(call, out, tmp_path):
 
 
 @pytest.fixture
-def results(out):
-    """All result files, by path."""
-    return lambda: sorted(out.rglob("result.json"))
-
-
-@pytest.fixture
 def never_run(monkeypatch):
     """No run may be started."""
-
-    def refuse(*_):
-        raise AssertionError("a run was started")
-
-    monkeypatch.setattr("experiments.training.run_cell.Run", refuse)
+    refusal = Mock(side_effect=AssertionError("a run was started"))
+    monkeypatch.setattr("experiments.training.run_cell.Run", refusal)
 
 
 @pytest.fixture

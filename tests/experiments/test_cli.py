@@ -120,9 +120,18 @@ def test_list_names_every_cell_with_its_published_number(call, tmp_path, config)
 # Options
 
 
-def test_a_sweep_is_listed_in_one_form(usage_error):
-    words = ("sweep", "demo", "--dry-run", "--emit-slurm")
-    assert "not allowed with argument" in usage_error(*words)
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("sweep demo --dry-run --emit-slurm", "not allowed with argument"),
+        *(
+            (f"{command} --cell=sgd/none --set epochs=2 demo", "CONFIG (before --set, which takes")
+            for command in ("reproduce", "sweep", "run")
+        ),
+    ],
+)
+def test_words_that_cannot_stand_so_are_told(usage_error, words, said):
+    assert said in usage_error(*words.split())
 
 
 SECONDS = ["-1", "x", "nan", "inf", "-inf", "", "1e400", "1 2", "10s"]

@@ -1,25 +1,36 @@
-"""What a run refuses, and what it says."""
+"""What commands refuse, one sentence with what was meant, and what a run says."""
+
+import errno
+import os
+from unittest.mock import Mock
 
 import pytest
 
-from tests.experiments.checks import check_complete
+from tests.experiments.checks import check_complete, check_words
 from tests.experiments.conftest import MUSIC
 
 pytestmark = pytest.mark.usefixtures("small_data")
 
 
-def test_a_results_folder_that_is_a_file_is_refused_before_training(
-    tiny, refused, never_run, tmp_path
+@pytest.mark.parametrize(
+    ("command", "a_file", "said"),
+    [
+        ("run --cell sgd/none", "results", "result.json: cannot be written: Not a directory"),
+        ("run --cell sgd/none", "runs", ".lock: cannot be written: Not a directory"),
+        ("run --cell sgd/none", "", "cannot be written: No space left on device"),
+        ("sweep", "", "cannot be written: No space left on device"),
+    ],
+)
+def test_a_folder_that_takes_no_file_is_refused_before_the_run(
+    tiny, refused, never_run, out, tmp_path, monkeypatch, command, a_file, said
 ):
-    (tmp_path / "results").write_text("")
-    sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results", code=3)
-    assert "results" in sentence
-
-
-def test_a_run_does_not_start_where_it_can_keep_no_snapshot(tiny, refused, never_run, tmp_path):
-    (tmp_path / "runs").write_text("")
-    run = ("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
-    assert ".lock: cannot be written: Not a directory" in refused(*run, code=3)
+    if a_file:
+        (tmp_path / a_file).write_text("")
+    else:
+        full = Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        monkeypatch.setattr("tempfile.TemporaryFile", full)
+    command, *options = command.split()
+    assert said in refused(command, tiny(), *options, "--out", out, code=3)
 
 
 @pytest.mark.parametrize("device", ["foo", "gpu", "-1", "0x", "", "cuda:0", "²", "1.0", "0", "99"])
@@ -39,14 +50,6 @@ def test_what_keeps_cupy_from_a_gpu_is_named(tiny, refused, never_run, monkeypat
     monkeypatch.setattr("chainer.backends.cuda._resolution_error", cause, raising=False)
     sentence = refused("run", tiny(), "--cell", "sgd/none", "--device", "0")
     assert "no GPU can be used (libcublasLt.so.12: cannot open shared object file)" in sentence
-
-
-@pytest.mark.gpu
-def test_a_run_on_a_gpu_is_complete(tiny, run):
-    result, _, _ = run(tiny(), "sgd/projection_0.2", "--device", "0")
-    check_complete(result)
-    assert result["environment"]["device"] != "cpu"
-    assert result["environment"]["cuda"].keys() == {"version", "driver", "tf32"}
 
 
 @pytest.mark.parametrize(
@@ -101,10 +104,7 @@ def test_extreme_numbers_work(tiny_music, run, call, recwarn, tmp_path, changes)
 def test_too_little_memory_is_one_sentence_that_names_the_sizes(
     tiny, refused, tmp_path, monkeypatch, text
 ):
-    def allocate(*_):
-        raise MemoryError(text)
-
-    monkeypatch.setattr("experiments.training.run.make_model", allocate)
+    monkeypatch.setattr("experiments.training.run.make_model", Mock(side_effect=MemoryError(text)))
     sentence = refused("run", tiny(), "--cell", "sgd/none", "--out", tmp_path / "results")
     assert sentence.startswith("there is not enough memory")
     assert text in sentence
@@ -112,8 +112,76 @@ def test_too_little_memory_is_one_sentence_that_names_the_sizes(
         assert key in sentence
 
 
-def test_the_announcement_says_what_will_run_and_where_to(tiny, run, results):
+def test_the_announcement_says_what_will_run_and_where_to(tiny, run):
     _, out, _ = run(tiny(), "sgd/clipping_5", "--seed", "7")
     words = "tiny sgd/clipping_5, seed 7, on cpu; 1 x 8 units; clipping threshold 5"
     words += "; at most 2 epochs; best validation perplexity; a unigram predictor: perplexity"
     assert [part for part in words.split("; ") if part not in out] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("list table3", "there is no config 'table3', did you mean 'table3_music'?"),
+        ("list dmeo", "there is no config 'dmeo', did you mean 'demo'?"),
+        *((f"list {name}", name) for name in ("zzz", "/no/a.yaml", "x" * 300, "x" * 300 + ".yaml")),
+        (
+            "run table1_language --cell sgd_1.1/cliping_5",
+            "config table1_language has no cell 'sgd_1.1/cliping_5', did you mean "
+            "'sgd_1.1/clipping_5'?",
+        ),
+        ("list --cells zzz*", "no config has a cell 'zzz*'"),
+        ("table demo --cells zzz*", "config demo has no cell 'zzz*'"),
+        ("table demo --cells zzz*", "sgd/clipping_20, sgd/clipping_5, sgd/projection_0.2"),
+        ("list demo --set units=8 epochs=0 --set dropout=0.5", "key 'epochs'"),
+        ("sweep timing", "config timing reports times, which the command time takes"),
+        ("reproduce timing --jobs 2", "--jobs: config timing reports times"),
+        ("reproduce timing --cells=x", "--cells: config timing reports times"),
+        ("reproduce timing --max-iterations 3", "--max-iterations: config timing reports times"),
+        ("reproduce timing --device 0,1", "--device: expected one device"),
+    ],
+    ids=lambda text: text[:35],
+)
+def test_words_that_name_nothing_or_do_not_fit_are_told(refused, words, said):
+    assert said in refused(*words.split())
+
+
+def test_a_file_beside_the_name_is_the_hint(refused, tiny, tmp_path, monkeypatch):
+    for name, path in (("tiny", "tiny.yaml"), (f"{tmp_path}/tyni.yaml", tiny())):
+        monkeypatch.chdir(tmp_path)
+        assert refused("list", name) == f"there is no config '{name}', did you mean '{path}'?"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("epochs", "expected key=value"),
+        ("=3", "expected key=value"),
+        ("", "expected key=value"),
+        ("epoch=3", "did you mean 'epochs'?"),
+        ("cells=3", "unknown key"),
+        ("epochs=many", "integer"),
+        ("epochs='2'", "integer"),
+        ("learning_rate=1e400", "finite"),
+        ("threshold=null", "threshold"),
+        ("method=none", "threshold"),
+        ("task=music", "'music'"),
+        ("epochs=[1", "not valid YAML"),
+        ("units=!!int ''", "not valid YAML"),
+        ("layers=true", "key 'layers'"),
+        ("epochs=\x00", "not valid YAML"),
+        ("epochs=" + "9" * 5000, "not valid YAML"),
+        ("epochs=2020-99-99", "not valid YAML"),
+    ],
+    ids=lambda text: text[:25],
+)
+@pytest.mark.parametrize("command", ["list", "run", "table"])
+def test_a_bad_override_is_one_sentence(call, command, given, expected):
+    words = ["--cell", "sgd_1.1/clipping_5"] if command == "run" else ["--cells", "*/clipping_5"]
+    code, _, err = call(command, "main_language", *words, "--set", given)
+    assert code == 2
+    shown = given.replace("\0", r"\x00")  # nothing that moves a terminal's cursor
+    assert err.startswith(f"error: --set {shown}: ")
+    assert err.count("\n") == 1
+    assert expected in err
+    check_words(err.rstrip("\n"))

@@ -1,7 +1,8 @@
 """``bench``: all implementations do the same work, in processes of their own."""
 
-import importlib.util
 import json
+import sys
+from unittest.mock import Mock
 
 import chainer
 import matplotlib.pyplot as plt
@@ -74,32 +75,18 @@ def test_a_scripted_iteration_equals_ours(task):
     assert not (torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
 
 
-class _Worker:
-    """Stands in for a process, which takes a second to start."""
-
-    def __init__(self, implementation, workload, device):
-        assert (implementation in TURN, device) == (True, "cpu")
-
-    def turn(self, iterations):
-        return {"seconds": [0.1] * iterations, "peak_mib": 50}
-
-    def close(self):
-        pass
-
-
 def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch):
-    monkeypatch.setattr("experiments.bench.measure.Worker", _Worker)
-    monkeypatch.setattr("experiments.bench.measure.PAPER", TINY)
-    monkeypatch.setattr("experiments.bench.measure.UNITS", (8,))
-    monkeypatch.setattr("experiments.bench.measure.STEPS", (5,))
-    monkeypatch.setattr("experiments.bench.measure.PAUSE", 0)
-    find = importlib.util.find_spec
-    monkeypatch.setattr(
-        "importlib.util.find_spec", lambda name: None if name == "torch" else find(name)
-    )
+    worker = Mock()  # stands in for processes, each of which takes a second to start
+    worker.return_value.turn = lambda iterations: {"seconds": [0.1] * iterations, "peak_mib": 50}
+    small = {"Worker": worker, "PAPER": TINY, "UNITS": (8,), "STEPS": (5,), "PAUSE": 0}
+    for name, value in small.items():
+        monkeypatch.setattr(f"experiments.bench.measure.{name}", value)
+    monkeypatch.setitem(sys.modules, "torch", None)
     code, out, err = call("bench", "--rounds", "2", "--out", tmp_path)
     assert (code, err) == (0, "")
     assert "PyTorch is not installed" in out
+    asked = {(name in TURN, device) for (name, _, device), _ in worker.call_args_list}
+    assert asked == {(True, "cpu")}
     result = json.loads((tmp_path / "bench/cpu.json").read_text())
     assert [m["workload"]["units"] for m in result["scaling"]] == [8]
     assert all(len(s) == 2 for s in result["paper"]["music"]["seconds"].values())

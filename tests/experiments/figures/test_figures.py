@@ -70,7 +70,7 @@ FAILED = {"validation": (2000.0, 13.5), "unigram": 10.0}
 def test_which_figures_are_drawn(draw, store, config, cells, changes, names):
     for name in cells.split():
         for seed in range(2):
-            store(load_config(config).cell(name), seed, **{"unigram": 9.0, **changes})
+            store((config, name), seed, **{"unigram": 9.0, **changes})
     text, files = draw(config)
     assert set(files) == {f"{config}_{name}.png" for name in names.split()}
     assert all(data.startswith(b"\x89PNG\r\n\x1a\n") for data in files.values())
@@ -80,7 +80,7 @@ def test_which_figures_are_drawn(draw, store, config, cells, changes, names):
 
 def test_no_setting_of_the_user_changes_a_figure(call, store, out, tmp_path, monkeypatch):
     for name in ("sgd/clipping_15", "sgd/projection_0.2"):
-        store(load_config("table3_music").cell(name), validation=(4.0, 3.5), unigram=9.0)
+        store(("table3_music", name), validation=(4.0, 3.5), unigram=9.0)
     assert call("figures", "table3_music", "--out", out)[0] == 0
     files = {path: path.read_bytes() for path in (out / "figures").iterdir()}
     shutil.rmtree(out / "figures")
@@ -132,25 +132,22 @@ POINT = {"status": "interrupted", "validation": (5.0,)}
 )
 def test_every_kind_of_result_is_drawn(draw, store, changes):
     for name in ("sgd/clipping_20", "sgd/projection_0.2"):
-        store(load_config("demo").cell(name), **changes)
+        store(("demo", name), **changes)
     drawn = len(changes["validation"]) > 1 and changes["validation"][0] == 5.0
     curves = {"demo_learning_curves.png"} if drawn else set()  # a panel needs a line within it
     assert set(draw()[1]) == {"demo_dynamics_sgd.png"} | curves
 
 
-def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(call, store, out):
-    store(load_config("table1_language").cell("sgd_1.1/clipping_5"), unigram=6.5)
-    path = store(load_config("table3_music").cell("sgd/clipping_15"))
+def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(refused, store, out):
+    store(("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
+    path = store(("table3_music", "sgd/clipping_15"))
     path.write_text("{")
-    code, _, err = call("figures", "--out", out)
-    assert code == 2
-    assert err.startswith(f"error: {path}: not valid JSON")
-    assert err.count("\n") == 1
+    assert refused("figures", "--out", out).startswith(f"{path}: not valid JSON")
 
 
 def test_processes_that_draw_end_with_a_killed_parent(store, out):
-    store(load_config("table1_language").cell("sgd_1.1/clipping_5"), unigram=6.5)
-    store(load_config("table3_music").cell("sgd/clipping_15"))
+    store(("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
+    store(("table3_music", "sgd/clipping_15"))
     process = start_command("figures", "--out", out)
     drawing = wait_until(lambda: len(found := children(process)) > 2 and found)
     process.kill()
@@ -163,7 +160,7 @@ def test_processes_that_draw_end_with_a_killed_parent(store, out):
 
 
 def test_only_results_with_overrides_are_not_called_none(draw, store):
-    store(load_config("demo").cell("sgd/clipping_20").override(["epochs=2"]))
+    store(("demo", "sgd/clipping_20", "epochs=2"))
     text, files = draw()
     assert files == {}
     assert "demo: no result yet" not in text

@@ -2,7 +2,6 @@
 
 import pytest
 
-from experiments.config.load import load_config
 from experiments.reports.evidence import Evidence
 
 
@@ -18,7 +17,7 @@ def put(store):
             status = "diverged" if loss is None else "completed"
             values = (None,) if loss is None else (loss + 1, loss)
             made = {"validation": values, "status": status, "unigram": 50.0, **changes}
-            store(load_config(place[0]).cell(place[1]), seed, **made)
+            store(place, seed, **made)
 
     return make
 

@@ -1,13 +1,16 @@
 """The verdicts on the paper's claims, over made results."""
 
 import json
+import math
 
 import pytest
 
 from experiments.config.load import load_config
+from experiments.config.model_size import n_parameters
 from experiments.reports.claims import (
     CLAIMS,
     CLAIMS_APART,
+    TABLE_1,
     TABLE_2,
     TABLE_3,
     UNVERIFIED_CLAIMS,
@@ -22,8 +25,12 @@ from experiments.reports.evidence import (
     UNDECIDED,
     Evidence,
 )
+from experiments.reports.pairs import log_norms
+from experiments.results.measures import largest_radius
 from experiments.results.success import diverged, learned
 from experiments.system.paths import ROOT
+from experiments.training.models import LanguageModel
+from grustab.generators import Generators
 
 ALL_CLAIMS = [*CLAIMS, *CLAIMS_APART, *UNVERIFIED_CLAIMS]
 OURS, THEIRS = (TABLE_3, "sgd/projection_0.2"), (TABLE_3, "sgd/clipping_15")
@@ -94,8 +101,7 @@ def test_a_partial_run_is_compared_at_its_last_epoch(
     evidence, store, put, theirs, word, difference
 ):
     put(OURS, [4.0], validation=(5.0, 4.0, 1.0))
-    cell = load_config(TABLE_3).cell(THEIRS[1])
-    store(cell, validation=(5.0, theirs), status="interrupted")
+    store(THEIRS, validation=(5.0, theirs), status="interrupted")
     verdict = evidence.lower(PAIR)
     assert verdict.word == word
     assert f"sgd {difference} (n = 1, epoch 2)" in verdict.numbers
@@ -105,8 +111,7 @@ def test_a_partial_run_is_compared_at_its_last_epoch(
 def test_a_partial_run_beside_finished_ones_does_not_count(evidence, store, put):
     for place, losses in ((OURS, [3.0, 3.1]), (THEIRS, [4.0, 4.2])):
         put(place, losses)
-        cell = load_config(TABLE_3).cell(place[1])
-        store(cell, 2, validation=(9.0 - losses[0], 1.0), status="interrupted")
+        store(place, 2, validation=(9.0 - losses[0], 1.0), status="interrupted")
     assert "(n = 2)" in evidence.lower(PAIR).numbers
 
 
@@ -146,11 +151,10 @@ def test_one_failure_refutes_that_all_succeed_and_ten_runs_are_asked_for(out, pu
 
 @pytest.mark.parametrize(("losses", "share"), [((90.0, 80.0), 100), ((90.0, 40.0), 0)])
 def test_partial_runs_say_so_far_where_they_stand(evidence, store, losses, share):
-    cell = load_config(TABLE_3).cell(THEIRS[1])
-    store(cell, validation=losses, status="interrupted", unigram=50.0)
+    store(THEIRS, validation=losses, status="interrupted", unigram=50.0)
     verdict = evidence.every([THEIRS, OTHER], diverged, "diverged")
     assert verdict.word == (SO_FAR_YES if share else SO_FAR_NO)
-    assert f"{share} %; partial: {cell.name} (validation {losses[-1]:g} at" in verdict.numbers
+    assert f"{share} %; partial: {THEIRS[1]} (validation {losses[-1]:g} at" in verdict.numbers
 
 
 #: A uniform predictor has 88 ln 2 = 61.0.
@@ -190,3 +194,57 @@ def test_time_measured_under_other_conditions_is_no_verdict(evidence, out):
     assert verdict(conditions_sha256=dict.fromkeys(names, "0" * 64)) == NOT_ENOUGH
     points = [{**p, "cells": {k: p["cells"][k] for k in names[:1]}} for p in committed["points"]]
     assert verdict(points=points) == NOT_ENOUGH
+
+
+@pytest.mark.parametrize(
+    ("means", "word"),
+    [
+        ([16.0, 16.1], REPRODUCED),
+        ([58.0, 58.1], REPRODUCED),
+        ([14.0, 14.1], NOT_REPRODUCED),
+        ([14.0, 17.0], UNDECIDED),
+        ([30.0], UNDECIDED),
+        ([30.0, None], NOT_REPRODUCED),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("quantity", ["norm", "mean_abs", "rms"])
+def test_an_average_is_near_within_a_factor_of_two(evidence, store, means, word, quantity):
+    cell = load_config(TABLE_3).cell(THEIRS[1])
+    root = math.sqrt(n_parameters(cell.conditions.model_dump()))
+    for seed, mean in enumerate(means):
+        found = {"norm": 0.0, "mean_abs": 0.0, quantity: mean}
+        if quantity == "rms":
+            found = {"norm": mean and mean * root, "mean_abs": 0.0}
+        store(THEIRS, seed, gradient_mean=found)
+    assert evidence.gradient_near(THEIRS, quantity, 30).word == word
+
+
+def test_a_models_weights_are_counted_without_it():
+    c = load_config(TABLE_1).cell("sgd_1.1/clipping_5").override(["units=6", "layers=2"]).conditions
+    model = LanguageModel(10_000, 6, 2, 1.0, None, 0.0, (), True, Generators(0))
+    assert n_parameters(c.model_dump()) == model.count_params()
+
+
+@pytest.mark.parametrize(
+    ("norm", "changes", "word"),
+    [
+        (40.0, {}, REPRODUCED),
+        (90.0, {}, NOT_REPRODUCED),
+        (None, {}, NOT_REPRODUCED),
+        # A gradient that ended a run is the largest.
+        (40.0, {"status": "diverged", "divergence": {"quantity": "gradient"}}, NOT_REPRODUCED),
+    ],
+)
+def test_the_largest_norm_is_compared(evidence, put, norm, changes, word):
+    put(OURS, [4.0, 4.0], windows={"gradient_norm_max": [norm, 3.0]}, **changes)
+    assert evidence.lower(PAIR, log_norms).word == NOT_ENOUGH
+    put(THEIRS, [4.0, 4.0], windows={"gradient_norm_max": [90.0, 3.0]})
+    assert Evidence(evidence.out).lower(PAIR, log_norms).word == word
+
+
+@pytest.mark.parametrize("radius", [0.95, 1.0, None])  # None: not known
+def test_every_radius_that_was_seen_counts(evidence, put, radius):
+    put(OURS, [4.0, 4.0], windows={"spectral_radius": [[radius, None], [radius and 0.8, None]]})
+    verdict = evidence.every([OURS], lambda r: largest_radius(r) < 1, "")
+    assert verdict.word == (REPRODUCED if radius == 0.95 else NOT_REPRODUCED)

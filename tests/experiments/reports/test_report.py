@@ -1,10 +1,11 @@
-"""The page with everything, and the front page."""
+"""The page with everything, the front page, what stands below a table, and the signs."""
 
 import re
 
 import pytest
 
 from experiments.config.load import config_names, load_config
+from experiments.reports.identification import FAILS, HOLDS, OPEN, SIGNS, format_identification
 from experiments.reports.page import make_report
 from experiments.reports.readme import README, fill_in
 from experiments.system.paths import ROOT
@@ -24,9 +25,8 @@ def test_it_has_a_section_for_each_config_and_every_link_leads_somewhere(out):
 
 
 def test_it_says_what_was_run_what_not_and_how_to(out, store):
-    config = load_config("table3_music")
-    store(config.cell("sgd/projection_0.2"))
-    store(config.cell("sgd/clipping_15"), status="interrupted")
+    store(("table3_music", "sgd/projection_0.2"))
+    store(("table3_music", "sgd/clipping_15"), status="interrupted")
     page = make_report(out)
     assert make_report(out) == page
     (row,) = (line for line in page.splitlines() if line.startswith("| [table3_music](#table3"))
@@ -41,7 +41,7 @@ def test_it_says_what_was_run_what_not_and_how_to(out, store):
 
 def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
     for name, norm in (("sgd/clipping_15", 3.55), ("sgd/projection_0.2", 9.0)):
-        store(load_config("table3_music").cell(name), validation=(9.5, norm), unigram=10.0)
+        store(("table3_music", name), validation=(9.5, norm), unigram=10.0)
     call("figures", "table3_music", "--out", out)
     start = make_report(out).partition("\n## ")[0]
     assert "For 2 of them we have finished runs, and 1 of these are within 10 %" in start
@@ -50,7 +50,7 @@ def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
 
 
 def test_figures_have_captions_and_the_epoch_of_partial_runs(out, store, call):
-    cell = load_config("table1_language").cell("sgd_1.1/clipping_5")
+    cell = ("table1_language", "sgd_1.1/clipping_5")
     store(cell, validation=(6.0, 5.5), status="interrupted", unigram=6.5)
     call("figures", "table1_language", "--out", out)
     text = section(make_report(out), "table1_language")
@@ -100,7 +100,7 @@ def test_the_front_page_holds_the_results_and_fits_a_screen():
 
 
 def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
-    store(load_config("table3_music").cell("sgd/projection_0.2"), validation=(4.0,), unigram=10.0)
+    store(("table3_music", "sgd/projection_0.2"), validation=(4.0,), unigram=10.0)
     text = "a\n<!-- results -->\nold\nlines\n<!-- end of results -->\nb"
     new = fill_in(text, out)
     assert new.startswith("a\n<!-- results -->\nWe tested ")
@@ -108,3 +108,107 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
     assert re.search(r"\| music, SGD +\| 4 +\| 3.42 +\| not run +\| 3.55", new)
     assert "old" not in new
     assert fill_in(new, out) == new
+
+
+def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
+    store(demo, environment={"git": {"commit": None, "dirty": True}})
+    rows, text, notes = table("demo")
+    assert not {"difference", "published, validation", "published, test"} & set(
+        rows["sgd/clipping_20"]
+    )
+    for words in (
+        "The supplement prints no number to compare with.",
+        "95 % t-interval",
+        "our assumption",
+        "unigram predictor",
+        "Conditions that are assumption: ",
+        "1 of these results came from a tree with uncommitted changes",
+        "1 of these results came from code whose commit is not known",
+        "Repeat: `scripts/reproduce.sh demo --out runs/repeat`.",
+    ):
+        assert words in text
+    assert all(note.endswith((".", "**")) for note in notes)
+    assert text.startswith("## Demo")
+
+
+def test_how_to_repeat_further_seeds_is_said(table, store, demo):
+    for seed in (0, 5, 3):
+        store(demo, seed)
+    note = "Repeat: `scripts/reproduce.sh demo --out runs/repeat`; further seeds with `--cells CELL"
+    assert f"{note} --seeds 3,5`." in table("demo")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "stopped_by", "command"),
+    [
+        (["--cells", "sgd/*"], "its own rule", "demo --cells 'sgd/*' --out runs/repeat"),
+        ([], "--max-iterations 7", "demo --out runs/repeat --max-iterations 7"),
+    ],
+)
+def test_a_trials_table_repeats_the_trial(table, store, demo, words, stopped_by, command):
+    store(demo, stopped_by=stopped_by)
+    assert f"Repeat: `scripts/reproduce.sh {command}`." in table("demo", *words)[1]
+
+
+def test_labels_come_from_the_config_and_not_from_a_result(table, store, demo):
+    before = table("demo")[2]
+    store(demo, sources=dict.fromkeys(demo.sources, "stated"))
+    assert table("demo")[2] == before
+
+
+def test_the_notes_name_unverified_and_assumed_conditions(table):
+    _, text, _ = table("table3_music")
+    assert "Conditions that are main paper (unverified): " in text
+    assert "input_scale 0.01" in text
+    assert "Conditions that are assumption: " in text
+    assert "loss sum_over_steps" in text
+
+
+P, C = "projection_0.2", "clipping_15"
+
+
+def run(lowest, norm=30.0, largest=50.0, ended=True, epochs=100.0):
+    return {
+        "status": "completed" if ended else "interrupted",
+        "best": {"validation_loss": lowest},
+        "epochs": epochs,
+        "divergence": None,
+        "conditions": {"task": "music"},
+        "gradient_mean": {"norm": norm},
+        "curves": {"iterations": {"iteration": [1, 2], "gradient_norm_max": [1.0, largest]}},
+    }
+
+
+CASES = [
+    ("a", {}, OPEN),
+    ("a", {f"sgd/{P}": run(3.4), f"sgd/{C}": run(3.5)}, HOLDS),
+    ("a", {f"sgd/{P}": run(3.6), f"sgd/{C}": run(3.5)}, FAILS),
+    ("a", {f"sgd/{P}": run(3.4, largest=3001.0), f"sgd/{C}": run(3.5)}, FAILS),
+    ("a", {f"sgd/{P}": run(3.4, largest=None, ended=False)}, FAILS),
+    ("a", {f"sgd/{P}": run(3.4, ended=False), f"sgd/{C}": run(3.5)}, OPEN),
+    ("b", {f"adam_1e-4/{P}": run(10.8), f"adam_1e-4/{C}": run(12.9)}, HOLDS),
+    ("b", {f"adam_1e-4/{P}": run(10.8), f"adam_1e-4/{C}": run(12.9, ended=False)}, OPEN),
+    ("b", {f"adam_1e-4/{P}": run(9.9, ended=False)}, FAILS),
+    ("c", {f"adam_1e-2/{C}": run(13.7), f"rmsprop_1e-2/{C}": run(13.9)}, HOLDS),
+    ("c", {f"adam_1e-2/{C}": run(13.7), f"rmsprop_1e-2/{C}": run(5.0)}, FAILS),
+    ("d", {f"rmsprop_1e-4/{P}": run(3.7)}, HOLDS),
+    ("d", {f"rmsprop_1e-4/{P}": run(3.8)}, FAILS),
+    ("d", {f"rmsprop_1e-4/{P}": run(3.8, ended=False)}, OPEN),
+    ("d", {f"rmsprop_1e-4/{P}": run(3.4, ended=False)}, FAILS),
+    ("e", {f"sgd/{C}": run(3.5, norm=20.0)}, HOLDS),
+    ("e", {f"sgd/{C}": run(3.5, norm=46.0)}, FAILS),
+    ("e", {f"sgd/{C}": run(3.5, norm=46.0, ended=False)}, OPEN),
+    ("e", {f"sgd/{C}": run(3.5, norm=91.0, ended=False)}, FAILS),
+    ("e", {f"sgd/{C}": run(3.5, norm=91.0, ended=False, epochs=9.0)}, OPEN),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("sign", "runs", "word"), CASES, ids=range(len(CASES)))
+def test_a_sign_fails_early_and_holds_at_the_end(sign, runs, word):
+    assert SIGNS[sign](runs).word == word
+
+
+def test_the_table_has_a_row_for_each_reading(tmp_path):
+    rows = [line for line in format_identification(tmp_path).splitlines() if "0 of 5" in line]
+    assert len(rows) == 11
+    assert all(row.count(OPEN) == 5 for row in rows)

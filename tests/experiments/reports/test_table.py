@@ -7,11 +7,6 @@ import pytest
 
 from experiments.config.load import config_names, load_config
 
-
-def _cell(config, name, *settings):
-    return load_config(config).cell(name).override(settings)
-
-
 LANGUAGE = ("table2_language_lr0.1", "sgd_0.1/projection_0.2")
 MUSIC = ("table3_music", "sgd/projection_0.2")
 
@@ -31,9 +26,8 @@ def test_nothing_run_is_said_so_beside_every_published_number(table):
 
 def test_language_is_a_mean_of_perplexities_with_its_t_interval(store, table):
     losses = [4.9, 4.95, 5.05]
-    cell = _cell(*LANGUAGE)
     for seed, loss in enumerate(losses):
-        store(cell, seed, validation=(7.0, loss, 6.0), test=loss + 0.2, unigram=6.5)
+        store(LANGUAGE, seed, validation=(7.0, loss, 6.0), test=loss + 0.2, unigram=6.5)
     row = table(LANGUAGE[0])[0][LANGUAGE[1]]
     values, tests = ([math.exp(x + more) for x in losses] for more in (0, 0.2))
     mean = statistics.fmean(values)
@@ -117,7 +111,7 @@ ROWS = [
 def test_the_row_of_a_cell(store, table, task, runs, expected):
     config, name = {"language": LANGUAGE, "music": MUSIC}[task]
     for seed, run in enumerate(runs):
-        store(_cell(config, name), seed, **run)
+        store((config, name), seed, **run)
     rows, _, notes = table(config)
     row = {**rows[name], "ours": rows[name][OURS[task]]}
     assert {key: row[key] for key in expected} == expected
@@ -126,9 +120,8 @@ def test_the_row_of_a_cell(store, table, task, runs, expected):
 
 
 def test_runs_with_overrides_are_never_compared_nor_mixed_with_others(store, table, out):
-    plain, other = _cell(*LANGUAGE), _cell(*LANGUAGE, "epochs=2", "dropout_after=[gru]")
-    store(plain, validation=(5.0,), unigram=6.5)
-    store(other, validation=(5.5,), unigram=6.5)
+    store(LANGUAGE, validation=(5.0,), unigram=6.5)
+    store((*LANGUAGE, "epochs=2", "dropout_after=[gru]"), validation=(5.5,), unigram=6.5)
     rows, text, _ = table(LANGUAGE[0], "--set", "epochs=2", "dropout_after=[gru]")
     row = rows[LANGUAGE[1]]
     assert row["ours, validation perplexity"] == f"{math.exp(5.5):.4g}"
@@ -149,7 +142,7 @@ def test_runs_with_overrides_are_never_compared_nor_mixed_with_others(store, tab
     ],
 )
 def test_no_difference_to_a_print_that_is_no_number(store, table, config, cell):
-    store(_cell(config, cell), validation=(5.0,), unigram=6.5)
+    store((config, cell), validation=(5.0,), unigram=6.5)
     rows, _, notes = table(config)
     published = load_config(config).cell(cell).published
     assert rows[cell]["published, validation"] == published.printed
@@ -180,7 +173,7 @@ def test_a_table_with_settings_repeats_only_the_cells_that_ran(table, out, store
     words = ("--cells", "sgd/*", "--set", "units=9")
     for other, cells in ((None, "--cells 'sgd/*' "), ("adam_1e-3/clipping_15", "")):
         if other:
-            store(_cell("table3_music", other).override(["units=9"]))
+            store(("table3_music", other, "units=9"))
         table("table3_music", *words)
         (path,) = (out / "table3_music").glob("table-set-*.md")
         repeat = (
@@ -208,7 +201,7 @@ def test_settings_that_some_cells_have_anyway_leave_the_configs_own_table_alone(
 
 
 def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
-    store(_cell("table3_music", "sgd/clipping_15"))
+    store(("table3_music", "sgd/clipping_15"))
     assert "difference" in table("table3_music")[1]
     _, text, _ = table("table3_music", "--set", "optimizer=sgd")
     assert "No difference is given" in text
@@ -233,6 +226,6 @@ def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
 def test_success_by_three_rules_beside_explosion(table, store, changes, shares):
     changes = {"unigram": 9.0, "validation": (5.0, 4.0), **changes}
     norms = [changes.pop("norm", 1.0)] * len(changes["validation"])
-    store(_cell(*MUSIC), windows={"gradient_norm_max": norms}, **changes)
+    store(MUSIC, windows={"gradient_norm_max": norms}, **changes)
     row = table(MUSIC[0])[0][MUSIC[1]]
     assert [row[key] for key in ("success", "finite", "ends well", "exploded")] == shares

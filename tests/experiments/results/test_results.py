@@ -1,7 +1,10 @@
 """Result files, written and read."""
 
+import errno
 import json
 import math
+import os
+from unittest.mock import Mock
 
 import pytest
 
@@ -11,8 +14,27 @@ from experiments.results.schema import ResultFile
 from experiments.results.store import find_results, finite, read_result
 from experiments.results.success import succeeded
 from experiments.system import storage as files
-from experiments.system.storage import StorageError
+from experiments.system.storage import StorageError, write_file
 from tests.experiments.reports.made_result import make_result
+
+
+def test_a_file_system_that_offers_little_takes_a_file(tmp_path, monkeypatch):
+    refuse = Mock(side_effect=OSError(errno.EINVAL, "Invalid argument"))
+    for step in ("fsync", "chmod", "fchmod", "utime", "link", "symlink"):
+        monkeypatch.setattr(files.os, step, refuse)
+    write_file(tmp_path / "file", b"content")
+    assert (tmp_path / "file").read_bytes() == b"content"
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o022, 0o002])
+def test_who_may_read_a_file_is_what_the_umask_says(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_file(tmp_path / "file", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o666 & ~umask
+
 
 # Writing
 
@@ -35,11 +57,7 @@ FULL = OSError(28, "No space left on device")
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(store, demo, monkeypatch, step, error):
     path = store(demo)
     before = path.read_bytes()
-
-    def fail(*_):
-        raise error
-
-    monkeypatch.setattr(files.os, step, fail)
+    monkeypatch.setattr(files.os, step, Mock(side_effect=error))
     with pytest.raises((StorageError, KeyboardInterrupt)) as caught:
         write_json(path, make_result(demo, iterations=99))
     if error is FULL:
@@ -121,11 +139,11 @@ def test_results_are_found_by_conditions_and_sorted_by_seed(store, demo, out):
     other = demo.override(["epochs=7"])
     for seed in (10, 2, 0):
         store(demo, seed)
-    store(other, 1)
+    store(other, 2)
     # Of this one the digest only begins alike.
     store(demo, 5, conditions_sha256=demo.conditions.digest()[:8] + "0" * 56)
     assert [result["seed"] for result in find_results(out, demo)] == [0, 2, 10]
-    assert [result["seed"] for result in find_results(out, other)] == [1]
+    assert [result["seed"] for result in find_results(out, other)] == [2]
 
 
 # What is read off them

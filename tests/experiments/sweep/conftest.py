@@ -1,12 +1,35 @@
-"""Sweeps to be tested."""
+"""Small sweeps to be tested, and what to read of them."""
 
+import json
 import os
 import signal
 
 import pytest
 
 from experiments.sweep import pool as driver
-from tests.experiments.checks import alive, start_command, training_processes
+from tests.experiments.checks import (
+    alive,
+    find_files,
+    start_command,
+    training_processes,
+    wait_until,
+)
+
+#: 34 iterations per epoch of the made-up text, which other processes make in full.
+FAST = {"batch_size": 50, "eval_batch_size": 50, "bptt_steps": 35, "epochs": 1}
+ENDLESS = {**FAST, "epochs": 10**6}
+
+
+def planned(text):
+    """Names of the runs in a printed plan."""
+    lines = [line for line in text.splitlines() if line.startswith("  ")]
+    return [line.partition("  at most ")[0].strip() for line in lines]
+
+
+def read(folder):
+    """All results below a folder, by cell and seed."""
+    results = (json.loads(open(path).read()) for path in find_files(folder, "result.json"))
+    return {(result["cell"], result["seed"]): result for result in results}
 
 
 @pytest.fixture
@@ -31,6 +54,28 @@ def start(b):
         process.communicate()
     for pid in filter(alive, left):
         os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def end_by_sigterm(start, b):
+    """End a sweep whose first two runs go on: a snapshot each, and the third is not begun."""
+
+    def end(*words, look=list):
+        process = start(*words, "--seeds", "0")
+        running = wait_until(lambda: len(r := training_processes(b)) == 2 and r)
+        look(running.values())
+        process.send_signal(signal.SIGTERM)
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 130, out + err
+        assert err.splitlines()[-1] == "interrupted"
+        assert "Traceback" not in out + err
+        assert not any(map(alive, running.values()))
+        for folder in running:
+            assert len(find_files(folder, "snapshot-*.npz")) == 1
+        assert len(read(b)) == 2
+        return out, running
+
+    return end
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from experiments.sweep import pool as driver
 from experiments.sweep.display import Display
 from experiments.sweep.plan import make_job, make_plan
 from tests.experiments.checks import find_files
-from tests.experiments.sweep.common import FAST, read
+from tests.experiments.sweep.conftest import FAST, read
 
 
 def test_a_failing_run_does_not_keep_the_others_from_running(tiny, sweep, fake_jobs, monkeypatch):

@@ -1,16 +1,19 @@
-"""What a sweep has to do, and what is done already."""
+"""What a sweep has to do, what is done already, and what finished runs tell of those to come."""
 
 import re
 import shlex
 import sys
+from unittest.mock import Mock
 
 import pytest
 
 import grustab.datasets
 from experiments.config.load import load_config
+from experiments.estimates import epochs_taken, iterations_an_epoch
 from experiments.system.paths import PROGRAM
+from grustab.datasets import synthetic_tunes
 from grustab.errors import DataError
-from tests.experiments.sweep.common import planned
+from tests.experiments.sweep.conftest import planned
 
 
 @pytest.mark.parametrize(
@@ -42,12 +45,6 @@ def test_a_plan_says_how_many_at_a_time(sweep):
     assert sweep("demo", "--dry-run", *gpus).endswith(", 4 at a time\n")
 
 
-@pytest.mark.parametrize("how", ["--dry-run", "--emit-slurm", "--jobs=1"])
-def test_a_plan_that_cannot_be_is_one_sentence(refused, no_jobs, b, how):
-    assert "epochs" in refused("sweep", "demo", "--set", "epochs=0", how, "--out", b)
-    assert not b.exists()
-
-
 def test_what_is_done_is_not_run_again(tiny, sweep, store, fake_jobs, tmp_path, b):
     config = load_config(tiny())
     store(config.cell("sgd/none"), 0)
@@ -69,7 +66,7 @@ def test_what_is_done_is_not_run_again(tiny, sweep, store, fake_jobs, tmp_path, 
 def test_a_partial_result_is_done_where_it_has_the_iterations(
     tiny, sweep, store, fake_jobs, tmp_path, b
 ):
-    store(load_config(tiny()).cell("sgd/none"), 0, status="interrupted", validation=(5.0, 4.0))
+    store((tiny(), "sgd/none"), 0, status="interrupted", validation=(5.0, 4.0))
     (tmp_path / "results").rename(b)
     some = (tiny(), "--cells", "sgd/none", "--seeds", "0", "--max-iterations")
     assert sweep(*some, "20").splitlines()[-2:] == ["0 to run, 1 done", "all done"]
@@ -80,7 +77,7 @@ def test_a_partial_result_is_done_where_it_has_the_iterations(
 
 
 def test_where_all_is_done_nothing_is_written(tiny, call, store, no_jobs, tmp_path):
-    store(load_config(tiny()).cell("sgd/none"), 0)
+    store((tiny(), "sgd/none"), 0)
     before = sorted(tmp_path.rglob("*"))
     code, out, _ = call("sweep", tiny(), "--cells", "sgd/none", "--seeds", "0")
     assert (code, out.splitlines()[-1]) == (0, "all done")
@@ -88,13 +85,14 @@ def test_where_all_is_done_nothing_is_written(tiny, call, store, no_jobs, tmp_pa
 
 
 @pytest.mark.parametrize("how", ["--jobs=1", "--dry-run", "--emit-slurm"])
-def test_a_damaged_result_is_one_sentence_before_anything_starts(
+def test_what_cannot_be_planned_is_one_sentence_before_anything_starts(
     tiny, refused, store, no_jobs, tmp_path, how
 ):
-    path = store(load_config(tiny()).cell("sgd/none"), 1)
+    path = store((tiny(), "sgd/none"), 1)
     path.write_text("{")
     before = sorted(tmp_path.rglob("*"))
     assert f"{path}: not valid JSON" in refused("sweep", tiny(), how)
+    assert "epochs" in refused("sweep", "demo", "--set", "epochs=0", how)
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -135,9 +133,7 @@ def test_a_plan_of_extreme_sizes_tells_years(tiny, sweep, call):
 def test_missing_data_is_one_sentence_before_anything_starts(
     tiny, refused, no_jobs, tmp_path, monkeypatch, command
 ):
-    def missing():
-        raise DataError("cannot read ptb.train.txt")
-
+    missing = Mock(side_effect=DataError("cannot read ptb.train.txt"))
     monkeypatch.setattr(grustab.datasets, "load_ptb", missing)
     words = (*command, tiny(dataset="ptb"), "--out", tmp_path / "b")
     assert refused(*words) == "cannot read ptb.train.txt"
@@ -149,3 +145,50 @@ def test_a_machine_without_dask_is_told_what_to_install(refused, tiny, b, monkey
     monkeypatch.delitem(sys.modules, "experiments.sweep.cluster", raising=False)
     sentence = refused("sweep", tiny(), "--scheduler", "tcp://127.0.0.1:1", "--out", b)
     assert "requirements-cluster.txt" in sentence
+
+
+CUT = {"status": "interrupted", "validation": (5.0,) * 9}
+DIVERGED = {"status": "diverged", "validation": (5.0, 4.0, None), "epochs": 2.5}
+
+
+@pytest.mark.parametrize(
+    ("epochs", "settings", "runs", "expected"),
+    [
+        (10**6, [], [], None),
+        (10**6, [], [CUT], None),
+        (10**6, [], [None], None),  # damaged: that is left to whoever needs it
+        (10**6, [], [{}], 2),
+        (10**6, [], [{}, DIVERGED, CUT], 3),  # the longest that ended
+        (2, [], [{}], None),  # all its epochs: that tells nothing new
+        (10**6, ["units=9"], [{}], None),  # under other conditions
+    ],
+)
+def test_the_longest_finished_run_tells_the_epochs(tiny, store, epochs, settings, runs, expected):
+    cell = load_config(tiny(epochs=epochs)).cell("sgd/none")
+    for seed, run in enumerate(runs):
+        path = store(cell.override(settings), seed, **run or {})
+        if run is None:
+            path.write_text("{")
+    assert epochs_taken(cell) == expected
+
+
+def test_made_up_tunes_are_not_taken_for_made_up_words(tiny_music):
+    cut = {"batching": "stream", "batch_size": 20, "bptt_steps": 35}
+    cell = load_config(tiny_music(**cut)).cell("sgd/none")
+    steps = sum(map(len, synthetic_tunes().train))
+    assert iterations_an_epoch(cell.conditions) == steps // (20 * 35)
+
+
+def test_the_estimates_say_it(tiny, store, call, run, small_data, tmp_path):
+    path = tiny(epochs=10**6)
+    store((path, "sgd/none"))
+    elsewhere = ("--out", tmp_path / "b")
+    _, header, *lines, total = call("list", path, *elsewhere)[1].splitlines()[:-1]
+    assert header.endswith("  as long as ours")
+    assert {line.split()[0] for line in lines if line.endswith(", 2 epochs")} == {"sgd/none"}
+    assert total.endswith(" if as long as ours")
+    text = call("sweep", path, "--seeds", "5", "--dry-run", *elsewhere)[1]
+    for line in text.splitlines():
+        assert (" if as long as ours" in line) == ("sgd/none" in line or "to run" in line)
+    _, said, _ = run(path, "sgd/none", "--seed", "1", "--max-iterations", "1")
+    assert "at most 1000000 epochs (ours: 2), each of about" in said

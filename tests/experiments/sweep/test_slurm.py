@@ -6,8 +6,7 @@ import subprocess
 
 import pytest
 
-from experiments.config.load import load_config
-from tests.experiments.sweep.common import FAST, read
+from tests.experiments.sweep.conftest import FAST, read
 
 SRUN = """#!/bin/bash
 if [ -n "${SRUN_CODE-}" ]; then exit "$SRUN_CODE"; fi
@@ -99,7 +98,7 @@ def test_only_a_task_that_was_interrupted_is_queued_again(emit, slurm, code):
 
 
 def test_a_job_array_has_the_missing_runs_only(tiny, emit, call, store):
-    store(load_config(tiny()).cell("sgd/none"), 0)
+    store((tiny(), "sgd/none"), 0)
     script = emit(tiny(), "--cells", "sgd/none")
     assert "#SBATCH --array=0-0" in directives(script)
     assert "--seed 1" in script.read_text()

@@ -23,7 +23,7 @@ from tests.experiments.checks import (
     training_processes,
     wait_until,
 )
-from tests.experiments.sweep.common import ENDLESS, FAST, read
+from tests.experiments.sweep.conftest import ENDLESS, FAST, read
 
 
 def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatch):
@@ -60,19 +60,10 @@ def test_a_process_started_after_a_signal_still_listens_to_signals():
     assert done.returncode == 0
 
 
-def test_sigterm_ends_all_runs_with_a_snapshot_each(tiny, start, b):
-    process = start(tiny(**ENDLESS), "--jobs", "2", "--seeds", "0")
-    running = wait_until(lambda: len(r := training_processes(b)) == 2 and r)
-    assert all(alive(pid) for pid in running.values())
-    process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=120)
-    assert process.returncode == 130
-    assert err.splitlines()[-1] == "interrupted"
-    assert "Traceback" not in out + err
+def test_sigterm_ends_all_runs_with_a_snapshot_each(tiny, end_by_sigterm, b):
+    out, folders = end_by_sigterm(tiny(**ENDLESS), "--jobs", "2")
     assert "stopping: every run saves a snapshot and ends" in out
-    assert not any(alive(pid) for pid in running.values())
-    for folder in running:
-        assert len(find_files(folder, "snapshot-*.npz")) == 1
+    for folder in folders:
         log = open(os.path.join(folder, "log.txt")).read()
         assert "interrupted after" in log
         assert "Traceback" not in log

@@ -10,7 +10,7 @@ import pytest
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
 from grustab.updaters import BPTTUpdater
 from tests.experiments.checks import check_complete, find_files, start_command, wait_until
-from tests.experiments.sweep.common import ENDLESS
+from tests.experiments.sweep.conftest import ENDLESS
 
 pytestmark = pytest.mark.usefixtures("small_data")
 

@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import time
+from unittest.mock import Mock
 
 import pytest
 
@@ -70,10 +71,8 @@ def test_the_progress_of_a_process_that_was_killed_is_gone(tmp_path):
 def no_locks(request, monkeypatch):
     """A file system without locks, as some network ones are."""
 
-    def refuse(*_):
-        raise OSError(request.param, os.strerror(request.param))
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
+    error = OSError(request.param, os.strerror(request.param))
+    monkeypatch.setattr(fcntl, "flock", Mock(side_effect=error))
     monkeypatch.setattr("experiments.system.lock.SETTLED", 0.0)
 
 

@@ -125,10 +125,6 @@ def test_a_config_without_auto_cannot_be_timed(timed, refused, small_data):
     assert "auto" in refused("time", timed(projection="naive"))
 
 
-def test_a_sweep_of_times_is_refused(refused):
-    assert "config timing reports times, which the command time takes" in refused("sweep", "timing")
-
-
 def test_ratios_are_within_a_round():
     def times(*seconds):
         rest = dict.fromkeys(("backward", "update", "projection", "capped"), [0.0] * len(seconds))

@@ -16,7 +16,8 @@ from experiments.training.models import LanguageModel
 from experiments.training.run import Run
 from experiments.training.snapshots import SnapshotExtension, Snapshots
 from grustab.updaters import gpu_step
-from tests.experiments.training.test_resume import CASES
+from tests.experiments.checks import check_complete
+from tests.experiments.training.snapshots.test_resume import CASES
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("small_data", "few_large_values")]
 
@@ -43,8 +44,11 @@ def test_a_run_goes_as_on_a_cpu(tiny, run, tmp_path, monkeypatch, case):
         words = "--device", device, "--max-iterations", iterations, "--out", tmp_path / out
         return run(config, "sgd/none", "--set", "epochs=2", *CASES[case].split(), *words)[0]
 
-    expected = go("cpu", 20, "cpu")
-    assert_close(go("0", 20, "gpu"), expected)
+    expected, result = go("cpu", 20, "cpu"), go("0", 20, "gpu")
+    assert_close(result, expected)
+    check_complete(result)
+    assert result["environment"]["device"] != "cpu"
+    assert result["environment"]["cuda"].keys() == {"version", "driver", "tf32"}
     if case == "dropout":
         go("cpu", 7, "both")
         assert_close(go("0", 20, "both"), expected)
@@ -84,22 +88,12 @@ def test_a_run_diverges_as_on_a_cpu(tiny, run, tmp_path, monkeypatch, case):
     assert_close(*reversed(results))
 
 
-@pytest.mark.parametrize("method", ["none", "clipping"])
-def test_an_iteration_takes_few_launches_and_no_wait(tiny, tmp_path, method):
+@pytest.mark.parametrize("words", ["method=none", "method=clipping threshold=0.1"])
+def test_an_iteration_takes_few_launches_and_no_wait(tiny, tmp_path, words):
     if not hasattr(cuda.cupy, "standin"):
         pytest.skip("only what takes CuPy's place counts")
     config = tiny(batch_size=2, bptt_steps=35, dropout=0.5, dropout_after=["input", "gru"])
-    cell = (
-        load_config(config)
-        .cell("sgd/none")
-        .override(
-            [
-                f"method={method}",
-                "monitor_interval=100",
-                *["threshold=0.1"] * (method == "clipping"),
-            ]
-        )
-    )
+    cell = load_config(config).cell("sgd/none").override(["monitor_interval=100", *words.split()])
     run, standin = Run(RunSpec(cell, 0, tmp_path, 15), find_device("0")), cuda.cupy.standin
     seen = {}
 

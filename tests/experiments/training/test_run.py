@@ -1,7 +1,11 @@
 """One run from the command line to its result.json, on data of a few batches."""
 
+import io
 import math
+import re
 import shlex
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +13,7 @@ from chainer.optimizers import SGD
 
 from experiments.system.paths import PROGRAM
 from experiments.training.announcement import score
+from experiments.training.progress import TrainingBar
 from tests.experiments.checks import check_complete, timeless
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -17,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("small_data")
 CAPPING = ("sgd/projection_0.2", "--set", "delta=0.6")
 
 
-def test_a_completed_run_has_a_complete_result(tiny, run, results, tmp_path):
-    result, out, _ = run(tiny(learning_rate=0.1), "sgd/projection_0.2", "--seed", "3")
+def test_a_completed_run_has_a_complete_result(tiny, run, out):
+    result, said, _ = run(tiny(learning_rate=0.1), "sgd/projection_0.2", "--seed", "3")
     check_complete(result)
     assert (result["schema"], result["seed"], result["overrides"]) == (1, 3, {})
     assert (result["config"], result["cell"]) == ("tiny", "sgd/projection_0.2")
@@ -30,10 +35,10 @@ def test_a_completed_run_has_a_complete_result(tiny, run, results, tmp_path):
     # Windows of 5 iterations, and what is left.
     assert result["curves"]["iterations"]["iteration"] == [5, 10, 15, 20, 25, 28]
     assert result["certificate"]["checks"] == 6
-    (path,) = results()
+    (path,) = out.rglob("result.json")
     digest = result["conditions_sha256"][:8]
-    assert path == tmp_path / "results/tiny/sgd/projection_0.2" / f"seed3-{digest}/result.json"
-    assert "completed after 28 iterations" in out
+    assert path == out / "tiny/sgd/projection_0.2" / f"seed3-{digest}/result.json"
+    assert "completed after 28 iterations" in said
     assert sorted(p.name for p in path.parent.iterdir()) == ["result.json"]
 
 
@@ -144,3 +149,37 @@ def test_the_command_repeats_the_run_and_names_no_folder_of_this_machine(tiny, r
     again, _, _ = run(tiny(), "sgd/none", *command[7:], "--force")
     assert timeless(again) == timeless(first)
     assert again["command"] == first["command"]
+
+
+@pytest.fixture
+def bar(monkeypatch):
+    """Move a bar of 1000 epochs on by a clock set by hand; ``bar.file`` has its words."""
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", file)
+    made = TrainingBar(SimpleNamespace(epochs=1000, model_dump=lambda: {"task": "language"}))
+    made.bar.mininterval, made.bar.start_t, made.bar.last_print_t = 1, 0.0, 0.0
+
+    def move(epoch, before, now):
+        made.bar._time = lambda: now
+        updater = SimpleNamespace(epoch_detail=epoch, previous_epoch_detail=before, iteration=1)
+        made(SimpleNamespace(observation={"main/loss": 2.5}, updater=updater))
+
+    yield SimpleNamespace(move=move, file=file)
+    made.finalize()
+
+
+def test_it_says_nothing_before_the_first_iteration(bar):
+    assert bar.file.getvalue() == ""
+    bar.move(0.5, 0.0, now=5)
+    assert "epoch 0.50 of 1000" in bar.file.getvalue()
+    assert "train perplexity 12.18" in bar.file.getvalue()
+
+
+@pytest.mark.parametrize("done", [0, 160, 900])
+def test_the_time_left_counts_only_what_was_done_since_the_run_went_on(bar, done):
+    for step in range(1, 11):  # an epoch in ten seconds
+        bar.move(done + step, done + step - 1, now=10.0 * step)
+    found = re.findall(r"(?:(\d+):)?(\d+):(\d+) left", bar.file.getvalue())
+    hours, minutes, seconds = found[-1]
+    left = int(hours or 0) * 3600 + int(minutes) * 60 + int(seconds)
+    assert left == pytest.approx(10 * (1000 - done - 10), rel=0.02)

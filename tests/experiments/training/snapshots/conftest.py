@@ -2,7 +2,15 @@
 
 import pytest
 
-from tests.experiments.training.snapshots.common import number, snapshots
+
+def snapshots(folder):
+    """By iteration; of one iteration the older first."""
+    paths = folder.glob("snapshot-*.npz")
+    return sorted(paths, key=lambda path: (number(path), path.stat().st_mtime_ns))
+
+
+def number(path):
+    return int(path.name.split("-")[1])
 
 
 @pytest.fixture
@@ -23,22 +31,11 @@ def stopped(tiny, run, tmp_path):
 @pytest.fixture
 def go_on(tiny, run, tmp_path):
     """Run the same to its end; gives result and stdout."""
-
-    def go(*options):
-        result, out, _ = run(tiny(), "sgd/none", "--out", tmp_path / "b", *options)
-        return result, out
-
-    return go
-
-
-@pytest.fixture
-def refusal(tiny, refused, tmp_path):
-    """The sentence that the same is refused with."""
-    words = ("--cell", "sgd/none", "--out", tmp_path / "b")
-    return lambda *options: refused("run", tiny(), *words, *options)
+    words = (tiny(), "sgd/none", "--out", tmp_path / "b")
+    return lambda *options: run(*words, *options)[:2]
 
 
 @pytest.fixture
 def whole(tiny, run):
     """The result of the same without a stop."""
-    return lambda *options: run(tiny(), "sgd/none", *options)[0]
+    return lambda: run(tiny(), "sgd/none")[0]
