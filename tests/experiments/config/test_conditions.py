@@ -1,17 +1,39 @@
-"""Conditions: what tells in their digest, what ``--set`` changes, what your own may leave out."""
+"""Conditions: their digest, ``--set``, what your own may leave out, and whatever may be said."""
 
+import copy
 import hashlib
 import json
 import math
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from experiments.config.conditions import LATER, Conditions
-from experiments.config.load import load_config
-from experiments.config.schema import UNVERIFIED
+from experiments.config.load import Config, load_config
+from experiments.config.schema import UNVERIFIED, ConfigError
+from experiments.system.paths import CONFIGS
+from grustab.errors import GrustabError
 
 CELL = load_config("main_music").cell("sgd/clipping_15")
 BASE = CELL.conditions.model_dump()
+VALID = {
+    name: YAML(typ="safe", pure=True).load((CONFIGS / f"{name}.yaml").read_text("utf-8"))
+    for name in ("demo", "timing", "table4_elementwise")
+}
+DEMO = load_config("demo").cell("sgd/clipping_20")
+KEYS = st.text(max_size=5) | st.sampled_from(sorted(Conditions.model_fields))
+WORDS = st.sampled_from(["naive", "ptb", "stated", "music", "tunes", "1e-3", "sgd"])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | WORDS
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=5,
+)
+SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
@@ -30,10 +52,10 @@ def test_keys_that_came_later_leave_old_digests_alone():
 
 def test_an_override_replaces_a_setting_and_says_so():
     words = ["epochs=2", "epochs=3", "learning_rate=1e-3", "dropout_after=[gru]"]
-    given = {"epochs": 3, "learning_rate": 1e-3, "dropout_after": ["gru"]}
+    expected = {"epochs": 3, "learning_rate": 1e-3, "dropout_after": ["gru"]}
     cell = CELL.override(words)
-    assert {key: getattr(cell.conditions, key) for key in given} == cell.overrides == given
-    assert {cell.sources[key] for key in given} == {"command line"}
+    assert {key: getattr(cell.conditions, key) for key in expected} == cell.overrides == expected
+    assert {cell.sources[key] for key in expected} == {"command line"}
     assert cell.sources["units"] == UNVERIFIED
 
 
@@ -53,8 +75,8 @@ def test_select_takes_shell_patterns():
 def own(write_config):
     """Path of a config that says nothing but these settings."""
 
-    def make(published=None, **settings):
-        conditions = {"method": "clipping", **settings}
+    def make(published=None, **said):
+        conditions = {"method": "clipping", **said}
         cell = {"set": conditions, "source": "assumption", "published": published}
         config = {"title": "Mine", "runs": 2, "conditions": {}, "cells": {"mine": cell}}
         return write_config(config, "mine.yaml")
@@ -72,7 +94,7 @@ def test_what_is_left_out_is_as_in_the_main_experiment(own, name):
 
 
 @pytest.mark.parametrize(
-    ("settings", "expected"),
+    ("said", "expected"),
     [
         ({"optimizer": "adam"}, "key 'learning_rate' is missing"),  # SGD's would not do
         ({"schedule": "plateau"}, "needs decay_divisor and decay_after"),
@@ -80,8 +102,8 @@ def test_what_is_left_out_is_as_in_the_main_experiment(own, name):
     ],
     ids=str,
 )
-def test_settings_that_go_together_are_not_taken_apart(own, refused, settings, expected):
-    path = own(**{"task": "language", "threshold": 5, **settings})
+def test_settings_that_go_together_are_not_taken_apart(own, refused, said, expected):
+    path = own(**{"task": "language", "threshold": 5, **said})
     assert expected in refused("list", path)
 
 
@@ -120,3 +142,65 @@ def test_report_and_claims_show_it_when_asked(own, call, out, store, losses, ver
         (row,) = (line for line in lines if line.startswith("| `mine` comes within 10 % of 54.6."))
         assert [cell.strip() for cell in row.split("|")[2:4]] == ["Table 7, c, r", verdict]
         assert any(line.endswith(f"{path}`.") for line in lines)  # how to repeat it, from here
+
+
+def _places(node):
+    """Every dict or list in a tree with each of its keys."""
+    for key, child in list(node.items() if isinstance(node, dict) else enumerate(node)):
+        yield node, key
+        if isinstance(child, (dict, list)):
+            yield from _places(child)
+
+
+@st.composite
+def mutated_configs(draw):
+    """A config of the package with one to three places replaced, removed or added to."""
+    tree = [copy.deepcopy(VALID[draw(st.sampled_from(sorted(VALID)))])]
+    for _ in range(draw(st.integers(1, 3))):
+        parent, key = draw(st.sampled_from(list(_places(tree))))
+        action = draw(st.sampled_from(["replace", "remove", "add"]))
+        if action == "replace" or parent is tree:
+            parent[key] = draw(VALUES)
+        elif action == "remove":
+            del parent[key]
+        elif isinstance(parent, dict):
+            parent[draw(KEYS)] = draw(VALUES)
+    return tree[0]
+
+
+@SLOW
+@given(mutated_configs())
+def test_a_mutated_config_is_valid_or_refused(data):
+    _check(json.dumps(data).encode())
+
+
+@settings(SLOW, max_examples=60)  # ruamel's pure reader is slow
+@given(st.data())
+def test_a_damaged_text_is_valid_or_refused(data):
+    text = (CONFIGS / "demo.yaml").read_bytes()
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, min(len(text), start + 20)))
+    signs = st.text("!&*?|>%@`{}[],:#-'\"\t\n 0<", max_size=5).map(str.encode)
+    _check(text[:start] + data.draw(st.binary(max_size=5) | signs) + text[end:])
+
+
+@SLOW
+@given(st.sampled_from(sorted(Conditions.model_fields)), st.text(max_size=12) | VALUES)
+def test_any_override_is_valid_or_refused(key, value):
+    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        assert isinstance(DEMO.override([f"{key}={text}"]).conditions, Conditions)
+    except GrustabError as error:
+        assert isinstance(error, ConfigError)
+        assert "\n" not in str(error) or "\n" in text
+
+
+def _check(content):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "spoilt.yaml")
+        path.write_bytes(content)
+        try:
+            assert isinstance(load_config(str(path)), Config)
+        except ConfigError as error:
+            assert path.name in str(error)
+            assert "\n" not in str(error)
