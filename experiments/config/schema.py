@@ -4,7 +4,7 @@ import difflib
 import reprlib
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from grustab.errors import GrustabError
 from grustab.text import is_printable, printable
@@ -62,6 +62,14 @@ class CellText(BaseModel):
     set: dict[str, Any]
     published: Published | None
     source: Source = STATED
+
+    @model_validator(mode="after")
+    def _says_where_it_comes_from(self) -> "CellText":
+        if self.published is None and "source" not in self.model_fields_set:
+            raise ValueError(
+                f"published null needs source, one of: {STATED}, {UNVERIFIED}, {ASSUMPTION}"
+            )
+        return self
 
 
 class ConfigText(BaseModel):

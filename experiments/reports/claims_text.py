@@ -66,10 +66,10 @@ def headline(evidence: Evidence) -> str:
     count = Counter(claim.check(evidence).word for claim in CLAIMS)
     good, bad, undecided, leaning, against, none = (count[word] for word in WORDS)
     return (
-        f"We tested {len(CLAIMS)} claims of the supplement. Reproduced: {good}. Not reproduced: "
-        f"{bad}. Undecided: {undecided}. Not all runs are there yet: {leaning + against} "
-        f"({leaning} look as claimed so far, {against} otherwise). Too few runs to say anything: "
-        f"{none}."
+        f"Of the supplement's claims, {len(CLAIMS)} can be tested by runs. Reproduced: {good}. Not "
+        f"reproduced: {bad}. Undecided, though all runs are there: {undecided}. Some runs are "
+        f"missing: {leaning + against} ({leaning} look as claimed so far, {against} otherwise). "
+        f"Too few runs to say anything: {none}."
     )
 
 

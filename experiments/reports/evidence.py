@@ -227,8 +227,8 @@ class Evidence:
             if not measured.holds(config.cell(name)):
                 return Verdict(NOT_ENOUGH, f"{name} not measured")
         found = {p.name: ratios(p.cells[cell], p.cells[reference]) for p in measured.points}
-        numbers = ", ".join(f"{k} {median_and_range(v, '.2f')} times" for k, v in found.items())
-        numbers += "; medians, in parentheses the smallest and the largest round"
+        numbers = ", ".join(f"{k} {median_and_range(v, '.2f')}" for k, v in found.items())
+        numbers += " times as long; medians, in parentheses the smallest and largest round"
         good = all(statistics.median(values) <= 1 for values in found.values())
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
 

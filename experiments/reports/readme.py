@@ -60,6 +60,6 @@ def _results(out: Path) -> str:
         rows.append([name, *values, str(difference or "")])
     header = ["lowest validation value", "P_δ", "published", "clipping", "published", "difference"]
     cost = evidence.no_slower(TIMING, "sgd_1.1/projection_auto", "sgd_1.1/clipping_5").numbers
-    cost = f"Time per iteration with P_δ, compared with clipping (language, on a CPU): {cost}."
+    cost = f"An iteration with P_δ beside one with clipping (language, on a CPU): {cost}."
     lines = [textwrap.fill(summary(out), WIDTH), "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, textwrap.fill(cost, WIDTH), ""])

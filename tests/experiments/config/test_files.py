@@ -18,7 +18,8 @@ def setting(**changes):
 
 
 def bad_cell(**changes):
-    return ("cells",), {"bad/cell": {"set": {"method": "none", **changes}, "published": None}}
+    settings = {"method": "none", **changes}
+    return ("cells",), {"bad/cell": {"set": settings, "source": "assumption", "published": None}}
 
 
 def cell(**changes):
@@ -88,6 +89,7 @@ MISTAKES = [
     *((top(**{key: GONE}), f"key '{key}' is missing") for key in ("title", "runs", "cells")),
     *((setting(**{key: GONE}), f"key '{key}' is missing") for key in ("task", "learning_rate")),
     *((cell(**{key: GONE}), "sgd/none", f"{key}' is missing") for key in ("set", "published")),
+    (cell(published=None, source=GONE), "sgd/none", "published null needs source"),
     *(((("cells",), {name: {}}), "cells") for name in (
         "", "../up", "/root", "a//b", "a b", "sgd/", ".", "a/../b", "*"
     )),
