@@ -64,9 +64,10 @@ def _runs(config: Config, prefix: str, out: Path) -> dict[str, dict[str, Any]]:
 def _row(runs: dict[str, dict[str, Any]]) -> list[str]:
     seen = [sign(runs) for sign in SIGNS.values()]
     count = Counter(one.word for one in seen)
+    most = f" to {count[HOLDS] + count[OPEN]}" if count[OPEN] else ""
     return [
         *(f"{one.word}: {one.numbers}" if one.numbers else one.word for one in seen),
-        f"{count[HOLDS]} of {len(SIGNS)}",
+        f"{count[HOLDS]}{most} of {len(SIGNS)}",
     ]
 
 

@@ -209,6 +209,6 @@ def test_a_sign_fails_early_and_holds_at_the_end(sign, runs, word):
 
 
 def test_the_table_has_a_row_for_each_reading(tmp_path):
-    rows = [line for line in format_identification(tmp_path).splitlines() if "0 of 5" in line]
+    rows = [line for line in format_identification(tmp_path).splitlines() if "0 to 5 of 5" in line]
     assert len(rows) == 11
     assert all(row.count(OPEN) == 5 for row in rows)
