@@ -66,10 +66,10 @@ def headline(evidence: Evidence) -> str:
     count = Counter(claim.check(evidence).word for claim in CLAIMS)
     good, bad, undecided, leaning, against, none = (count[word] for word in WORDS)
     return (
-        f"Of the supplement's claims, {len(CLAIMS)} can be tested by runs. Reproduced: {good}. Not "
-        f"reproduced: {bad}. Undecided, though all runs are there: {undecided}. Some runs are "
-        f"missing: {leaning + against} ({leaning} look as claimed so far, {against} otherwise). "
-        f"Too few runs to say anything: {none}."
+        f"Of {len(CLAIMS)} claims of the supplement that runs can test, {good} came out "
+        f"reproduced, {bad} not reproduced, and {undecided} undecided, though all their runs are "
+        f"there; {leaning + against} lean one way while runs are missing ({leaning} as claimed, "
+        f"{against} otherwise), and {none} have too few runs to say anything."
     )
 
 

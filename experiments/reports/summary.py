@@ -27,10 +27,9 @@ def summary(out: Path) -> str:
     clipping, projection = (f"{sum(runs)} of {len(runs)}" for runs in explosions.values())
     lower = lower_in_table_3(evidence).numbers.partition(":")[0] or "not known yet"
     return (
-        f"{headline(evidence)} The supplement prints {len(printed)} validation values. For "
-        f"{len(ratios)} of them we have finished runs, and {near} of these are within "
-        f"{100 * NEAR:g} % of the print. In Table 3 (music), the loss of P_δ, beside that of "
-        f"clipping, is {lower}; the gradient exploded (its norm, before "
-        f"clipping, was above {EXPLOSION['music']:g}) in {clipping} runs with clipping and in "
-        f"{projection} runs with P_δ."
+        f"{headline(evidence)} Of {len(printed)} validation values that it prints, {len(ratios)} "
+        f"have finished runs here, and {near} of these are within {100 * NEAR:g} %. In Table 3 "
+        f"(music), the loss of P_δ, beside that of clipping, is {lower}; the gradient exploded "
+        f"(its norm, before clipping, was above {EXPLOSION['music']:g}) in {clipping} runs with "
+        f"clipping and in {projection} runs with P_δ."
     )

@@ -44,7 +44,7 @@ def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
         store(("table3_music", name), validation=(9.5, norm), unigram=10.0)
     call("figures", "table3_music", "--out", out)
     start = make_report(out).partition("\n## ")[0]
-    assert "For 2 of them we have finished runs, and 1 of these are within 10 %" in start
+    assert ", 2 have finished runs here, and 1 of these are within 10 %." in start
     assert "in 0 of 1 runs with clipping and in 0 of 1 runs with P_δ" in start
     assert start.count("![") == 1
 
@@ -103,7 +103,7 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
     store(("table3_music", "sgd/projection_0.2"), validation=(4.0,), unigram=10.0)
     text = "a\n<!-- results -->\nold\nlines\n<!-- end of results -->\nb"
     new = fill_in(text, out)
-    assert new.startswith("a\n<!-- results -->\nOf the ")
+    assert new.startswith("a\n<!-- results -->\nOf ")
     assert new.endswith(": not measured.\n<!-- end of results -->\nb")
     assert re.search(r"\| music, SGD +\| 4 +\| 3.42 +\| not run +\| 3.55", new)
     assert "old" not in new
