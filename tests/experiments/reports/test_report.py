@@ -104,6 +104,7 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
     text = "a\n<!-- results -->\nold\nlines\n<!-- end of results -->\nb"
     new = fill_in(text, out)
     assert new.startswith("a\n<!-- results -->\nOf ")
+    assert "beside that of clipping, is not known yet; " in " ".join(new.split())
     assert new.endswith(": not measured.\n<!-- end of results -->\nb")
     assert re.search(r"\| music, SGD +\| 4 +\| 3.42 +\| not run +\| 3.55", new)
     assert "old" not in new
