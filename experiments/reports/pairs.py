@@ -36,7 +36,8 @@ class Difference(NamedTuple):
     """The first cell's numbers minus the second's.
 
     Attributes:
-        mean: Over the seeds with which neither run failed; else infinite.
+        mean: Over the seeds with which neither run failed; else infinite, or NaN where each cell
+            failed as often.
         low: Lower end of the 95 % t-interval, or, where that leaves one seed or less than half, of
             what all seeds have; minus infinity where there is no second seed.
         high: The upper end.
@@ -53,8 +54,9 @@ class Difference(NamedTuple):
     epoch: float | None
 
     def __str__(self) -> str:
-        if math.isinf(self.mean):
-            text = f"{'first' if self.mean > 0 else 'second'} failed"
+        if not math.isfinite(self.mean):
+            who = "first" if self.mean > 0 else "second" if self.mean < 0 else "both"
+            text = f"{who} failed"
         else:
             text = f"{self.mean:+.3g}"
             if math.isfinite(self.low) and math.isfinite(self.high):
@@ -83,7 +85,7 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     low, high = t_interval(values)
     if len(every) > 1 and len(values) < max(2, len(every) / 2):
         low, high = min(every), max(every)
-    mean = statistics.fmean(values) if values else statistics.median_low(every)
+    mean = statistics.fmean(values) if values else statistics.median(every)
     epoch = min((epoch for _, epoch in ends if epoch), default=None)
     return Difference(mean, low, high, len(every), len(every) - len(values), epoch)
 

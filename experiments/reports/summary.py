@@ -6,7 +6,7 @@ from pathlib import Path
 from experiments.config.load import config_names, load_config
 from experiments.reports.claims import TABLE_3, lower_in_table_3
 from experiments.reports.claims_text import headline
-from experiments.reports.evidence import NEAR, Evidence
+from experiments.reports.evidence import NEAR, NOT_ENOUGH, Evidence
 from experiments.results.measures import lowest_value
 from experiments.results.success import EXPLOSION, exploded, succeeded
 
@@ -25,7 +25,8 @@ def summary(out: Path) -> str:
             explosions[cell.conditions.method] += map(exploded, finished)
     near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
     clipping, projection = (f"{sum(runs)} of {len(runs)}" for runs in explosions.values())
-    lower = lower_in_table_3(evidence).numbers.partition(":")[0] or "not known yet"
+    word, numbers = lower_in_table_3(evidence)
+    lower = "not known yet" if word == NOT_ENOUGH else numbers.partition(":")[0]
     return (
         f"{headline(evidence)} Of {len(printed)} validation values that it prints, {len(ratios)} "
         f"have finished runs here, and {near} of these are within {100 * NEAR:g} %. In Table 3 "

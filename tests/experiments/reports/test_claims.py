@@ -76,12 +76,21 @@ def test_a_pair_is_judged_by_the_interval_of_its_difference(evidence, put, ours,
     assert evidence.lower(PAIR).word == word
 
 
-def test_the_numbers_say_how_many_pairs_and_how_sure(evidence, put):
-    put(OURS, [4.0, 4.5, None])
-    put(THEIRS, [4.1, 4.7, 5.0])
-    assert evidence.lower(PAIR).numbers == (
-        "lower in 1 of 1 pairs: sgd -0.15 [-0.785, +0.485] (n = 3, 1 failed)"
-    )
+@pytest.mark.parametrize(
+    ("ours", "theirs", "lower", "difference"),
+    [
+        ([4.0, 4.5, None], [4.1, 4.7, 5.0], 1, "-0.15 [-0.785, +0.485] (n = 3, 1 failed)"),
+        ([None, None, 4.0], [4.0, 4.5, None], 0, "first failed (n = 3)"),
+        ([4.0, None], [None, 4.0], 0, "both failed (n = 2)"),  # neither more often
+    ],
+    ids=str,
+)
+def test_the_numbers_say_how_many_pairs_and_how_sure(
+    evidence, put, ours, theirs, lower, difference
+):
+    put(OURS, ours)
+    put(THEIRS, theirs)
+    assert evidence.lower(PAIR).numbers == f"lower in {lower} of 1 pairs: sgd {difference}"
 
 
 def test_one_pair_otherwise_is_enough_to_refute(evidence, put):

@@ -67,14 +67,23 @@ def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, losses_
     assert (result["status"], result["best"]["test_loss"]) == ("completed", None)
 
 
-def test_plateau_schedule_divides_and_stops_below_the_smallest_rate(tiny, run, losses_are):
+@pytest.mark.parametrize(
+    ("spikes", "rates", "best"),
+    [
+        # Best at 2; divided after 3 and 4, and again after 5 and 6: 0.125 < 0.25 ends it.
+        ({}, [0.5, 0.5, 0.5, 0.5, 0.25, 0.25], 2.0),
+        # Divided after the first iteration already; the epoch is still done to its end.
+        ({"spike_norm": 1e-9, "spike_divisor": 4}, [0.125], 1.0),
+    ],
+)
+def test_plateau_schedule_divides_and_stops_below_the_smallest_rate(
+    tiny, run, losses_are, spikes, rates, best
+):
     losses_are(5.0, 4.0, 4.5, 4.0, 4.2)
-    schedule = {"schedule": "plateau", "decay_after": 2, "decay_divisor": 2}
+    schedule = {"schedule": "plateau", "decay_after": 2, "decay_divisor": 2} | spikes
     result, _, _ = run(tiny(**schedule, min_learning_rate=0.25, epochs=50))
-    rates = result["curves"]["epochs"]["learning_rate"]
-    # Best at 2; divided after 3 and 4, and again after 5 and 6: 0.125 < 0.25 ends it.
-    assert rates == [0.5, 0.5, 0.5, 0.5, 0.25, 0.25]
-    assert (result["status"], result["best"]["epoch"]) == ("completed", 2.0)
+    assert result["curves"]["epochs"]["learning_rate"] == rates
+    assert (result["status"], result["best"]["epoch"]) == ("completed", best)
 
 
 @pytest.mark.parametrize(
