@@ -10,7 +10,6 @@ from experiments.config.model_size import n_parameters
 from experiments.reports.claims import (
     CLAIMS,
     CLAIMS_APART,
-    TABLE_1,
     TABLE_2,
     TABLE_3,
     UNVERIFIED_CLAIMS,
@@ -29,8 +28,6 @@ from experiments.reports.pairs import log_norms
 from experiments.results.measures import largest_radius
 from experiments.results.success import diverged, learned
 from experiments.system.paths import ROOT
-from experiments.training.models import LanguageModel
-from grustab.generators import Generators
 
 ALL_CLAIMS = [*CLAIMS, *CLAIMS_APART, *UNVERIFIED_CLAIMS]
 OURS, THEIRS = (TABLE_3, "sgd/projection_0.2"), (TABLE_3, "sgd/clipping_15")
@@ -227,12 +224,6 @@ def test_an_average_is_near_within_a_factor_of_two(evidence, store, means, word,
             found = {"norm": mean and mean * root, "mean_abs": 0.0}
         store(THEIRS, seed, gradient_mean=found)
     assert evidence.gradient_near(THEIRS, quantity, 30).word == word
-
-
-def test_a_models_weights_are_counted_without_it():
-    c = load_config(TABLE_1).cell("sgd_1.1/clipping_5").override(["units=6", "layers=2"]).conditions
-    model = LanguageModel(10_000, 6, 2, 1.0, None, 0.0, (), True, Generators(0))
-    assert n_parameters(c.model_dump()) == model.count_params()
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from experiments.config.load import load_config
+from experiments.config.model_size import n_parameters
 from experiments.training.models import LanguageModel, MusicModel
 from experiments.training.optimization import make_optimizer, make_projection
 from grustab.generators import Generators
@@ -208,3 +209,10 @@ def test_the_projection_has_the_conditions_delta(conditions, projection, delta):
     make_projection(c, gru, Generators(0))()
     sigma = np.linalg.svd(gru.W_hh, compute_uv=False)
     np.testing.assert_allclose(sigma, 2 - delta, rtol=1e-4)
+
+
+def test_a_models_weights_are_counted_without_it():
+    cell = load_config("table1_language").cell("sgd_1.1/clipping_5")
+    c = cell.override(["units=6", "layers=2"]).conditions
+    model = LanguageModel(10_000, 6, 2, 1.0, None, 0.0, (), True, Generators(0))
+    assert n_parameters(c.model_dump()) == model.count_params()
