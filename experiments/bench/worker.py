@@ -97,10 +97,12 @@ def _chainer(implementation: str, w: Workload, device_name: str) -> tuple[Callab
         a = xp.ones((SIDE, SIDE), dtype="f")
         b = a.copy()
         return lambda *_: xp.dot(a, a, out=b)[0, 0], *gpu
-    ours = implementation == "ours"
-    model = (chainer_models.our_model if ours else chainer_models.StepwiseModel)(w)
+    make, iteration = chainer_models.StepwiseModel, chainer_models.stock_iteration
+    if implementation == "ours":
+        make, iteration = chainer_models.our_model, chainer_models.our_iteration
+    model = make(w)
     model.to_device(device)
-    iterate = (chainer_models.our_iteration if ours else chainer_models.stock_iteration)(model, w)
+    iterate = iteration(model, w)
     return lambda *batch: iterate(*map(device.send, batch)), *gpu
 
 
