@@ -70,7 +70,7 @@ def our_iteration(model: LanguageModel | MusicModel, w: Workload) -> Callable[[A
     """An iteration as our runs do it; the function takes a batch and returns its loss.
 
     The loss is per sequence. It comes at the end of the step, so that a GPU has to be waited for; a
-    run with clipping reads it one iteration later.
+    run reads it one iteration later.
     """
     optimizer, batches = optimizers.SGD(LEARNING_RATE).setup(model), _Batches()
     if model.xp is np:

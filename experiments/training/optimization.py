@@ -54,8 +54,7 @@ def make_updater(
     if optimizer.target.xp is np:
         return BPTTUpdater(iterator, optimizer, **options)
     threshold = c.threshold if c.method == "clipping" else math.inf
-    late = c.method != "projection" and c.spike_norm is None
-    return LateUpdater(iterator, optimizer, threshold, late, **options)
+    return LateUpdater(iterator, optimizer, threshold, late=c.spike_norm is None, **options)
 
 
 def make_projection(

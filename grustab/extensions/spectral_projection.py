@@ -16,6 +16,7 @@ from grustab.projection.project import project
 from grustab.projection.together import Steps, together
 from grustab.serialization import serialize_array, serialize_generator
 from grustab.stability import singular_value_bounds
+from grustab.updaters import BPTTUpdater
 
 
 class SpectralProjection(training.Extension):
@@ -103,12 +104,13 @@ class SpectralProjection(training.Extension):
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Project every matrix in place and report."""
         start = time.perf_counter()
+        updater = None if trainer is None else trainer.updater
         by_device = itertools.groupby(
             self.matrices.items(), lambda named: named[1].parameter.device
         )
         for device, matrices in by_device:
             with chainer.using_device(device):
-                together([self._project(*named) for named in matrices])
+                together([_settle(updater), *(self._project(*named) for named in matrices)])
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
         chainer.report({"projection/time": elapsed})
@@ -134,6 +136,7 @@ class SpectralProjection(training.Extension):
         if name in self.automatic:
             projected, info = yield from self.automatic[name].steps(w, matrix.title)
         else:
+            yield ()  # to _settle
             require_finite(w, matrix.title)
             if name in self._last:
                 before, sigma = self._last[name]
@@ -148,3 +151,10 @@ class SpectralProjection(training.Extension):
             self._last[name] = w.copy(), info.bounds
         known = {key: getattr(info, key) for key in ("sigma_before", "sigma_bound", "capped")}
         chainer.report({f"projection{name}/{k}": v for k, v in known.items() if v is not None})
+
+
+def _settle(updater: Any) -> Steps[None]:
+    """Let an iteration that turns out not to have been finite end before a matrix is changed."""
+    yield ()  # the others' first copy, after which its numbers are there, too
+    if isinstance(updater, BPTTUpdater):
+        updater.settle()

@@ -102,6 +102,7 @@ class AutoProjection:
             reference, sigma_1 = self._reference
             bound = sigma_1 + float(xp.linalg.norm(w - reference))
             if bound <= self.cap:
+                yield ()
                 self.counts["skipped"] += 1
                 return w, ProjectionInfo(None, bound, 0, 0, None)
             if xp is not np:  # it would be waited for at every step, and seldom serve again
@@ -114,6 +115,8 @@ class AutoProjection:
             if (self.counts["subspace"] + 1) % self.check_interval or self._check(projected):
                 self.counts["subspace"] += 1
                 return projected, info
+        else:
+            yield ()
         return self._exact(xp, w, name)
 
     def serialize(self, serializer: chainer.AbstractSerializer, device: Any) -> None:

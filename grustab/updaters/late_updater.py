@@ -36,7 +36,7 @@ class LateUpdater(BPTTUpdater):
         optimizer: SGD, Adam or RMSprop, with its usual options.
         threshold: Largest norm of the gradient that is left alone, > 0.
         late: Without it, each iteration waits for its own numbers and reports them, as it has to
-            where extensions change weights or look at the numbers.
+            where extensions look at them, or change weights without :meth:`settle` before.
         elements_interval: As of :class:`grustab.optimizer_hooks.GradientMonitor`.
         **options: As of :class:`BPTTUpdater`.
 
