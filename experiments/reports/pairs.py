@@ -36,7 +36,7 @@ class Difference(NamedTuple):
     """The first cell's numbers minus the second's.
 
     Attributes:
-        mean: Over the seeds with which neither run failed; else infinite, or NaN where each cell
+        mean: Over the seeds with which neither run failed; else infinite, or NaN where both cells
             failed as often.
         low: Lower end of the 95 % t-interval, or, where that leaves one seed or less than half, of
             what all seeds have; minus infinity where there is no second seed.
@@ -85,7 +85,7 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     low, high = t_interval(values)
     if len(every) > 1 and len(values) < max(2, len(every) / 2):
         low, high = min(every), max(every)
-    mean = statistics.fmean(values) if values else statistics.median(every)
+    mean = statistics.fmean(values) if values else statistics.median(every) if both else math.nan
     epoch = min((epoch for _, epoch in ends if epoch), default=None)
     return Difference(mean, low, high, len(every), len(every) - len(values), epoch)
 

@@ -75,6 +75,20 @@ def test_a_scripted_iteration_equals_ours(task):
     assert not (torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32)
 
 
+@pytest.mark.gpu
+@tasks
+def test_our_iteration_on_a_gpu_equals_that_on_a_cpu(task):
+    losses = []
+    for device in map(chainer.get_device, ("@numpy", "@cupy:0")):
+        device.use()
+        model = chainer_models.our_model(TINY[task])
+        model.to_device(device)
+        iterate = chainer_models.our_iteration(model, TINY[task])
+        batches = TINY[task].batches(4)
+        losses.append([iterate(*map(device.send, batch)) for batch in batches])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+
+
 def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch):
     worker = Mock()  # stands in for processes, each of which takes a second to start
     worker.return_value.turn = lambda iterations: {"seconds": [0.1] * iterations, "peak_mib": 50}

@@ -79,6 +79,7 @@ def test_a_pair_is_judged_by_the_interval_of_its_difference(evidence, put, ours,
         ([4.0, 4.5, None], [4.1, 4.7, 5.0], 1, "-0.15 [-0.785, +0.485] (n = 3, 1 failed)"),
         ([None, None, 4.0], [4.0, 4.5, None], 0, "first failed (n = 3)"),
         ([4.0, None], [None, 4.0], 0, "both failed (n = 2)"),  # neither more often
+        ([None, None], [None, None], 0, "both failed (n = 2)"),
     ],
     ids=str,
 )
