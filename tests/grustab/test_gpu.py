@@ -14,6 +14,8 @@ from grustab.links import StackedGRU
 from grustab.masks import Masks
 from grustab.optimizer_hooks import GradientClipping
 from grustab.projection.auto import AutoProjection
+from grustab.projection.subspace import rayleigh_ritz
+from grustab.projection.together import together
 from tests.grustab.projection.reference import check, check_info, orthogonal
 
 pytestmark = pytest.mark.gpu
@@ -105,6 +107,18 @@ def test_training_takes_the_same_way(name):
         model.to_device("@numpy")
         weights.append([param.array for param in model.params()])
     assert_close(*weights)
+
+
+def test_singular_triplets_and_how_far_off_they_are():
+    w, block = normal(20, 15), np.linalg.qr(normal(15, 4))[0]
+    found = []
+    for xp in (np, cuda.cupy):
+        steps = rayleigh_ritz(xp, xp.asarray(w), xp.asarray(block))
+        u, sigma, v, residuals = together([steps])[0]
+        low_rank = (u * xp.asarray(sigma, np.float32)) @ v.T  # the signs of vectors are free
+        found.append((cuda.to_cpu(low_rank), sigma, residuals))
+    assert min(found[0][2]) > 0.1, "the test is to show residuals"
+    assert_close(*found)
 
 
 def test_auto_projection_follows_a_walk():
