@@ -13,7 +13,7 @@ from grustab.links.matrices import Matrix, chosen_matrices, recurrent_matrices
 from grustab.projection.auto import AutoProjection
 from grustab.projection.cap import cap_of, require_finite
 from grustab.projection.project import project
-from grustab.projection.together import Steps, together
+from grustab.projection.together import Steps, after_the_copy, together
 from grustab.serialization import serialize_array, serialize_generator
 from grustab.stability import singular_value_bounds
 from grustab.updaters import BPTTUpdater
@@ -110,7 +110,8 @@ class SpectralProjection(training.Extension):
         )
         for device, matrices in by_device:
             with chainer.using_device(device):
-                together([_settle(updater), *(self._project(*named) for named in matrices)])
+                steps = [self._project(*named) for named in matrices]
+                together([_settle(updater, device.xp), *steps])
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
         chainer.report({"projection/time": elapsed})
@@ -136,7 +137,7 @@ class SpectralProjection(training.Extension):
         if name in self.automatic:
             projected, info = yield from self.automatic[name].steps(w, matrix.title)
         else:
-            yield ()  # to _settle
+            yield from after_the_copy(matrix.parameter.xp)
             require_finite(w, matrix.title)
             if name in self._last:
                 before, sigma = self._last[name]
@@ -153,8 +154,8 @@ class SpectralProjection(training.Extension):
         chainer.report({f"projection{name}/{k}": v for k, v in known.items() if v is not None})
 
 
-def _settle(updater: Any) -> Steps[None]:
-    """Let an iteration that turns out not to have been finite end before a matrix is changed."""
-    yield ()  # the others' first copy, after which its numbers are there, too
+def _settle(updater: Any, xp: Any) -> Steps[None]:
+    """End an iteration whose loss or gradient was not finite before a matrix is changed."""
+    yield from after_the_copy(xp)  # then its numbers are there, too
     if isinstance(updater, BPTTUpdater):
-        updater.settle()
+        updater.settle(chainer.report)

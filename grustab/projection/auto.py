@@ -19,7 +19,7 @@ from grustab.projection.cap import (
 )
 from grustab.projection.decompositions import eigh, svd
 from grustab.projection.subspace import chebyshev, operator, orthonormal, rayleigh_ritz
-from grustab.projection.together import Steps, together
+from grustab.projection.together import Steps, after_the_copy, together
 from grustab.serialization import serialize_array, serialize_json
 
 #: Random vectors in each search, which find what the followed subspace does not hold.
@@ -102,7 +102,7 @@ class AutoProjection:
             reference, sigma_1 = self._reference
             bound = sigma_1 + float(xp.linalg.norm(w - reference))
             if bound <= self.cap:
-                yield ()
+                yield from after_the_copy(xp)
                 self.counts["skipped"] += 1
                 return w, ProjectionInfo(None, bound, 0, 0, None)
             if xp is not np:  # it would be waited for at every step, and seldom serve again
@@ -116,7 +116,7 @@ class AutoProjection:
                 self.counts["subspace"] += 1
                 return projected, info
         else:
-            yield ()
+            yield from after_the_copy(xp)
         return self._exact(xp, w, name)
 
     def serialize(self, serializer: chainer.AbstractSerializer, device: Any) -> None:

@@ -16,7 +16,7 @@ Steps = Generator[Sequence[Any], Any, T]
 def together(computations: Iterable[Steps[T]]) -> list[T]:
     """Results of computations that go on side by side: what all yield comes back in one copy.
 
-    One that yields nothing, such as any on a CPU, is done before the next one begins.
+    One that does not yield, such as any on a CPU, is done before the next one begins.
     """
     running = list(computations)
     results: dict[Steps[T], T] = {}
@@ -32,6 +32,12 @@ def together(computations: Iterable[Steps[T]]) -> list[T]:
         copied = iter(_in_one_copy(arrays) if arrays else ())
         copies = {steps: [next(copied) for _ in wanted] for steps, wanted in asked.items()}
     return [results[steps] for steps in running]
+
+
+def after_the_copy(xp: Any) -> Steps[None]:
+    """On a GPU, let the others ask for theirs first, and go on when that is there."""
+    if xp is not np:
+        yield ()
 
 
 def _in_one_copy(arrays: Sequence[Any]) -> list[np.ndarray]:

@@ -13,6 +13,9 @@ from grustab.iterators.batch import SequenceBatch, require_sequence_batch, send
 from grustab.links.gru import gru_layers
 from grustab.serialization import serialize_array, serialize_json
 
+#: Takes the numbers of an iteration by what they are called.
+Receiver = Callable[[dict[str, float]], None]
+
 
 class BPTTUpdater(updaters.StandardUpdater):
     """One iteration: T steps forward, back through the same T steps, one optimizer step.
@@ -59,7 +62,7 @@ class BPTTUpdater(updaters.StandardUpdater):
         self.mean_over_steps, self.sum_over_batch = mean_over_steps, sum_over_batch
         self.seconds_by_part = {"forward": 0.0, "backward": 0.0, "update": 0.0}
         self.synchronize = False
-        self.receivers: list[Callable[[dict[str, float]], None]] = []
+        self.receivers: list[Receiver] = []
 
     @property
     def seconds(self) -> float:
@@ -100,8 +103,13 @@ class BPTTUpdater(updaters.StandardUpdater):
             raise DivergenceError("loss", value)
         optimizer.update()
 
-    def settle(self) -> None:
-        """Make sure that the last iteration is done with: here it always is."""
+    def settle(self, receive: Receiver | None = None) -> None:
+        """Make sure that the last iteration is done with: here it always is.
+
+        Args:
+            receive: Takes its numbers instead of the receivers, where they were still to come:
+                ``chainer.report`` within the iteration.
+        """
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load weights, optimizer, place in the data, and the states carried on."""

@@ -11,7 +11,7 @@ from chainer.backends import cuda
 from grustab.errors import DivergenceError
 from grustab.iterators.batch import SequenceBatch
 from grustab.updaters import gpu_step
-from grustab.updaters.bptt_updater import BPTTUpdater
+from grustab.updaters.bptt_updater import BPTTUpdater, Receiver
 
 
 class _Outstanding(NamedTuple):
@@ -87,10 +87,10 @@ class LateUpdater(BPTTUpdater):
             self._copied.record()
         self._outstanding = _Outstanding(self.iteration, place, batch.n_steps, with_elements)
         if not self.late or self.synchronize or iterator.is_new_epoch:
-            self.settle()
+            self.settle(chainer.report)
 
-    def settle(self) -> None:
-        """Hand the numbers of the last iteration to the receivers, if that is still to be done."""
+    def settle(self, receive: Receiver | None = None) -> None:
+        """Wait for the numbers of the last iteration, and hand them on."""
         seen, self._outstanding = self._outstanding, None
         if seen is None:
             return
@@ -104,11 +104,8 @@ class LateUpdater(BPTTUpdater):
         values = {"main/loss": loss / seen.n_steps, "gradient/norm": norm}
         if seen.with_elements:
             values["gradient/mean_abs"] = elements / sum(param.size for param in self._params)
-        if self.late:
-            for receive in self.receivers:
-                receive(values)
-        else:
-            chainer.report(values)
+        for taker in self.receivers if receive is None else [receive]:
+            taker(values)
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load as :class:`BPTTUpdater`; nothing is outstanding then."""

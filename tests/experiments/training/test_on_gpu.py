@@ -18,7 +18,7 @@ from experiments.training.run import Run
 from experiments.training.snapshots import SnapshotExtension, Snapshots
 from grustab.updaters import gpu_step
 from tests.experiments.checks import check_complete
-from tests.experiments.training.snapshots.test_resume import CASES
+from tests.experiments.training.snapshots.test_resume import CASES, PROJECTION
 
 pytestmark = [pytest.mark.gpu, pytest.mark.usefixtures("small_data", "few_large_values")]
 
@@ -69,13 +69,19 @@ DIVERGING = {
         for case in ("auto", "auto, nothing to do", "naive", "truncated", "spike")
     },
     "first projection": (1, CASES["auto"], ()),
+    # Of 1e39 times the gradient, in float32.
+    **{
+        f"weights, {way}": (2, f"{PROJECTION} delta=0.9 projection={way} learning_rate=1e39", ())
+        for way in ("auto", "naive")
+    },
 }
 
 
 @pytest.mark.parametrize("case", DIVERGING)
 def test_a_run_diverges_as_on_a_cpu(tiny, run, tmp_path, monkeypatch, case):
     iteration, settings, options = DIVERGING[case]
-    monkeypatch.setitem(SETTINGS, "dtype", np.dtype(np.float64))
+    if "weights" not in case:
+        monkeypatch.setitem(SETTINGS, "dtype", np.dtype(np.float64))
     forward, config, results = LanguageModel.forward, tiny(), []
 
     def failing(self, *args):

@@ -154,12 +154,15 @@ def test_model_without_a_gru_and_unknown_method_are_refused():
 @pytest.mark.parametrize("layer", [0, 1])
 def test_weights_that_are_not_finite_are_an_error_and_leave_the_state_sound(layer, bad, method):
     model = two_layers()
-    gru = model.gru[layer]
+    gru, other = model.gru[layer], model.gru[1 - layer]
+    large = _matrix(np.random.default_rng(0), 3)[0].astype(np.float32)
     projection = SpectralProjection(model, 0.2, method)
     for scale in (3, 0.1, 100):
         kept, gru.W_hh[1, 2] = gru.W_hh.copy(), bad
+        other.W_hh = large
         with pytest.raises(NonFiniteMatrixError, match=f"W_hh of layer /gru/{layer} .*1 of its 40"):
             projection()
+        assert layer == 1 or (other.W_hh == large).all(), "a later one is to be left alone"
         gru.W_hh = scale * kept
         projection()
         assert sigma_1(gru) <= 1.8 * (1 + TOLERANCE)
