@@ -129,7 +129,8 @@ def _table(config: Config, out: Path) -> str:
 def _partial(config: Config, out: Path) -> str:
     """How far the partial runs of a config are, in a sentence; empty where there is none."""
     far = [
-        f"{cell.name} to epoch {run['epochs']:.3g} of {run['conditions']['epochs']}"
+        f"{cell.name} seed {run['seed']} to epoch {run['epochs']:.3g} of "
+        f"{run['conditions']['epochs']}"
         for cell in config.cells.values()
         for run in find_results(out, cell)
         if run["status"] not in FINISHED

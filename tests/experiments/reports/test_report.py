@@ -54,7 +54,7 @@ def test_figures_have_captions_and_the_epoch_of_partial_runs(out, store, call):
     store(cell, validation=(6.0, 5.5), status="interrupted", unigram=6.5)
     call("figures", "table1_language", "--out", out)
     text = section(make_report(out), "table1_language")
-    assert "over the epochs. Partial runs: sgd_1.1/clipping_5 to epoch 2 of 60 at most." in text
+    assert "epochs. Partial runs: sgd_1.1/clipping_5 seed 0 to epoch 2 of 60 at most." in text
     assert all((out / image).exists() for image in re.findall(r'src="(.*?)"', text))
 
 
