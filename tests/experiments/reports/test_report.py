@@ -168,15 +168,17 @@ def test_the_notes_name_unverified_and_assumed_conditions(table):
 P, C = "projection_0.2", "clipping_15"
 
 
-def run(lowest, norm=30.0, largest=50.0, ended=True, epochs=100.0):
+def run(lowest, norm=30.0, largest=50.0, ended=True, epochs=100.0, half_way=30.0):
+    norms = {"gradient_norm": [half_way, 2 * norm - half_way], "gradient_norm_max": [1.0, largest]}
     return {
         "status": "completed" if ended else "interrupted",
         "best": {"validation_loss": lowest},
         "epochs": epochs,
+        "iterations": 2,
         "divergence": None,
         "conditions": {"task": "music"},
         "gradient_mean": {"norm": norm},
-        "curves": {"iterations": {"iteration": [1, 2], "gradient_norm_max": [1.0, largest]}},
+        "curves": {"iterations": {"iteration": [1, 2], **norms}},
     }
 
 
@@ -201,6 +203,9 @@ CASES = [
     ("e", {f"sgd/{C}": run(3.5, norm=46.0, ended=False)}, OPEN),
     ("e", {f"sgd/{C}": run(3.5, norm=91.0, ended=False)}, FAILS),
     ("e", {f"sgd/{C}": run(3.5, norm=91.0, ended=False, epochs=9.0)}, OPEN),
+    ("e", {f"sgd/{C}": run(3.5, half_way=90.0)}, HOLDS),
+    ("e", {f"sgd/{C}": run(3.5, half_way=91.0)}, FAILS),
+    ("e", {f"sgd/{C}": run(3.5, half_way=91.0, epochs=19.0)}, HOLDS),
 ]  # fmt: skip
 
 
