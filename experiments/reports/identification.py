@@ -37,7 +37,8 @@ RULES = f"""\
   under Table 3's present conditions. Of two with equally many, the one whose lowest losses
   lie nearer to the print (mean of |ln(ours / published)| over the seven cells).
 - One run per cell, seed 0. `<`: of a run that has not ended, so it may still fall.
-- Repeat: `{PROGRAM} sweep {STUDY}`, then `{PROGRAM} identify`.
+- Repeat: `{PROGRAM} sweep {STUDY}`, then `{PROGRAM} identify`. That takes
+  every run to its end; ours were stopped early, or left out.
 """
 
 
