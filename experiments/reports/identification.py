@@ -1,7 +1,7 @@
 """``identify``: which reading of the music conditions shows the signs of Table 3.
 
-The rules below were committed before the first run that they judge. What the code was changed
-in after that, ``results/identify_music/README.md`` says.
+The rules below were committed before the first run that they judge.
+``results/identify_music/README.md`` says what was changed after that.
 """
 
 import math
