@@ -111,52 +111,57 @@ def _gradient_before_gates(a: Any, h: Any, d_rh: Any, dh: Any, da: Any) -> None:
     np.multiply(d_rh, 1 - r, out=da[:, n : 2 * n])
 
 
-# On a GPU; i runs over (B, n). cuBLAS takes no slice of columns without a copy, hence ``dc`` and
-# ``dg``: what ``da`` holds of the candidate, and of the gates, on its own. What the last product
-# left in ``through_gates`` is added to ``dh`` where that is read anyway. Transposed weights cost
-# it nothing. A launch takes the host longer than it takes the GPU: as few as possible.
+# On a GPU; i runs over (B, n) of the step t. cuBLAS takes no slice of columns without a copy, hence
+# ``dc`` and ``dg``: what ``da`` holds of the candidate, and of the gates, on its own. What the last
+# product left in ``through_gates`` is added to ``dh`` where that is read anyway. Transposed weights
+# cost it nothing. A launch takes the host longer than it takes the GPU: as few as possible, and of
+# whole arrays, as slices and arguments that are not raw take the host as long again.
 
-_PLACE = "ptrdiff_t j = i % n, row = i / n * 3 * n;"
+_PLACE = """
+    ptrdiff_t size = _ind.size(), row = i / n, j = i % n, now = t * size + i;
+    ptrdiff_t z_at = (t * size + row * n) * 3 + j, r_at = z_at + n, c_at = r_at + n;
+    ptrdiff_t z_of_two = row * 2 * n + j, r_of_two = z_of_two + n;
+"""
 _KERNELS = {
     "gates": (
-        "raw T product, T h, int32 n",
-        "raw T a, T rh",
+        "raw T product, raw T hs, int32 n, int32 t",
+        "raw T a, raw T rh",
         """
         T half = 0.5;  // sigmoid(x) = tanh(x / 2) / 2 + 1 / 2 cannot overflow
-        T z = tanh((a[row + j] + product[i / n * 2 * n + j]) * half) * half + half;
-        T r = tanh((a[row + n + j] + product[i / n * 2 * n + n + j]) * half) * half + half;
-        a[row + j] = z;
-        a[row + n + j] = r;
-        rh = r * h;
+        T r = tanh((a[r_at] + product[r_of_two]) * half) * half + half;
+        a[z_at] = tanh((a[z_at] + product[z_of_two]) * half) * half + half;
+        a[r_at] = r;
+        rh[now] = r * hs[now];
         """,
     ),
     "state": (
-        "T product, T h, int32 n",
-        "raw T a, T h_next",
+        "raw T product, int32 n, int32 t",
+        "raw T a, raw T hs",
         """
-        T candidate = tanh(a[row + 2 * n + j] + product);
-        a[row + 2 * n + j] = candidate;
-        h_next = candidate + a[row + j] * (h - candidate);
+        T candidate = tanh(a[c_at] + product[i]);
+        a[c_at] = candidate;
+        hs[now + size] = candidate + a[z_at] * (hs[now] - candidate);
         """,
     ),
     "gradient_before_reset": (
-        "T grad, T through_gates, raw T a, T h, int32 n, bool last",
-        "T dh, T dc, raw T dg, raw T da",
+        "raw T grad_hs, raw T through_gates, raw T a, raw T hs, int32 n, int32 t, bool last",
+        "raw T dh, raw T dc, raw T dg, raw T da",
         """
-        T z = a[row + j], candidate = a[row + 2 * n + j];
-        T whole = last ? grad : dh + through_gates + grad, passed = whole * (1 - z);
-        da[row + j] = dg[i / n * 2 * n + j] = passed * z * (h - candidate);
-        da[row + 2 * n + j] = dc = passed * (1 - candidate * candidate);
-        dh = whole * z;
+        T z = a[z_at], candidate = a[c_at], whole = grad_hs[now];
+        if (!last) whole += dh[i] + through_gates[i];
+        T passed = whole * (1 - z), g = passed * (1 - candidate * candidate);
+        da[z_at] = dg[t * size * 2 + z_of_two] = passed * z * (hs[now] - candidate);
+        da[c_at] = dc[now] = g;
+        dh[i] = whole * z;
         """,
     ),
     "gradient_before_gates": (
-        "raw T a, T h, T d_rh, int32 n",
-        "T dh, raw T dg, raw T da",
+        "raw T a, raw T hs, raw T d_rh, int32 n, int32 t",
+        "raw T dh, raw T dg, raw T da",
         """
-        T r = a[row + n + j];
-        dh += d_rh * r;
-        da[row + n + j] = dg[i / n * 2 * n + n + j] = d_rh * h * r * (1 - r);
+        T r = a[r_at];
+        dh[i] += d_rh[i] * r;
+        da[r_at] = dg[t * size * 2 + r_of_two] = d_rh[i] * hs[now] * r * (1 - r);
         """,
     ),
 }
@@ -168,15 +173,16 @@ def _kernel(name: str) -> Callable:
 
 
 def _forward_gpu(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
-    xp, n = cuda.cupy, w_h.shape[1]
+    xp, n, size = cuda.cupy, w_h.shape[1], rh[0].size
     gates, state = _kernel("gates"), _kernel("state")
+    w_gates_t, w_hh_t = w_h[: 2 * n].T, w_h[2 * n :].T
     gate_product = xp.empty((a.shape[1], 2 * n), dtype=a.dtype)
     candidate_product = xp.empty((a.shape[1], n), dtype=a.dtype)
     for t in range(len(a)):
-        xp.dot(hs[t], w_h[: 2 * n].T, out=gate_product)
-        gates(gate_product, hs[t], n, a[t], rh[t])
-        xp.dot(rh[t], w_h[2 * n :].T, out=candidate_product)
-        state(candidate_product, hs[t], n, a[t], hs[t + 1])
+        xp.dot(hs[t], w_gates_t, out=gate_product)
+        gates(gate_product, hs, n, t, a, rh, size=size)
+        xp.dot(rh[t], w_hh_t, out=candidate_product)
+        state(candidate_product, n, t, a, hs, size=size)
 
 
 def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
@@ -184,14 +190,14 @@ def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tup
     before_reset, before_gates = _kernel("gradient_before_reset"), _kernel("gradient_before_gates")
     da, dg, dc = (xp.empty((steps, batch, k * n), a.dtype) for k in (3, 2, 1))
     dh, d_rh, through_gates = (xp.empty((batch, n), a.dtype) for _ in range(3))
+    w_gates, w_hh, size = w_h[: 2 * n], w_h[2 * n :], dh.size
     for t in reversed(range(steps)):
-        before_reset(
-            grad_hs[t], through_gates, a[t], hs[t], n, t == steps - 1, dh, dc[t], dg[t], da[t]
-        )
-        xp.dot(dc[t], w_h[2 * n :], out=d_rh)
-        before_gates(a[t], hs[t], d_rh, n, dh, dg[t], da[t])
+        last = t == steps - 1
+        before_reset(grad_hs, through_gates, a, hs, n, t, last, dh, dc, dg, da, size=size)
+        xp.dot(dc[t], w_hh, out=d_rh)
+        before_gates(a, hs, d_rh, n, t, dh, dg, da, size=size)
         if t or with_h0:
-            xp.dot(dg[t], w_h[: 2 * n], out=through_gates)
+            xp.dot(dg[t], w_gates, out=through_gates)
     if with_h0:
         dh += through_gates
     return da, dg, dc, dh
