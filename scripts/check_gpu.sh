@@ -28,7 +28,7 @@ four_at_a_time() {
 }
 
 # 1. Is it right? This compiles all kernels, too.
-step tests "$python" -m pytest -q -m gpu tests
+step tests "$python" -m pytest -q -m gpu tests -n 4
 # 2. Real text, the first 300 iterations: compare with the curves in results/table1_language.
 for method in clipping_5 projection_0.2; do step "$method" trial "sgd_1.1/$method" 0; done
 # 3. How fast is it beside stock Chainer and, where it is installed, PyTorch?
