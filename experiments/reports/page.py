@@ -36,7 +36,11 @@ FIGURES = {
 }
 #: Tables that other commands write, below the folder of the results.
 OTHERS = ("identify_music/signs.md", "bench/table.md", "faults/table.md")
-EXPLOSION = "explosion/README.md"
+#: Pages in words, of which the first paragraph is shown, and then a picture.
+WORDS = {
+    "explosion/README.md": "![A training, and one update of another one](figures/explosion.png)",
+    "gpu/README.md": "",
+}
 INTRODUCTION = """\
 This page holds every table and figure that the committed results allow, beside the numbers that the
 supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `scripts/figures.sh` makes it
@@ -84,14 +88,14 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
         if (out / config.name / "README.md").exists():
             parts.append(f"[What these runs say]({config.name}/README.md)")
         parts += _figures(out, config.name, _partial(config, out))
-    if (out / EXPLOSION).exists():
-        title, text = _read(out / EXPLOSION).split("\n\n")[:2]
-        parts += [f"#{title}", f"{text} [All of it]({EXPLOSION})."]
-        parts += ["![A training, and one update of another one](figures/explosion.png)"]
+    for name, picture in WORDS.items():
+        if (out / name).exists():
+            title, text = _read(out / name).split("\n\n")[:2]
+            parts += [f"#{title}", f"{text} [All of it]({name}).", picture]
     for name in OTHERS:
         if (out / name).exists():
             parts += [_read(out / name), *_figures(out, name.partition("/")[0])]
-    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+    return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
 def _runs(configs: list[Config], out: Path) -> str:
