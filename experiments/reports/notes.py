@@ -57,6 +57,10 @@ def score_notes(results: list[Result]) -> list[str]:
     dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in results)
     if dirty:
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
+    on_gpu = [result for result in results if _gpus(result)]
+    if on_gpu:
+        names = ", ".join(sorted(set().union(*map(_gpus, on_gpu))))
+        notes.append(f"{len(on_gpu)} of these results ran on a GPU ({names}), at least in part.")
     unknown = sum(result["environment"]["git"]["commit"] is None for result in results)
     if unknown:
         notes.append(f"{unknown} of these results came from code whose commit is not known.")
@@ -71,9 +75,19 @@ def repeat_note(config: Config, cells: list[Cell], pattern: str, results: list[R
     stops = {result["stopped_by"] for result in results}
     if len(stops) == 1:  # of a trial, whose runs were all stopped at one iteration
         words += [stop for stop in stops if stop.startswith("--max-iterations ")]
-    seeds = sorted({result["seed"] for result in results if result["seed"] >= config.runs})
-    more = f"; further seeds with `--cells CELL --seeds {','.join(map(str, seeds))}`"
-    return f"Repeat: `scripts/reproduce.sh {' '.join(words)}`{more if seeds else ''}."
+    seeds = sorted({result["seed"] for result in results})
+    usual = [str(seed) for seed in seeds if seed < config.runs]
+    more = ",".join(str(seed) for seed in seeds if seed >= config.runs)
+    if 0 < len(usual) < config.runs:
+        words += ["--seeds", ",".join(usual)]
+    further = f"; further seeds with `--cells CELL --seeds {more}`" if more else ""
+    return f"Repeat: `scripts/reproduce.sh {' '.join(words)}`{further}."
+
+
+def _gpus(result: Result) -> set[str]:
+    """GPUs of a run's sessions."""
+    sessions = [result, *result.get("resumed", [])]
+    return {session["environment"].get("device", "cpu") for session in sessions} - {"cpu"}
 
 
 def _plain(value: Any) -> str:

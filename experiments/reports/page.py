@@ -1,5 +1,6 @@
 """``report``: everything in ``results/`` on one page, as Markdown and as HTML."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from experiments.reports.summary import summary
 from experiments.reports.table import format_table
 from experiments.results.json_file import ResultError
 from experiments.results.store import FINISHED, find_results
-from experiments.system.paths import shown
+from experiments.system.paths import CONFIGS, shown
 from experiments.system.storage import write_text
 
 #: Order of the page; configs that are not named here come last.
@@ -45,7 +46,7 @@ INTRODUCTION = """\
 This page holds every table and figure that the committed results allow, beside the numbers that the
 supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `scripts/figures.sh` makes it
 from the result files, without data and without network: do not edit it. What the paper leaves open
-is named below each table, and explained in [configs/README.md](../configs/README.md)."""
+is named below each table, and explained in [configs/README.md]({configs}/README.md)."""
 HTML = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -81,7 +82,11 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
     parts += [summary(out)]
     first = f"figures/{TABLE_3}_published.png"
     parts += [f"![{FIGURES['published']}]({first})"] if (out / first).exists() else []
-    parts += [INTRODUCTION, "## What was run", _runs(configs, out)]
+    parts += [
+        INTRODUCTION.format(configs=os.path.relpath(CONFIGS, out)),
+        "## What was run",
+        _runs(configs, out),
+    ]
     parts += [format_claims(out, own)]
     for config in configs:
         parts += [f'<a id="{config.name}"></a>', _table(config, out)]
@@ -90,8 +95,8 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
         parts += _figures(out, config.name, _partial(config, out))
     for name, picture in WORDS.items():
         if (out / name).exists():
-            title, text = _read(out / name).split("\n\n")[:2]
-            parts += [f"#{title}", f"{text} [All of it]({name}).", picture]
+            title, *texts = _read(out / name).split("\n\n")
+            parts += [f"#{title}", f"{''.join(texts[:1])} [All of it]({name}).", picture]
     for name in OTHERS:
         if (out / name).exists():
             parts += [_read(out / name), *_figures(out, name.partition("/")[0])]

@@ -84,6 +84,13 @@ class Environment(_Part):
     """What a run ran on; the rest of it is for people to read."""
 
     git: Git
+    device: str = "cpu"
+
+
+class _Session(_Part):
+    """A later part of a run that was interrupted."""
+
+    environment: Environment
 
 
 class ResultFile(_Part):
@@ -107,6 +114,7 @@ class ResultFile(_Part):
     conditions: dict[str, Any]
     conditions_sha256: str
     environment: Environment
+    resumed: list[_Session] = []
     curves: _Curves
 
     @model_validator(mode="after")
@@ -117,6 +125,10 @@ class ResultFile(_Part):
             raise ValueError("conditions.epochs is not an integer")
         if self.status == "completed" and self.best is None:
             raise ValueError("completed without a best epoch")
+        epochs = self.curves.epochs
+        losses = dict(zip(epochs.iteration, epochs.validation_loss, strict=True))
+        if self.best and losses.get(self.best.iteration) != self.best.validation_loss:
+            raise ValueError("best is no point of curves.epochs")
         return self
 
 

@@ -142,16 +142,30 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def find_results(directory: Path, cell: Cell) -> list[dict[str, Any]]:
-    """All results of a cell under just these conditions, by seed."""
+    """All results of a cell under just these conditions, by seed.
+
+    Raises:
+        ResultError: If one is damaged, or is not that of its folder.
+    """
     digest = cell.conditions.digest()
+    conditions = cell.conditions.model_dump(exclude=cell.conditions.later_unset() | {"path"})
     paths = (directory / cell.config / cell.name).glob(f"seed*-{digest[:8]}/result.json")
     same = []
     for path in paths:
         result = read_result(path)
-        if not path.parent.name.startswith(f"seed{result['seed']}-"):
-            raise ResultError(f"{shown(path)}: of seed {result['seed']}, which is not its folder's")
-        if result["conditions_sha256"] == digest:
-            same.append(result)
+        folder = f"seed{result['seed']}-{digest[:8]}"
+        if path.parent.name != folder:  # else a copy would count as another run
+            raise ResultError(f"{shown(path)}: seed {result['seed']} belongs into {folder}/")
+        if result["conditions_sha256"] != digest:
+            continue
+        for key, value in conditions.items():
+            there = result["conditions"].get(key)
+            if there != value:
+                raise ResultError(
+                    f"{shown(path)}: conditions.{key}: expected {value!r}, got {there!r}, "
+                    "delete the file and run again"
+                )
+        same.append(result)
     return sorted(same, key=lambda result: result["seed"])
 
 

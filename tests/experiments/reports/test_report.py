@@ -71,6 +71,7 @@ def test_a_table_without_any_number_is_one_sentence_until_a_run_is_there(out, st
     [
         ("bench/table.md", "## A\n\n| b |\n| --- |\n", "\n\n## A\n\n| b |\n| --- |\n"),
         ("explosion/README.md", "# A\n\nb.\n\nc\n", "## A\n\nb. [All of it](explosion/README.md)."),
+        ("gpu/README.md", "# A\n", "## A\n\n [All of it](gpu/README.md)."),
         ("demo/README.md", "# A\n", "[What these runs say](demo/README.md)"),
     ],
 )
@@ -112,7 +113,8 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
 
 
 def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
-    store(demo, environment={"git": {"commit": None, "dirty": True}})
+    later = {"environment": {"git": {"commit": None, "dirty": True}, "device": "a GPU"}}
+    store(demo, environment={"git": {"commit": None, "dirty": True}}, resumed=[later])
     rows, text, notes = table("demo")
     assert not {"difference", "published, validation", "published, test"} & set(
         rows["sgd/clipping_20"]
@@ -125,7 +127,8 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
         "Conditions that are assumption: ",
         "1 of these results came from a tree with uncommitted changes",
         "1 of these results came from code whose commit is not known",
-        "Repeat: `scripts/reproduce.sh demo --out runs/repeat`.",
+        "1 of these results ran on a GPU (a GPU), at least in part",
+        "Repeat: `scripts/reproduce.sh demo --out runs/repeat --seeds 0`.",
     ):
         assert words in text
     assert all(note.endswith((".", "**")) for note in notes)
@@ -135,15 +138,17 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
 def test_how_to_repeat_further_seeds_is_said(table, store, demo):
     for seed in (0, 5, 3):
         store(demo, seed)
-    note = "Repeat: `scripts/reproduce.sh demo --out runs/repeat`; further seeds with `--cells CELL"
-    assert f"{note} --seeds 3,5`." in table("demo")[1]
+    note = (
+        "scripts/reproduce.sh demo --out runs/repeat --seeds 0`; further seeds with `--cells CELL"
+    )
+    assert f"Repeat: `{note} --seeds 3,5`." in table("demo")[1]
 
 
 @pytest.mark.parametrize(
     ("words", "stopped_by", "command"),
     [
-        (["--cells", "sgd/*"], "its own rule", "demo --cells 'sgd/*' --out runs/repeat"),
-        ([], "--max-iterations 7", "demo --out runs/repeat --max-iterations 7"),
+        (["--cells", "sgd/*"], "its own rule", "demo --cells 'sgd/*' --out runs/repeat --seeds 0"),
+        ([], "--max-iterations 7", "demo --out runs/repeat --max-iterations 7 --seeds 0"),
     ],
 )
 def test_a_trials_table_repeats_the_trial(table, store, demo, words, stopped_by, command):
@@ -152,6 +157,7 @@ def test_a_trials_table_repeats_the_trial(table, store, demo, words, stopped_by,
 
 
 def test_labels_come_from_the_config_and_not_from_a_result(table, store, demo):
+    store(demo)
     before = table("demo")[2]
     store(demo, sources=dict.fromkeys(demo.sources, "stated"))
     assert table("demo")[2] == before

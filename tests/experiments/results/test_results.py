@@ -4,6 +4,7 @@ import errno
 import json
 import math
 import os
+import shutil
 from unittest.mock import Mock
 
 import pytest
@@ -85,17 +86,25 @@ def test_numbers_have_seven_digits(value, expected):
 # Reading
 
 GONE = "<this key is missing>"
+BEST = {"epoch": 2.0, "iteration": 20, "validation_loss": 4.0, "test_loss": 4.1}
 #: Wrong values by key.
 EDITED = {
     **{f.alias or n: [GONE] for n, f in ResultFile.model_fields.items() if f.is_required()},
     "schema": [2, "1", GONE],
-    "best": [None, 5, {}, {"epoch": 1.0}],
+    "best": [
+        None,
+        5,
+        {},
+        {"epoch": 1.0},
+        BEST | {"iteration": 11},
+        BEST | {"validation_loss": 3.0},
+    ],
     "curves": [{}, None, {"epochs": {}}, {"epochs": {"validation_loss": 3}}],
     "status": ["finished", 3, None],
     "seed": ["one", None, 7],
     "iterations": ["many", None],
     "seconds": [{}, None, 3],
-    "conditions": [{}, None, []],
+    "conditions": [{}, None, [], {"task": "language", "epochs": 3}],
     "environment": [{}, None, GONE],
 }
 
@@ -133,6 +142,12 @@ def test_a_key_that_is_missing_or_wrong_is_named(spoilt, key, value):
 def test_a_folder_in_the_place_of_a_result_is_one_sentence(demo, refused, out):
     RunSpec(demo, 0, out).result_file.mkdir(parents=True)
     assert "cannot be read" in refused("table", "demo", "--out", out)
+
+
+def test_a_copy_beside_a_result_is_not_another_run(store, demo, refused, out):
+    folder = store(demo).parent
+    shutil.copytree(folder, folder.with_name(folder.name.replace("seed0-", "seed0-gpu-")))
+    assert f"seed 0 belongs into {folder.name}/" in refused("table", "demo", "--out", out)
 
 
 def test_results_are_found_by_conditions_and_sorted_by_seed(store, demo, out):
