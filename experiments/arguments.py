@@ -27,7 +27,7 @@ def seeds(text: str) -> list[int]:
         first, dash, last = part.partition("-")
         low, high = natural(first), natural(last if dash else first)
         if not low <= high < low + 1000:
-            raise _wrong("up to 1000 seeds such as 0-9", part)
+            raise _wrong("seeds such as 0-9, the smaller number first, at most 1000 of them", part)
         found += range(low, high + 1)
     return found
 

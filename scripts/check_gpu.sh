@@ -3,8 +3,8 @@
 #
 # The first ten minutes on a machine with a GPU: does the package compute there what it computes on a
 # CPU, and how fast? Set up first, with scripts/setup.sh --gpu cuda12x (or cuda13x), and fetch the data
-# with scripts/fetch_data.sh. Each step writes its output to OUT (default: runs/gpu), and a step that
-# fails does not keep the others from running.
+# with scripts/fetch_data.sh. Each step writes its output to OUT (default: runs/gpu). Without a GPU it
+# ends with the first; else a step that fails does not keep the others from running.
 #
 # Exit status: 0 all steps passed, 1 one failed.
 set -uo pipefail
@@ -27,6 +27,9 @@ four_at_a_time() {
         --max-iterations 300
 }
 
+# 0. Is there a GPU, and CuPy?
+step device experiment run demo --cell sgd/clipping_5 --max-iterations 1
+[ $status = 0 ] || exit $status
 # 1. Is it right? This compiles all kernels, too.
 step tests "$python" -m pytest -q -m gpu tests -n 4
 # 2. Real text, the first 300 iterations: compare with the curves in results/table1_language.

@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
     case $1=${2:-} in
         --python=?*) asked=$2 ;;
         --gpu=cuda12x | --gpu=cuda13x) gpu=$2 ;;
-        *) die "cannot use '$1${2:+ $2}', see --help." ;;
+        *) die "cannot use '$1${2:+ $2}': expected --python PY, --gpu cuda12x or --gpu cuda13x." ;;
     esac
     shift 2
 done

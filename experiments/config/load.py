@@ -65,6 +65,10 @@ class Cell(NamedTuple):
         given = {key: found[key] for key in given}
         if all(_same(getattr(self.conditions, key), value) for key, value in given.items()):
             return self
+        if "optimizer" in given and "learning_rate" not in given:
+            raise ConfigError(
+                f"{where}: key 'learning_rate' is missing, each optimizer has its own"
+            )
         conditions = validated(where, Conditions, found)
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         if conditions.path is not None:

@@ -6,6 +6,7 @@ from typing import Any
 from experiments.config.conditions import OWN
 from experiments.config.schema import ConfigError
 from experiments.system.paths import given
+from grustab.errors import DataError
 
 
 def with_data(where: str, settings: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -14,8 +15,8 @@ def with_data(where: str, settings: dict[str, Any], folder: Path) -> dict[str, A
     A relative path is relative to ``folder``; ``where`` begins a complaint.
 
     Raises:
-        ConfigError: If the data is not that of the hash that the settings have.
-        grustab.errors.DataError: If a file is missing or cannot be read.
+        ConfigError: If a file is missing or cannot be read, or the data is not that of the hash
+            that the settings have.
     """
     kind, path, expected = (settings.get(key) for key in ("dataset", "path", "data_sha256"))
     if kind not in OWN or not isinstance(path, str):
@@ -25,6 +26,8 @@ def with_data(where: str, settings: dict[str, Any], folder: Path) -> dict[str, A
     try:
         full = (folder / given(path)).resolve()
         found = data_sha256(kind, full)
+    except DataError as error:
+        raise ConfigError(f"{where}: key 'path': {error}") from None
     except ValueError:  # what no file can be called
         raise ConfigError(f"{where}: key 'path': expected a path, got {path!a}") from None
     if expected not in (None, found):

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.conditions import Conditions
-from experiments.config.schema import ConfigError, ConfigText, validated
+from experiments.config.schema import ConfigError, ConfigText, hint, validated
 from experiments.config.yaml_text import NOT_YAML, load_yaml
 from experiments.system.paths import CONFIGS, shown
 
@@ -68,6 +68,11 @@ def merge_sources(
     sources: dict[str, str] = {}
     for source, group in conditions.items():
         for key, value in group.items():
+            if key not in Conditions.model_fields:
+                raise ConfigError(
+                    f"{shown(path)}: conditions: unknown key '{key}'"
+                    f"{hint(str(key), Conditions.model_fields)}"
+                )
             if key in sources:
                 raise ConfigError(
                     f"{shown(path)}: key '{key}' stands under both '{sources[key]}' and "

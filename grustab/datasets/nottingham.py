@@ -115,7 +115,10 @@ def read_mat(path: str | PathLike[str]) -> Tunes:
         raise DataError(
             f"{path} cannot be read as a MATLAB file ({printable(str(error), 200)}), get a new copy"
         ) from error
-    return Tunes(*(_rolls_of_cell(cells.get(key), f"{path}: {key}") for key in keys))
+    for key in keys:
+        if key not in cells:
+            raise DataError(f"{path}: {key} is missing, expected {', '.join(keys)}")
+    return Tunes(*(_rolls_of_cell(cells[key], f"{path}: {key}") for key in keys))
 
 
 def _rolls_of_cell(cell: Any, where: str) -> list[np.ndarray]:

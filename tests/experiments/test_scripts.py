@@ -200,9 +200,9 @@ def test_another_python_is_taken_and_kept(checkout, set_up, tmp_path):
     ("words", "variables", "said"),
     [
         (["--python", "/no/python"], {}, "found no Python 3.11 to 3.14 with its venv module"),
-        (["--python"], {}, "cannot use '--python', see --help"),
-        (["--gpu=cuda11"], {}, "cannot use '--gpu cuda11', see --help"),
-        (["--what"], {}, "cannot use '--what', see --help"),
+        (["--python"], {}, "cannot use '--python': expected --python PY"),
+        (["--gpu=cuda11"], {}, "cannot use '--gpu cuda11': expected --python PY"),
+        (["--what"], {}, "cannot use '--what': expected --python PY"),
         (
             ["--python=./py"],
             {"FAILS": "pip install"},

@@ -64,6 +64,11 @@ def test_an_override_by_what_stands_there_is_none(words):
     assert CELL.override(words) == CELL
 
 
+def test_an_override_of_the_optimizer_needs_a_rate():
+    with pytest.raises(ConfigError, match="key 'learning_rate' is missing"):
+        CELL.override(["optimizer=adam"])
+
+
 def test_select_takes_shell_patterns():
     config = load_config("table1_language")
     names = [cell.name for cell in config.select("sgd_1.1/*")]

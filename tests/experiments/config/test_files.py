@@ -95,7 +95,7 @@ MISTAKES = [
     )),
     (top(titel="x"), "unknown key 'titel', did you mean 'title'?"),
     (setting(Optimizer=1), "unknown key 'Optimizer', did you mean 'optimizer'"),
-    (setting(momentum=1), "unknown key 'momentum'"),
+    (setting(momentum=1), "conditions: unknown key 'momentum'"),
     (cell(publish=None), "publish", "did you mean 'published'"),  # one of a cell's keys
     ((("conditions",), {"stated": {"units": 8}}),
      "key 'units' stands under both 'assumption' and 'stated'"),

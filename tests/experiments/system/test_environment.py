@@ -45,7 +45,13 @@ def hostile(monkeypatch):
 
 @pytest.mark.parametrize("dtype", [np.dtype(np.float64), np.dtype(np.float16), chainer.mixed16])
 @pytest.mark.parametrize(
-    "setting", ["delta=0.2", "optimizer=adam delta=0.2", "optimizer=rmsprop delta=0.2", EXPLODES]
+    "setting",
+    [
+        "delta=0.2",
+        "optimizer=adam learning_rate=0.01",
+        "optimizer=rmsprop learning_rate=0.01",
+        EXPLODES,
+    ],
 )
 def test_no_setting_from_outside_changes_a_run(tiny, run, hostile, dtype, setting):
     config = tiny(layers=2, dropout=0.3, dropout_after=["input", "gru"], epochs=1)

@@ -94,7 +94,7 @@ def test_mat_of_another_form(path, bad):
 
 def test_mat_without_a_split_or_damaged(path):
     _write_mat(path, {"train": [_ROLL], "valid": [_ROLL]})
-    with pytest.raises(DataError, match="testdata is not a cell"):
+    with pytest.raises(DataError, match="testdata is missing, expected traindata"):
         read_mat(path)
     whole = path.read_bytes()
     for content in (b"", b"text", whole[:200], whole[: len(whole) // 2]):
