@@ -10,12 +10,13 @@ from chainer.backends import cuda
 
 from grustab.extensions import SpectralProjection
 from grustab.functions import cross_entropy, embed_with_dropout, gru_sequence, seeded_dropout
-from grustab.links import StackedGRU
+from grustab.links import GRU, StackedGRU
 from grustab.masks import Masks
 from grustab.optimizer_hooks import GradientClipping
 from grustab.projection.auto import AutoProjection
 from grustab.projection.subspace import rayleigh_ritz
 from grustab.projection.together import together
+from grustab.updaters.gpu_step import ARRAYS, RULES, gradient_sums, update
 from tests.grustab.projection.reference import check, check_info, orthogonal
 
 pytestmark = pytest.mark.gpu
@@ -49,6 +50,38 @@ def assert_close(cpu, gpu):
 def test_gru_sequence():
     arrays = normal(T, B, M), normal(B, N), normal(3 * N, M), normal(3 * N, N)
     assert_close(*on_both(gru_sequence, *arrays))
+    grads = []
+    for device in ("@numpy", "@cupy:0"):  # of the first state alone
+        x, h0, *ws = (chainer.Variable(chainer.get_device(device).send(array)) for array in arrays)
+        ys = gru_sequence(x.array, h0, *(w.array for w in ws))
+        grads.append(cuda.to_cpu(chainer.grad([F.sum(ys * ys)], [h0])[0].array))
+    assert_close(*[[grad] for grad in grads])
+
+
+def test_a_state_moves_with_its_link():
+    gru, xs = GRU(M, N), normal(T, B, M)
+    gru(xs)
+    moved = gru.copy(mode="copy")
+    moved.to_device("@cupy:0")
+    assert_close([gru(xs).array], [cuda.to_cpu(moved(cuda.to_gpu(xs)).array)])
+
+
+@pytest.mark.parametrize("count", [1, ARRAYS - 1, ARRAYS, ARRAYS + 1])
+def test_an_update_adds_up_all_gradients_and_needs_a_finite_loss(count):
+    params = [chainer.Parameter(cuda.to_gpu(normal(3))) for _ in range(count)]
+    optimizer = optimizers.SGD(0.1)
+    for param in params:
+        param.grad = cuda.to_gpu(normal(3))
+        param.update_rule = optimizer.create_update_rule()
+    before, grads = (
+        np.array([cuda.to_cpu(getattr(p, k)) for p in params]) for k in ("array", "grad")
+    )
+    sums = gradient_sums(params)
+    assert_close([(grads.astype("d") ** 2).sum(), abs(grads.astype("d")).sum()], cuda.to_cpu(sums))
+    for loss, moved in ((np.inf, 0), (np.nan, 0), (1, 1)):
+        update(RULES[optimizers.SGD], params, cuda.cupy.full((), loss, "f"), sums, 1e3)
+        after = [cuda.to_cpu(param.array) for param in params]
+        assert_close(before - 0.1 * moved * grads, after)
 
 
 @pytest.mark.parametrize("dtype", ["f", "d"])
@@ -119,6 +152,8 @@ def test_singular_triplets_and_how_far_off_they_are():
         found.append((cuda.to_cpu(low_rank), sigma, residuals))
     assert min(found[0][2]) > 0.1, "the test is to show residuals"
     assert_close(*found)
+    skew = cuda.cupy.asarray(block + 0.1 * normal(15, 4))
+    assert together([rayleigh_ritz(cuda.cupy, cuda.cupy.asarray(w), skew)]) == [None]
 
 
 def test_auto_projection_follows_a_walk():

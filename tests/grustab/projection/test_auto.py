@@ -68,6 +68,20 @@ def check_call(auto, w):
     return projected
 
 
+def test_what_counts_as_converged_stays_below_the_cap():
+    auto, rng, passed = AutoProjection(0.2), np.random.default_rng(0), 0
+    for exponent in np.linspace(-4, -2, 200):
+        sigma = auto.cap * np.sort(1 - 1e-3 * rng.random(3))[::-1]
+        residuals = 10**exponent * rng.random(3)
+        if auto._converged(sigma, residuals):
+            passed += 1
+            # In the basis of singular vectors: the values, their residuals, all that is left.
+            whole = np.diag([*sigma, MARGIN * auto.cap])
+            whole[:3, 3] = residuals
+            assert np.linalg.norm(whole, 2) <= auto.cap * (1 + TOLERANCE)
+    assert 50 < passed < 150
+
+
 @dtypes
 @pytest.mark.parametrize("delta", [1e-3, 0.2, 1.4])
 @pytest.mark.parametrize("sequence", SEQUENCES)
