@@ -47,7 +47,7 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
         torch = {"torch": importlib.metadata.version("torch")}
     else:
         names = [name for name in names if name not in TORCH]
-        print("PyTorch is not installed: left out (pip install torch==2.13.0 adds it)")
+        print("PyTorch is not installed: left out (.venv/bin/uv pip install torch==2.13.0 adds it)")
     print(
         f"{', '.join(names)} take turns, {rounds} rounds. Run nothing else meanwhile: some "
         f"{25 if scaling else 6} minutes on two cores.",

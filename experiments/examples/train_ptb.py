@@ -81,8 +81,11 @@ def main():
             train, valid, test = load_ptb()[:3]
         except DataError as error:
             parser.exit(2, f"error: {error}\n")
-    device = chainer.get_device(args.device)
-    device.use()
+    try:
+        device = chainer.get_device(args.device)
+        device.use()
+    except Exception as error:  # Chainer's or CuPy's, of many types
+        parser.error(f"--device: expected @numpy, or @cupy:0 where CuPy has a GPU: {error}")
 
     model = LanguageModel(int(train.max()) + 1, args.unit)
     model.to_device(device)
