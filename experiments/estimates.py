@@ -122,7 +122,7 @@ def at_most(cost: Estimate) -> str:
     if cost.at_most is None:
         return "time unknown"
     if cost.at_most < 1:
-        return "at most a second"
+        return "at most a few seconds"
     text = f"at most about {human_time(cost.at_most)}"
     if cost.as_ours == cost.at_most:
         return text

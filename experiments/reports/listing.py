@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from experiments.arguments import LATER, ROUNDS
 from experiments.config.load import Cell, Config, all_overrides
 from experiments.estimates import Estimate, at_most, estimate, human_time, total
 from experiments.results.store import FINISHED, find_results
@@ -13,12 +14,16 @@ from experiments.timing.store import timing_file
 def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Path) -> str:
     """A config's cells as text, and what the runs that are missing would cost.
 
-    Of a config that reports times: whether they were measured.
+    Of a config that reports times: whether they were measured, or what that would cost.
     """
     head = f"{config.name}: {config.title}"
     if config.report == "seconds_per_iteration":
         path = timing_file(out, config, all_overrides(cells))
-        state = f"measured: {shown(path)}" if path.exists() else "not measured"
+        if path.exists():
+            state = f"measured: {shown(path)}"
+        else:  # one cell trains up to the last point, at each of three points all take turns
+            turns = [estimate(cell, 3 * ROUNDS) for cell in cells]
+            state = f"not measured: {at_most(total([estimate(cells[-1], LATER), *turns]))}"
         return "\n  ".join([head, *(cell.name for cell in cells), state]) + "\n"
     rows = [("cell", "published", "done", "one run on this CPU, at most", "as long as ours")]
     costs: list[Estimate] = []

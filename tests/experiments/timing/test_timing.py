@@ -36,7 +36,7 @@ def table(call, out):
 
 def test_every_cell_takes_its_turn_at_every_point(timed, measure, table, call, out):
     config = timed(epochs=75)
-    assert "\n  not measured\n" in call("list", config, "--out", out)[1]
+    assert "\n  not measured: " in call("list", config, "--out", out)[1]
     said = measure(config)
     (path,) = out.rglob("timing.json")
     result = json.loads(path.read_text())
