@@ -59,16 +59,14 @@ class Cell(NamedTuple):
         now = self.conditions.model_dump()
         given = dict(_parse_override(item) for item in settings)
         where = f"--set {' '.join(settings)}: cell {self.name!r} of {self.config}"
+        if "optimizer" in given:
+            del now["learning_rate"]  # as in a file, it is missing then unless given, too
         if given.keys() & {"path", "dataset"}:
             now["data_sha256"] = None
         found = with_data(where, {**now, **given}, Path())
         given = {key: found[key] for key in given}
         if all(_same(getattr(self.conditions, key), value) for key, value in given.items()):
             return self
-        if "optimizer" in given and "learning_rate" not in given:
-            raise ConfigError(
-                f"{where}: key 'learning_rate' is missing, each optimizer has its own"
-            )
         conditions = validated(where, Conditions, found)
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         if conditions.path is not None:

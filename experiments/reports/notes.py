@@ -57,10 +57,10 @@ def score_notes(results: list[Result]) -> list[str]:
     dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in results)
     if dirty:
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
-    on_gpu = [result for result in results if _gpus(result)]
-    if on_gpu:
-        names = ", ".join(sorted(set().union(*map(_gpus, on_gpu))))
-        notes.append(f"{len(on_gpu)} of these results ran on a GPU ({names}), at least in part.")
+    gpus = [found for found in map(_gpus, results) if found]
+    if gpus:
+        names = ", ".join(sorted(set().union(*gpus)))
+        notes.append(f"{len(gpus)} of these results ran on a GPU ({names}), at least in part.")
     unknown = sum(result["environment"]["git"]["commit"] is None for result in results)
     if unknown:
         notes.append(f"{unknown} of these results came from code whose commit is not known.")

@@ -201,7 +201,7 @@ def test_another_python_is_taken_and_kept(checkout, set_up, tmp_path):
     [
         (["--python", "/no/python"], {}, "found no Python 3.11 to 3.14 with its venv module"),
         (["--python"], {}, "cannot use '--python': expected --python PY"),
-        (["--gpu=cuda11"], {}, "cannot use '--gpu cuda11': expected --python PY"),
+        (["--gpu=cuda11"], {}, "cannot use '--gpu cuda11': expected --python PY, --gpu cuda12x or"),
         (["--what"], {}, "cannot use '--what': expected --python PY"),
         (
             ["--python=./py"],

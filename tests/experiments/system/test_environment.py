@@ -48,8 +48,8 @@ def hostile(monkeypatch):
     "setting",
     [
         "delta=0.2",
-        "optimizer=adam learning_rate=0.01",
-        "optimizer=rmsprop learning_rate=0.01",
+        "optimizer=adam learning_rate=0.01 delta=0.2",
+        "optimizer=rmsprop learning_rate=0.01 delta=0.2",
         EXPLODES,
     ],
 )

@@ -173,10 +173,8 @@ def conditions(tiny):
     ],
 )
 def test_the_optimizer_is_chainers_with_the_conditions_constants(conditions, name, kind, given):
-    plain, made = (
-        kind(),
-        make_optimizer(conditions(f"optimizer={name}", "learning_rate=0.01"), GRU(2, 3)),
-    )
+    settings = conditions(f"optimizer={name}", "learning_rate=0.01")
+    plain, made = kind(), make_optimizer(settings, GRU(2, 3))
     assert type(made) is kind
     assert made.hyperparam.get_dict() == {**plain.hyperparam.get_dict(), **given}
 
