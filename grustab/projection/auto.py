@@ -18,7 +18,15 @@ from grustab.projection.cap import (
     within_cap,
 )
 from grustab.projection.decompositions import eigh, svd
-from grustab.projection.subspace import chebyshev, operator, orthonormal, rayleigh_ritz
+from grustab.projection.subspace import (
+    DEGREE,
+    SLOW,
+    chebyshev,
+    operator,
+    orthonormal,
+    rayleigh_ritz,
+    rayleigh_ritz_on_gpu,
+)
 from grustab.projection.together import Steps, after_the_copy, together
 from grustab.serialization import serialize_array, serialize_json
 
@@ -32,6 +40,9 @@ MARGIN = 0.97
 FAR, HUGE = 4, 1000
 #: Passes before it is given up; the first two are made without looking.
 MAX_PASSES = 4
+#: On a GPU the first is of twice the degree and makes up for two, unless the largest singular value
+#: is above this multiple of the cap, beside which float32 may have lost others.
+NEAR = 1.3
 
 
 class AutoProjection:
@@ -178,20 +189,30 @@ class AutoProjection:
         probes = self.rng.standard_normal((w.shape[1], PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
         times = operator(xp, w, FOLLOWED * self.cap, block.shape[1])
-        block = orthonormal(xp, chebyshev(times, block))
+        degree, enough = DEGREE, xp is np
+        if xp is np:
+            block = orthonormal(chebyshev(times, block, degree))
         for _ in range(MAX_PASSES - 1):
-            block = orthonormal(xp, chebyshev(times, block))
-            found = yield from rayleigh_ritz(xp, w, block)
-            if found is None:
+            filtered = chebyshev(times, block, degree)
+            if xp is np:
+                found = rayleigh_ritz(w, orthonormal(filtered))
+            else:
+                found = yield from rayleigh_ritz_on_gpu(w, filtered)
+            if found is None:  # what grows most hides the rest: more slowly
+                if degree < DEGREE:
+                    return None
+                degree = SLOW
                 continue
-            u, sigma, v, residuals = found
+            u, sigma, block, residuals = found
             if (sigma > FOLLOWED * self.cap).sum() > len(sigma) - PROBES:
                 return None  # there may be more of them
             if sigma[0] > FAR * self.cap:
                 return None  # float32 would lose what is near the cap beside it
-            if self._converged(sigma, residuals):
-                self._v = xp.ascontiguousarray(v[:, : self._width(sigma)])
-                return u, sigma, v
+            enough = enough or (degree == DEGREE and sigma[0] <= NEAR * self.cap)
+            if enough and self._converged(sigma, residuals):
+                self._v = xp.ascontiguousarray(block[:, : self._width(sigma)])
+                return u, sigma, block
+            enough = True
         return None
 
     def _width(self, sigma: np.ndarray) -> int:

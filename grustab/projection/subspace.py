@@ -5,23 +5,34 @@ from contextlib import suppress
 from typing import Any
 
 import numpy as np
+from chainer.backends import cuda
 
 from grustab.projection.decompositions import eigh
 from grustab.projection.together import Steps
 
-#: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed.
-DEGREE = 5
-#: Blocks of more columns than this are multiplied by W^T W, others by W and then W^T. On a GPU all
-#: are multiplied by W^T W: there, launches cost more than products.
+#: Left singular vectors (m, q), singular values, right singular vectors (n, q), residuals' norms.
+Triplets = tuple[Any, np.ndarray, Any, np.ndarray]
+
+#: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed; on a GPU
+#: it is twice that, 8000-fold. SLOW is for what a pass of that degree would lose in rounding.
+DEGREE, SLOW = 5, 2
+#: Blocks of more columns than this are multiplied by W^T W, others by W and then W^T.
 NARROW = 24
 
 
 def operator(xp: Any, w: Any, edge: float, columns: int) -> Callable[[Any], Any]:
-    """Product with ``4 W^T W / edge^2 - 2 I``: singular values up to the edge go to [-2, 2]."""
+    """Product with ``A = 4 W^T W / edge^2 - 2 I``: singular values up to the edge go to [-2, 2].
+
+    On a GPU it is ``A A - 2 I``, which does the same at twice the degree: there, launches cost more
+    than products.
+    """
     if columns > NARROW or xp is not np:
         a = w.T @ w
         a *= 4 / edge**2
         a.ravel()[:: len(a) + 1] -= 2
+        if xp is not np:
+            a = a @ a
+            a.ravel()[:: len(a) + 1] -= 2
         return lambda block: a @ block
     scaled = (2 / edge) * w
 
@@ -33,65 +44,73 @@ def operator(xp: Any, w: Any, edge: float, columns: int) -> Callable[[Any], Any]
     return times
 
 
-def chebyshev(times: Callable[[Any], Any], block: Any) -> Any:
+def chebyshev(times: Callable[[Any], Any], block: Any, degree: int) -> Any:
     """Chebyshev polynomial of half the operator: grows what lies outside [-2, 2], only that."""
     before, now = block, times(block)
     now *= 0.5
-    for _ in range(DEGREE - 1):
+    for _ in range(degree - 1):
         after = times(now)
         after -= before
         before, now = now, after
     return now
 
 
-def orthonormal(xp: Any, block: Any) -> Any:
-    """Orthonormal columns that span those of a block; on a GPU :func:`rayleigh_ritz` checks that.
+def orthonormal(block: np.ndarray) -> np.ndarray:
+    """Orthonormal columns that span those of a block.
 
     By repeated Cholesky decompositions in float64: a few thin products, where the many small steps
-    of a Householder QR wait for each other's threads. One is enough for all but strange matrices,
-    so that a GPU makes one and is not waited for.
+    of a Householder QR wait for each other's threads. One is enough for all but strange matrices.
     """
     q = block.astype(np.float64)
-    q /= xp.maximum(xp.linalg.norm(q, axis=0), np.finfo(np.float64).tiny)
+    q /= np.maximum(np.linalg.norm(q, axis=0), np.finfo(np.float64).tiny)
     with suppress(np.linalg.LinAlgError):
         for _ in range(3):
             gram = q.T @ q
-            if xp is np and _is_identity(gram, 1e-7):
+            if np.abs(gram - np.eye(len(gram))).max() < 1e-7:
                 return q.astype(block.dtype)
-            q = q @ xp.linalg.inv(xp.linalg.cholesky(gram)).T
-            if xp is not np:
-                return q.astype(block.dtype)
-    return xp.linalg.qr(block)[0]
+            q = q @ np.linalg.inv(np.linalg.cholesky(gram)).T
+    return np.linalg.qr(block)[0]
 
 
-def rayleigh_ritz(
-    xp: Any, w: Any, block: Any
-) -> Steps[tuple[Any, np.ndarray, Any, np.ndarray] | None]:
-    """Best singular triplets in the span of orthonormal columns, and their residuals' norms.
-
-    A GPU is waited for once. ``None`` where it found that the columns are not orthonormal.
-    """
+def rayleigh_ritz(w: np.ndarray, block: np.ndarray) -> Triplets:
+    """Best singular triplets in the span of orthonormal columns, and their residuals' norms."""
     image = w @ block
-    squared = image.T @ image
-    if xp is not np:
-        rest = (w.T @ image - block @ squared).astype(np.float64)
-        exact = block.astype(np.float64)
-        wanted = exact.T @ exact, squared.astype(np.float64), rest.T @ rest
-        gram, squared, rest = yield wanted
-        if not _is_identity(gram, 1e-6):  # or not finite
-            return None
-    squares, rotation = eigh(squared.astype(np.float64))
-    sigma = np.sqrt(np.maximum(squares[::-1], np.finfo(w.dtype).tiny))
-    turned = rotation[:, ::-1]
-    rotation = xp.asarray(turned, dtype=w.dtype)
-    factors = xp.asarray(sigma, dtype=w.dtype)
+    squares, rotation = eigh((image.T @ image).astype(np.float64))
+    sigma = _roots(squares, w)
+    rotation = rotation[:, ::-1].astype(w.dtype)
+    factors = sigma.astype(w.dtype)
     v, u = block @ rotation, (image @ rotation) / factors
-    if xp is np:
-        residuals = np.linalg.norm(w.T @ u - v * factors, axis=0).astype(np.float64)
-    else:
-        residuals = np.sqrt(np.maximum((turned * (rest @ turned)).sum(axis=0), 0)) / sigma
+    residuals = np.linalg.norm(w.T @ u - v * factors, axis=0).astype(np.float64)
     return u, sigma, v, residuals
 
 
-def _is_identity(gram: np.ndarray, tolerance: float) -> bool:
-    return bool(np.abs(gram - np.eye(len(gram))).max() < tolerance)
+def rayleigh_ritz_on_gpu(w: Any, block: Any) -> Steps[Triplets | None]:
+    """The same for any columns; the GPU makes products only, and is waited for once.
+
+    ``None`` where the columns are not finite, or hardly independent.
+    """
+    w64, block = w.astype(np.float64), block.astype(np.float64)
+    image = w64 @ block
+    back = w64.T @ image
+    wanted = block.T @ block, image.T @ image, back.T @ back
+    gram, squared, back_squared = yield wanted
+    scales = np.sqrt(gram.diagonal())
+    if not 0 < scales.min() <= scales.max() < np.inf:
+        return None
+    try:
+        root = np.linalg.cholesky(gram / np.outer(scales, scales))
+    except np.linalg.LinAlgError:
+        return None
+    if root.diagonal().min() < 1e-6:
+        return None
+    turn = np.linalg.inv(root).T / scales[:, None]  # makes them orthonormal
+    squares, rotation = eigh(turn.T @ squared @ turn)
+    turn, sigma = turn @ rotation[:, ::-1], _roots(squares, w)
+    v_turn, u_turn = cuda.cupy.asarray(np.stack((turn, turn / sigma)))
+    v, u = (block @ v_turn).astype(w.dtype), (image @ u_turn).astype(w.dtype)
+    rest = (turn * (back_squared @ turn)).sum(axis=0) - sigma**4
+    return u, sigma, v, np.sqrt(np.maximum(rest, 0)) / sigma
+
+
+def _roots(squares: np.ndarray, w: Any) -> np.ndarray:
+    return np.sqrt(np.maximum(squares[::-1], np.finfo(w.dtype).tiny))

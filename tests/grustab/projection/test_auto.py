@@ -222,7 +222,7 @@ def test_the_filter_grows_only_what_lies_above_its_edge():
     w = np.diag(np.r_[1.0, np.linspace(FOLLOWED, 0, 29)])
     for columns in (8, 100):  # by W^T W, and by W and W^T in turn
         times = subspace.operator(np, w, FOLLOWED, columns)
-        gains = np.diag(subspace.chebyshev(times, np.eye(30)))
+        gains = np.diag(subspace.chebyshev(times, np.eye(30), DEGREE))
         assert gains[0] == pytest.approx(np.cosh(DEGREE * np.arccosh(2 / FOLLOWED**2 - 1)))
         assert gains[0] > 85
         assert np.abs(gains[1:]).max() < 1 + 1e-9
