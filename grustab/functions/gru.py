@@ -81,14 +81,14 @@ class GRUSequence(function_node.FunctionNode):
         a, rh, hs = self._a, self._rh, self._hs
         steps, batch, in_size = x.shape
         n = h0.shape[1]
-        da, dh = gru_steps.backward(xp)(a, hs, grad_hs, w_h, 1 in target_input_indexes)
+        da, dg, dc, dh = gru_steps.backward(xp)(a, hs, grad_hs, w_h, 1 in target_input_indexes)
 
         # Weight gradients need no recurrence: one product over all steps each.
         rows = steps * batch
         flat = da.reshape(rows, 3 * n)
         dw_h = xp.empty(w_h.shape, dtype=w_h.dtype)
-        xp.dot(flat[:, : 2 * n].T, hs[:-1].reshape(rows, n), out=dw_h[: 2 * n])
-        xp.dot(flat[:, 2 * n :].T, rh.reshape(rows, n), out=dw_h[2 * n :])
+        xp.dot(dg.reshape(rows, 2 * n).T, hs[:-1].reshape(rows, n), out=dw_h[: 2 * n])
+        xp.dot(dc.reshape(rows, n).T, rh.reshape(rows, n), out=dw_h[2 * n :])
         dw_x = flat.T.dot(x.reshape(rows, in_size))
         dx = flat.dot(w_x).reshape(x.shape) if 0 in target_input_indexes else None
         grads = (dx, dh, dw_x, dw_h)

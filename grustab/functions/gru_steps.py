@@ -1,8 +1,8 @@
-"""The steps of a GRU and of its gradient, for NumPy and for CuPy.
+"""The element-wise work of one GRU step and of its gradient, for NumPy and for CuPy.
 
 The arrays are those of :mod:`grustab.functions.gru` at one step: ``a`` and ``da`` (B, 3n), all
 others (B, n) but for ``gate_product`` (B, 2n). On a CPU each operation writes into an array that
-is there; on a GPU a step is two kernels, each a product and the element-wise work after it.
+is there; on a GPU there is one fused kernel between two products.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,8 @@ def forward(xp: Any) -> Callable:
 def backward(xp: Any) -> Callable:
     """``(a, hs, grad_hs, w_h, with_h0)``: all steps back.
 
-    Gives ``da`` and the gradient of ``h0``, which a GPU computes only ``with_h0``.
+    Gives ``da``, its columns of the gates and of the candidate, and the gradient of ``h0``, which
+    a GPU computes only ``with_h0``.
     """
     return _backward if xp is np else _backward_gpu
 
@@ -64,7 +65,7 @@ def _state(a: Any, candidate_product: Any, h: Any, h_next: Any) -> None:
     h_next += candidate
 
 
-def _backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, Any]:
+def _backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
     n = w_h.shape[1]
     da = np.empty_like(a)
     dh = np.zeros(hs.shape[1:], hs.dtype)
@@ -76,7 +77,7 @@ def _backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[A
         _gradient_before_gates(a_t, h, d_rh, dh, da_t)
         np.dot(da_t[:, : 2 * n], w_h[: 2 * n], out=through_gates)
         dh += through_gates
-    return da, dh
+    return da, da[:, :, : 2 * n], da[:, :, 2 * n :], dh
 
 
 def _gradient_before_reset(a: Any, h: Any, dh: Any, da: Any) -> None:
@@ -110,122 +111,94 @@ def _gradient_before_gates(a: Any, h: Any, d_rh: Any, dh: Any, da: Any) -> None:
     np.multiply(d_rh, 1 - r, out=da[:, n : 2 * n])
 
 
-# On a GPU. A launch takes the host longer than it takes the GPU, and a product of so few rows by
-# cuBLAS three times as long: hence two kernels a step, which multiply, too, and whole arrays, as
-# slices and arguments that are not raw cost the host as much again.
+# On a GPU; i runs over (B, n) of the step t. cuBLAS takes no slice of columns without a copy, hence
+# ``dc`` and ``dg``: what ``da`` holds of the candidate, and of the gates, on its own. What the last
+# product left in ``through_gates`` is added to ``dh`` where that is read anyway. Transposed weights
+# cost it nothing. A launch takes the host longer than it takes the GPU: as few as possible, and of
+# whole arrays, as slices and arguments that are not raw take the host as long again. Kernels that
+# multiply, too, halve the launches; an H200 took four times as long for them, or more.
 
-#: Rows of the batch per thread: it reads a weight once for all of them.
-ROWS = 4
-_PRODUCT = """
-template <int bytes> struct Sum { typedef float type; };
-template <> struct Sum<8> { typedef double type; };
-
-// Sums of some rows of x, of which ``rows`` are there, times one column of w.
-template <int ROWS, typename T, typename S> __device__ void product(
-    S* sums, const T* x, ptrdiff_t x_step, ptrdiff_t rows, const T* w, ptrdiff_t w_step, int length
-) {
-    const T* row[ROWS];
-    for (int q = 0; q < ROWS; ++q) {
-        row[q] = x + (q < rows ? q : 0) * x_step;
-        sums[q] = 0;
-    }
-    #pragma unroll 25
-    for (int k = 0; k < length; ++k) {
-        S weight = w[k * w_step];
-        for (int q = 0; q < ROWS; ++q) sums[q] += (S)row[q][k] * weight;
-    }
-}
-"""
-# Rows count through all steps. A thread has a column of the product and up to ROWS rows of step t.
-_STEP = """
-    typedef typename Sum<sizeof(T)>::type S;
-    ptrdiff_t width = {width}, column = i % width, start = (ptrdiff_t)t * b;
-    ptrdiff_t first = start + i / width * {ROWS}, rows = start + b - first;
-    S sums[{ROWS}];
-    product<{ROWS}, T>(sums, {product});
-    for (ptrdiff_t row = first; row < first + {ROWS} && row < start + b; ++row) {{
-        T sum = sums[row - first];
-        ptrdiff_t now = row * n + column, in_step = now - start * n;
-        ptrdiff_t z_at = row * 3 * n + column, r_at = z_at + n, c_at = r_at + n;
-        {each}
-    }}
+_PLACE = """
+    ptrdiff_t size = _ind.size(), row = i / n, j = i % n, now = t * size + i;
+    ptrdiff_t z_at = (t * size + row * n) * 3 + j, r_at = z_at + n, c_at = r_at + n;
+    ptrdiff_t z_of_two = row * 2 * n + j, r_of_two = z_of_two + n;
 """
 _KERNELS = {
     "gates": (
-        "raw T hs, raw T w_t, int32 b, int32 n, int32 t",
+        "raw T product, raw T hs, int32 n, int32 t",
         "raw T a, raw T rh",
-        "2 * n",
-        "&hs[first * n], n, rows, &w_t[column], 3 * n, n",
         """
         T half = 0.5;  // sigmoid(x) = tanh(x / 2) / 2 + 1 / 2 cannot overflow
-        T gate = tanh((a[z_at] + sum) * half) * half + half;
-        a[z_at] = gate;  // or r, where the column is one of its
-        if (column >= n) rh[now - n] = gate * hs[now - n];
+        T r = tanh((a[r_at] + product[r_of_two]) * half) * half + half;
+        a[z_at] = tanh((a[z_at] + product[z_of_two]) * half) * half + half;
+        a[r_at] = r;
+        rh[now] = r * hs[now];
         """,
     ),
     "state": (
-        "raw T rh, raw T w_t, int32 b, int32 n, int32 t",
+        "raw T product, int32 n, int32 t",
         "raw T a, raw T hs",
-        "n",
-        "&rh[first * n], n, rows, &w_t[2 * n + column], 3 * n, n",
         """
-        T candidate = tanh(a[c_at] + sum), h = hs[now];
+        T candidate = tanh(a[c_at] + product[i]);
         a[c_at] = candidate;
-        hs[now + (ptrdiff_t)b * n] = candidate + a[z_at] * (h - candidate);
+        hs[now + size] = candidate + a[z_at] * (hs[now] - candidate);
         """,
     ),
     "gradient_before_reset": (
-        "raw T grad_hs, raw T a, raw T hs, raw T w, int32 b, int32 n, int32 t, bool last",
-        "raw T dh, raw T da",
-        "n",
-        "&da[last ? 0 : (first + b) * 3 * n], 3 * n, rows, &w[column], n, last ? 0 : 2 * n",
+        "raw T grad_hs, raw T through_gates, raw T a, raw T hs, int32 n, int32 t, bool last",
+        "raw T dh, raw T dc, raw T dg, raw T da",
         """
         T z = a[z_at], candidate = a[c_at], whole = grad_hs[now];
-        if (!last) whole += dh[in_step] + sum;
-        T passed = whole * (1 - z);
-        da[z_at] = passed * z * (hs[now] - candidate);
-        da[c_at] = passed * (1 - candidate * candidate);
-        dh[in_step] = whole * z;
+        if (!last) whole += dh[i] + through_gates[i];
+        T passed = whole * (1 - z), g = passed * (1 - candidate * candidate);
+        da[z_at] = dg[t * size * 2 + z_of_two] = passed * z * (hs[now] - candidate);
+        da[c_at] = dc[now] = g;
+        dh[i] = whole * z;
         """,
     ),
     "gradient_before_gates": (
-        "raw T a, raw T hs, raw T w, int32 b, int32 n, int32 t",
-        "raw T dh, raw T da",
-        "n",
-        "&da[first * 3 * n + 2 * n], 3 * n, rows, &w[2 * n * (ptrdiff_t)n + column], n, n",
+        "raw T a, raw T hs, raw T d_rh, int32 n, int32 t",
+        "raw T dh, raw T dg, raw T da",
         """
         T r = a[r_at];
-        dh[in_step] += sum * r;
-        da[r_at] = sum * hs[now] * r * (1 - r);
+        dh[i] += d_rh[i] * r;
+        da[r_at] = dg[t * size * 2 + r_of_two] = d_rh[i] * hs[now] * r * (1 - r);
         """,
     ),
 }
 
 
 def _kernel(name: str) -> Callable:
-    inputs, outputs, width, product, each = _KERNELS[name]
-    step = _STEP.format(width=width, ROWS=ROWS, product=product, each=each)
-    return cuda.elementwise(inputs, outputs, step, f"grustab_{name}", preamble=_PRODUCT)
+    inputs, outputs, body = _KERNELS[name]
+    return cuda.elementwise(inputs, outputs, _PLACE + body, f"grustab_{name}")
 
 
 def _forward_gpu(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
-    steps, batch, n = rh.shape
-    gates, state, threads = _kernel("gates"), _kernel("state"), -(-batch // ROWS) * n
-    w_t = cuda.cupy.ascontiguousarray(w_h.T)  # so that neighbouring threads read neighbours
-    for t in range(steps):
-        gates(hs, w_t, batch, n, t, a, rh, size=2 * threads)
-        state(rh, w_t, batch, n, t, a, hs, size=threads)
+    xp, n, size = cuda.cupy, w_h.shape[1], rh[0].size
+    gates, state = _kernel("gates"), _kernel("state")
+    w_gates_t, w_hh_t = w_h[: 2 * n].T, w_h[2 * n :].T
+    gate_product = xp.empty((a.shape[1], 2 * n), dtype=a.dtype)
+    candidate_product = xp.empty((a.shape[1], n), dtype=a.dtype)
+    for t in range(len(a)):
+        xp.dot(hs[t], w_gates_t, out=gate_product)
+        gates(gate_product, hs, n, t, a, rh, size=size)
+        xp.dot(rh[t], w_hh_t, out=candidate_product)
+        state(candidate_product, n, t, a, hs, size=size)
 
 
-def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, Any]:
+def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
     xp, n, (steps, batch, _) = cuda.cupy, w_h.shape[1], a.shape
     before_reset, before_gates = _kernel("gradient_before_reset"), _kernel("gradient_before_gates")
-    da, dh, w = xp.empty_like(a), xp.empty_like(hs[0]), xp.ascontiguousarray(w_h)
-    threads = -(-batch // ROWS) * n
+    da, dg, dc = (xp.empty((steps, batch, k * n), a.dtype) for k in (3, 2, 1))
+    dh, d_rh, through_gates = (xp.empty((batch, n), a.dtype) for _ in range(3))
+    w_gates, w_hh, size = w_h[: 2 * n], w_h[2 * n :], dh.size
     for t in reversed(range(steps)):
         last = t == steps - 1
-        before_reset(grad_hs, a, hs, w, batch, n, t, last, dh, da, size=threads)
-        before_gates(a, hs, w, batch, n, t, dh, da, size=threads)
+        before_reset(grad_hs, through_gates, a, hs, n, t, last, dh, dc, dg, da, size=size)
+        xp.dot(dc[t], w_hh, out=d_rh)
+        before_gates(a, hs, d_rh, n, t, dh, dg, da, size=size)
+        if t or with_h0:
+            xp.dot(dg[t], w_gates, out=through_gates)
     if with_h0:
-        dh += da[0, :, : 2 * n].dot(w[: 2 * n])
-    return da, dh
+        dh += through_gates
+    return da, dg, dc, dh

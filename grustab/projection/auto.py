@@ -20,7 +20,7 @@ from grustab.projection.cap import (
 from grustab.projection.decompositions import eigh, svd
 from grustab.projection.subspace import (
     DEGREE,
-    SLOW,
+    GPU_DEGREE,
     chebyshev,
     operator,
     orthonormal,
@@ -40,8 +40,8 @@ MARGIN = 0.97
 FAR, HUGE = 4, 1000
 #: Passes before it is given up; the first two are made without looking.
 MAX_PASSES = 4
-#: On a GPU the first is of twice the degree and makes up for two, unless the largest singular value
-#: is above this multiple of the cap, beside which float32 may have lost others.
+#: On a GPU the first makes up for two, unless the largest singular value is above this multiple of
+#: the cap: beside it, float32 may have lost others.
 NEAR = 1.3
 
 
@@ -189,8 +189,8 @@ class AutoProjection:
         probes = self.rng.standard_normal((w.shape[1], PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
         times = operator(xp, w, FOLLOWED * self.cap, block.shape[1])
-        degree, enough = DEGREE, xp is np
-        if xp is np:
+        degree = DEGREE if xp is np else GPU_DEGREE
+        if enough := xp is np:
             block = orthonormal(chebyshev(times, block, degree))
         for _ in range(MAX_PASSES - 1):
             filtered = chebyshev(times, block, degree)
@@ -198,17 +198,14 @@ class AutoProjection:
                 found = rayleigh_ritz(w, orthonormal(filtered))
             else:
                 found = yield from rayleigh_ritz_on_gpu(w, filtered)
-            if found is None:  # what grows most hides the rest: more slowly
-                if degree < DEGREE:
-                    return None
-                degree = SLOW
-                continue
+            if found is None:
+                return None
             u, sigma, block, residuals = found
             if (sigma > FOLLOWED * self.cap).sum() > len(sigma) - PROBES:
                 return None  # there may be more of them
             if sigma[0] > FAR * self.cap:
                 return None  # float32 would lose what is near the cap beside it
-            enough = enough or (degree == DEGREE and sigma[0] <= NEAR * self.cap)
+            enough = enough or (sigma[-1] > 0 and sigma[0] <= NEAR * self.cap)
             if enough and self._converged(sigma, residuals):
                 self._v = xp.ascontiguousarray(block[:, : self._width(sigma)])
                 return u, sigma, block

@@ -13,9 +13,11 @@ from grustab.projection.together import Steps
 #: Left singular vectors (m, q), singular values, right singular vectors (n, q), residuals' norms.
 Triplets = tuple[Any, np.ndarray, Any, np.ndarray]
 
-#: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed; on a GPU
-#: it is twice that, 8000-fold. SLOW is for what a pass of that degree would lose in rounding.
-DEGREE, SLOW = 5, 2
+#: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed; on a
+#: GPU, of an operator of twice the degree, 2000-fold.
+DEGREE, GPU_DEGREE = 5, 4
+#: Eigenvalues of a Gram matrix in float64 below this are rounding.
+HIDDEN = 1e-13
 #: Blocks of more columns than this are multiplied by W^T W, others by W and then W^T.
 NARROW = 24
 
@@ -87,7 +89,8 @@ def rayleigh_ritz(w: np.ndarray, block: np.ndarray) -> Triplets:
 def rayleigh_ritz_on_gpu(w: Any, block: Any) -> Steps[Triplets | None]:
     """The same for any columns; the GPU makes products only, and is waited for once.
 
-    ``None`` where the columns are not finite, or hardly independent.
+    Directions that rounding hides beside others come last, with the singular value 0. ``None``
+    where a column is 0 or not finite.
     """
     w64, block = w.astype(np.float64), block.astype(np.float64)
     image = w64 @ block
@@ -97,19 +100,18 @@ def rayleigh_ritz_on_gpu(w: Any, block: Any) -> Steps[Triplets | None]:
     scales = np.sqrt(gram.diagonal())
     if not 0 < scales.min() <= scales.max() < np.inf:
         return None
-    try:
-        root = np.linalg.cholesky(gram / np.outer(scales, scales))
-    except np.linalg.LinAlgError:
-        return None
-    if root.diagonal().min() < 1e-6:
-        return None
-    turn = np.linalg.inv(root).T / scales[:, None]  # makes them orthonormal
+    squares, rotation = eigh(gram / np.outer(scales, scales))
+    hidden = int((squares < HIDDEN).sum())
+    turn = rotation / scales[:, None] / np.sqrt(np.maximum(squares, HIDDEN))
+    rest, turn = turn[:, :hidden], turn[:, hidden:]  # makes the others orthonormal
     squares, rotation = eigh(turn.T @ squared @ turn)
     turn, sigma = turn @ rotation[:, ::-1], _roots(squares, w)
-    v_turn, u_turn = cuda.cupy.asarray(np.stack((turn, turn / sigma)))
+    off = (turn * (back_squared @ turn)).sum(axis=0) - sigma**4
+    residuals = np.sqrt(np.maximum(off, 0)) / sigma
+    turns = np.hstack((turn, rest)), np.hstack((turn / sigma, np.zeros_like(rest)))
+    v_turn, u_turn = cuda.cupy.asarray(np.stack(turns))
     v, u = (block @ v_turn).astype(w.dtype), (image @ u_turn).astype(w.dtype)
-    rest = (turn * (back_squared @ turn)).sum(axis=0) - sigma**4
-    return u, sigma, v, np.sqrt(np.maximum(rest, 0)) / sigma
+    return u, np.pad(sigma, (0, hidden)), v, np.pad(residuals, (0, hidden))
 
 
 def _roots(squares: np.ndarray, w: Any) -> np.ndarray:
