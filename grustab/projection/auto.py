@@ -37,12 +37,9 @@ FOLLOWED, SPARE = 0.88, 4
 #: Nothing that is not followed may come closer to the cap than this share of it.
 MARGIN = 0.97
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
-FAR, HUGE = 4, 1000
+FAR, HUGE = 3, 1000
 #: Passes before it is given up; the first two are made without looking.
-MAX_PASSES = 4
-#: On a GPU the first makes up for two, unless the largest singular value is above this multiple of
-#: the cap: beside it, float32 may have lost others.
-NEAR = 1.3
+MAX_PASSES = 5
 
 
 class AutoProjection:
@@ -205,7 +202,7 @@ class AutoProjection:
                 return None  # there may be more of them
             if sigma[0] > FAR * self.cap:
                 return None  # float32 would lose what is near the cap beside it
-            enough = enough or (sigma[-1] > 0 and sigma[0] <= NEAR * self.cap)
+            enough = enough or sigma[-1] > 0
             if enough and self._converged(sigma, residuals):
                 self._v = xp.ascontiguousarray(block[:, : self._width(sigma)])
                 return u, sigma, block

@@ -16,8 +16,9 @@ Triplets = tuple[Any, np.ndarray, Any, np.ndarray]
 #: Degree of the Chebyshev filter: a pass raises the cap 90-fold over what is not followed; on a
 #: GPU, of an operator of twice the degree, 2000-fold.
 DEGREE, GPU_DEGREE = 5, 4
-#: Eigenvalues of a Gram matrix in float64 below this are rounding.
-HIDDEN = 1e-13
+#: Smaller eigenvalues of a Gram matrix in float64 are too near to rounding for singular values that
+#: are to be known to 1e-6.
+HIDDEN = 1e-8
 #: Blocks of more columns than this are multiplied by W^T W, others by W and then W^T.
 NARROW = 24
 
@@ -89,8 +90,8 @@ def rayleigh_ritz(w: np.ndarray, block: np.ndarray) -> Triplets:
 def rayleigh_ritz_on_gpu(w: Any, block: Any) -> Steps[Triplets | None]:
     """The same for any columns; the GPU makes products only, and is waited for once.
 
-    Directions that rounding hides beside others come last, with the singular value 0. ``None``
-    where a column is 0 or not finite.
+    Directions that rounding hides beside others come last, with the singular value 0, orthogonal to
+    what was found. ``None`` where a column is 0 or not finite.
     """
     w64, block = w.astype(np.float64), block.astype(np.float64)
     image = w64 @ block
@@ -107,11 +108,16 @@ def rayleigh_ritz_on_gpu(w: Any, block: Any) -> Steps[Triplets | None]:
     squares, rotation = eigh(turn.T @ squared @ turn)
     turn, sigma = turn @ rotation[:, ::-1], _roots(squares, w)
     off = (turn * (back_squared @ turn)).sum(axis=0) - sigma**4
-    residuals = np.sqrt(np.maximum(off, 0)) / sigma
-    turns = np.hstack((turn, rest)), np.hstack((turn / sigma, np.zeros_like(rest)))
-    v_turn, u_turn = cuda.cupy.asarray(np.stack(turns))
-    v, u = (block @ v_turn).astype(w.dtype), (image @ u_turn).astype(w.dtype)
-    return u, np.pad(sigma, (0, hidden)), v, np.pad(residuals, (0, hidden))
+    rounding = np.finfo(np.float64).eps * (np.sqrt(back_squared.diagonal()) @ abs(turn)) ** 2
+    residuals = np.sqrt(np.maximum(off, 0) + rounding) / sigma
+    turns = np.stack((np.hstack((turn, rest)), np.hstack((turn / sigma, 0 * rest))))
+    v_turn, u_turn = cuda.cupy.asarray(turns)
+    v, u = block @ v_turn, image @ u_turn
+    if hidden:  # they are still much like the others
+        known, unknown = v[:, :-hidden], v[:, -hidden:]
+        unknown -= known @ (known.T @ unknown)
+    sigma, residuals = (np.pad(numbers, (0, hidden)) for numbers in (sigma, residuals))
+    return u.astype(w.dtype), sigma, v.astype(w.dtype), residuals
 
 
 def _roots(squares: np.ndarray, w: Any) -> np.ndarray:

@@ -18,6 +18,7 @@ from grustab.projection.subspace import rayleigh_ritz, rayleigh_ritz_on_gpu
 from grustab.projection.together import together
 from grustab.updaters.gpu_step import ARRAYS, RULES, gradient_sums, update
 from tests.grustab.projection.reference import check, check_info, orthogonal
+from tests.grustab.projection.test_auto import SEQUENCES
 
 pytestmark = pytest.mark.gpu
 T, B, M, N, V = 7, 5, 6, 8, 11
@@ -166,31 +167,57 @@ def test_columns_that_say_nothing_are_refused(bad):
     assert together([rayleigh_ritz_on_gpu(w, cuda.cupy.asarray(block))]) == [None]
 
 
-def test_directions_that_rounding_hides_are_set_aside():
-    w, block = normal(20, 15), normal(15, 4)
-    block[:, 3] = block[:, 0] + block[:, 1]
+@pytest.mark.parametrize("size", [0, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-3])
+def test_directions_that_rounding_hides_are_set_aside(size):
+    rng = np.random.default_rng(0)
+    w = rng.normal(size=(20, 15))
+    block = np.linalg.svd(w)[2][:4].T @ rng.normal(size=(4, 4))  # true residuals would be 0
+    block[:, 3] = block[:, 0] + size * block[:, 3]
     found = together([rayleigh_ritz_on_gpu(cuda.cupy.asarray(w), cuda.cupy.asarray(block))])[0]
-    expected = np.linalg.svd(w @ np.linalg.qr(block[:, :3])[0], compute_uv=False)
-    np.testing.assert_allclose(found[1], [*expected, 0], rtol=1e-5)
+    _, sigma, v, residuals = (cuda.to_cpu(part) for part in found)
+    shown = (sigma > 0).sum()
+    assert shown == (4 if size == 1e-3 else 3)
+    expected = np.linalg.svd(w @ np.linalg.qr(block[:, :shown])[0], compute_uv=False)
+    np.testing.assert_allclose(sigma[:shown], expected, rtol=3e-5)
+    exact = np.linalg.norm(w.T @ w @ v - v * sigma**2, axis=0)[:shown] / sigma[:shown]
+    assert (residuals[:shown] >= exact * (1 - 1e-4)).all()
+    v /= np.maximum(np.linalg.norm(v, axis=0), 1e-300)
+    np.testing.assert_allclose(v[:, :shown].T @ v, np.eye(4)[:shown], atol=1e-7)
 
 
-@pytest.mark.parametrize("spike", [0.5, 2, 4])
-def test_auto_projection_follows_a_walk(spike):
+def on_gpu(auto):
     def call(w):
         array = cuda.to_gpu(w)
         projected, info = auto(array)
         return w if projected is array else cuda.to_cpu(projected), info
 
+    return call
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("spike", [0.5, 2, 4])
+def test_auto_projection_follows_a_walk(spike, dtype):
     n, rng, auto = 200, np.random.default_rng(0), AutoProjection(0.2)
     sigma = np.r_[np.full(8, 1.8), np.linspace(1.3, 0, n - 8)]
-    w = ((orthogonal(rng, n) * sigma) @ orthogonal(rng, n)).astype(np.float32)
+    w = ((orthogonal(rng, n) * sigma) @ orthogonal(rng, n)).astype(dtype)
     for _ in range(40):  # the largest singular value goes up to about 1.8, 2.6 and 4.5
-        w += (spike * np.outer(*rng.normal(size=(2, n))) / n).astype(np.float32)
-        projected, info = check(call, w, 0.2, "followed")
+        w += (spike * np.outer(*rng.normal(size=(2, n))) / n).astype(dtype)
+        projected, info = check(on_gpu(auto), w, 0.2, "followed")
         check_info(w, projected, info, auto.cap)
         w = projected
     assert auto.counts["exact"] <= 2, "the subspace is to serve"
     assert info.capped, "the test is to show a cap"
+
+
+@pytest.mark.parametrize("dtype", ["f", "d"])
+@pytest.mark.parametrize("sequence", SEQUENCES)
+def test_auto_projection_of_any_sequence(sequence, dtype):
+    n, rng, auto, last = 100, np.random.default_rng(0), AutoProjection(0.2), None
+    for i in range(9):
+        last = None if last is None else last / auto.cap
+        w = (auto.cap * SEQUENCES[sequence](rng, n, i, last)).astype(dtype)
+        last, info = check(on_gpu(auto), w, 0.2, "followed")
+        check_info(w, last, info, auto.cap)
 
 
 @pytest.mark.skipif(not hasattr(cuda.cupy, "standin"), reason="counted only by a stand-in for CuPy")
