@@ -38,7 +38,7 @@ FOLLOWED, SPARE = 0.88, 4
 MARGIN = 0.97
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
 FAR, HUGE = 3, 1000
-#: Passes before it is given up; the first two are made without looking.
+#: Passes before it is given up; the first two of a CPU are made without looking.
 MAX_PASSES = 5
 
 
@@ -202,7 +202,7 @@ class AutoProjection:
                 return None  # there may be more of them
             if sigma[0] > FAR * self.cap:
                 return None  # float32 would lose what is near the cap beside it
-            enough = enough or sigma[-1] > 0
+            enough = enough or sigma[-1] > 0  # or a second pass shows what was hidden
             if enough and self._converged(sigma, residuals):
                 self._v = xp.ascontiguousarray(block[:, : self._width(sigma)])
                 return u, sigma, block
