@@ -187,9 +187,9 @@ class AutoProjection:
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
         times = operator(xp, w, FOLLOWED * self.cap, block.shape[1])
         degree = DEGREE if xp is np else GPU_DEGREE
-        if enough := xp is np:
+        if xp is np:
             block = orthonormal(chebyshev(times, block, degree))
-        for _ in range(MAX_PASSES - 1):
+        for number in range(MAX_PASSES - 1):
             filtered = chebyshev(times, block, degree)
             if xp is np:
                 found = rayleigh_ritz(w, orthonormal(filtered))
@@ -202,11 +202,10 @@ class AutoProjection:
                 return None  # there may be more of them
             if sigma[0] > FAR * self.cap:
                 return None  # float32 would lose what is near the cap beside it
-            enough = enough or sigma[-1] > 0  # or a second pass shows what was hidden
-            if enough and self._converged(sigma, residuals):
+            nothing_hidden = sigma[-1] > 0  # else a second pass shows it
+            if (nothing_hidden or number) and self._converged(sigma, residuals):
                 self._v = xp.ascontiguousarray(block[:, : self._width(sigma)])
                 return u, sigma, block
-            enough = True
         return None
 
     def _width(self, sigma: np.ndarray) -> int:

@@ -96,8 +96,7 @@ def rayleigh_ritz_on_gpu(w: Any, block: Any) -> Steps[Triplets | None]:
     w64, block = w.astype(np.float64), block.astype(np.float64)
     image = w64 @ block
     back = w64.T @ image
-    wanted = block.T @ block, image.T @ image, back.T @ back
-    gram, squared, back_squared = yield wanted
+    gram, squared, back_squared = yield block.T @ block, image.T @ image, back.T @ back
     scales = np.sqrt(gram.diagonal())
     if not 0 < scales.min() <= scales.max() < np.inf:
         return None
@@ -110,8 +109,8 @@ def rayleigh_ritz_on_gpu(w: Any, block: Any) -> Steps[Triplets | None]:
     off = (turn * (back_squared @ turn)).sum(axis=0) - sigma**4
     rounding = np.finfo(np.float64).eps * (np.sqrt(back_squared.diagonal()) @ abs(turn)) ** 2
     residuals = np.sqrt(np.maximum(off, 0) + rounding) / sigma
-    turns = np.stack((np.hstack((turn, rest)), np.hstack((turn / sigma, 0 * rest))))
-    v_turn, u_turn = cuda.cupy.asarray(turns)
+    turns = np.hstack((turn, rest)), np.hstack((turn / sigma, 0 * rest))
+    v_turn, u_turn = cuda.cupy.asarray(np.stack(turns))  # in one copy
     v, u = block @ v_turn, image @ u_turn
     if hidden:  # they are still much like the others
         known, unknown = v[:, :-hidden], v[:, -hidden:]
