@@ -6,20 +6,26 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grustab.text import printable
+
 if TYPE_CHECKING:
     from experiments.config.load import Config
 
 
-def _out(options: argparse.Namespace) -> Path:
+def _out(options: argparse.Namespace, reading: bool = False) -> Path:
     from experiments.config.schema import ConfigError
     from experiments.system.paths import RESULTS, RUNS
 
-    if options.out is not None and options.out.resolve() == RUNS.resolve():
+    if options.out is None:
+        return RESULTS
+    if options.out.resolve() == RUNS.resolve():
         raise ConfigError(
             "--out runs: the runs of results/ keep their snapshots there, expected another folder "
             "such as runs/trial"
         )
-    return options.out or RESULTS
+    if reading and not options.out.is_dir():  # else it would be made, for a table without results
+        raise ConfigError(f"--out {printable(str(options.out))}: expected a folder of results")
+    return options.out
 
 
 def _chosen(options: argparse.Namespace) -> "list[Config]":
@@ -203,21 +209,23 @@ def table_command(options: argparse.Namespace) -> None:
     from experiments.reports.table import write_table
 
     for config in _chosen(options):
-        write_table(config, options.cells, options.set, _out(options))
+        write_table(config, options.cells, options.set, _out(options, reading=True))
 
 
 def claims_command(options: argparse.Namespace) -> None:
     """The paper's claims."""
     from experiments.reports.claims_text import format_claims
 
-    _publish(format_claims(_out(options), options.config), _out(options) / "claims.md")
+    out = _out(options, reading=True)
+    _publish(format_claims(out, options.config), out / "claims.md")
 
 
 def identify_command(options: argparse.Namespace) -> None:
     """The readings of the music conditions."""
     from experiments.reports.identification import STUDY, format_identification
 
-    _publish(format_identification(_out(options)), _out(options) / STUDY / "signs.md")
+    out = _out(options, reading=True)
+    _publish(format_identification(out), out / STUDY / "signs.md")
 
 
 def _publish(text: str, path: Path) -> None:
@@ -232,7 +240,7 @@ def report_command(options: argparse.Namespace) -> None:
     from experiments.reports.page import write_report
     from experiments.reports.readme import write_readme
 
-    write_report(_out(options), options.config)
+    write_report(_out(options, reading=True), options.config)
     if options.out is None:
         write_readme()
 
@@ -243,8 +251,9 @@ def figures_command(options: argparse.Namespace) -> None:
     from experiments.config.load import config_names
     from experiments.figures.draw import draw_bench, draw_explosion, draw_figures
 
-    draw_figures([options.config] if options.config else config_names(), _out(options))
+    out = _out(options, reading=True)
+    draw_figures([options.config] if options.config else config_names(), out)
     if not options.config:
-        draw_bench(_out(options))
-        draw_explosion(_out(options))
-        write_report(_out(options))
+        draw_bench(out)
+        draw_explosion(out)
+        write_report(out)

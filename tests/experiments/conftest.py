@@ -236,4 +236,6 @@ def demo():
 
 @pytest.fixture
 def out(tmp_path):
-    return tmp_path / "results"
+    folder = tmp_path / "results"
+    folder.mkdir()
+    return folder

@@ -56,7 +56,7 @@ def test_help_is_there(capsys, words):
     ids=str,
 )
 def test_what_answers_at_once_loads_no_large_library(words, absent, tmp_path):
-    options = ["--out", str(tmp_path / "out")] * ("demo" in words)
+    options = ["--out", str(tmp_path)] * ("demo" in words)
     done = _python("-X", "importtime", "-m", "experiments", *words, *options)
     assert done.returncode == (2 if words == ["run"] else 0)
     loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
@@ -182,6 +182,7 @@ def test_a_tilde_is_the_home_folder_also_where_no_shell_has_seen_it(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     tiny()
+    (tmp_path / "x").mkdir()
     code, text, err = call("table", "~/tiny.yaml", "--out=~/x")
     assert (code, "Tiny: for the tests" in text) == (0, True), err
     assert (tmp_path / "x" / "tiny" / "table.md").is_file()

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("small_data")
     ],
 )
 def test_a_folder_that_takes_no_file_is_refused_before_the_run(
-    tiny, refused, never_run, out, tmp_path, monkeypatch, command, a_file, said
+    tiny, refused, never_run, tmp_path, monkeypatch, command, a_file, said
 ):
     if a_file:
         (tmp_path / a_file).write_text("")
@@ -30,6 +30,7 @@ def test_a_folder_that_takes_no_file_is_refused_before_the_run(
         full = Mock(side_effect=OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         monkeypatch.setattr("tempfile.TemporaryFile", full)
     command, *options = command.split()
+    out = tmp_path / "results"
     assert said in refused(command, tiny(), *options, "--out", out, code=3)
 
 
@@ -139,6 +140,10 @@ def test_the_announcement_says_what_will_run_and_where_to(tiny, run):
         ("reproduce timing --cells=x", "--cells: config timing reports times"),
         ("reproduce timing --max-iterations 3", "--max-iterations: config timing reports times"),
         ("reproduce timing --device 0,1", "--device: expected one device"),
+        *(
+            (f"{command} --out runs/misTyped", "--out runs/misTyped: expected a folder of results")
+            for command in ("table demo", "claims", "identify", "report", "figures demo")
+        ),
     ],
     ids=lambda text: text[:35],
 )
