@@ -19,14 +19,18 @@ class NonFiniteMatrixError(GrustabError, ValueError):
     Attributes:
         count: Number of entries that are NaN or Inf.
         size: Number of entries in all.
+        matrix: What the matrix is called.
     """
 
     def __init__(self, count: int, size: int, matrix: str = "a matrix") -> None:
-        super().__init__(
-            f"cannot project {matrix} with NaN or Inf: {count} of its {size} entries are not finite"
+        super().__init__(count, size, matrix)
+        self.count, self.size, self.matrix = count, size, matrix
+
+    def __str__(self) -> str:
+        return (
+            f"cannot project {self.matrix} with NaN or Inf: "
+            f"{self.count} of its {self.size} entries are not finite"
         )
-        self.count = count
-        self.size = size
 
 
 class DivergenceError(GrustabError):
@@ -38,6 +42,8 @@ class DivergenceError(GrustabError):
     """
 
     def __init__(self, quantity: str, value: float) -> None:
-        super().__init__(f"the {quantity} is no longer finite ({value})")
-        self.quantity = quantity
-        self.value = value
+        super().__init__(quantity, value)
+        self.quantity, self.value = quantity, value
+
+    def __str__(self) -> str:
+        return f"the {self.quantity} is no longer finite ({self.value})"

@@ -58,9 +58,10 @@ def obtain(file: RemoteFile, directory: str | PathLike[str] | None = None) -> Pa
     folder = default_folder() if directory is None else Path(directory)
     path = folder / file.name
     if not path.is_file():
+        other = f", or unset {VARIABLE} to use the cache" if directory is None else ""
         raise DataError(
             f"{file.name} is not in the folder {folder}, run {_command(file, folder)} to download "
-            f"it there, or unset {VARIABLE} to use the cache"
+            f"it there{other}"
         )
     _check(path, file)
     return path

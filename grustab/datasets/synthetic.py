@@ -9,9 +9,9 @@ def synthetic_corpus(seed: int = 0, n_tokens: int = 60_000) -> Corpus:
     """A text from a small random language: topics, Zipf's law and favourite successors.
 
     It has 50 words, ``<eos>`` (number 0) included, and four topics. Each sentence keeps to a
-    topic, which changes with probability 1/4; every other word is one of four successors of the
-    word before it, the others are drawn from the topic. So there is something to learn at the scale
-    of one word and of tens of words.
+    topic, which is drawn anew with probability 1/4; a word is, with probability 1/2, one of four
+    successors of the word before it, else drawn from the topic. So there is something to learn at
+    the scale of one word and of tens of words.
 
     Args:
         seed: Fixes the language and the text.

@@ -58,12 +58,12 @@ class SpectrumMonitor(training.Extension):
         return self.begin()()
 
     def begin(self) -> Callable[[], Spectra]:
-        """Look at the weights as they are now; call what it returns for what :meth:`observe` says.
+        """Look at the weights as they are now; the result, when called, gives :meth:`observe`'s.
 
-        Matrices of a GPU are copied, and a thread computes while the training goes on.
+        Where all are on a GPU, they are copied, and a thread computes while the training goes on.
         """
         matrices = {name: cuda.to_cpu(gru.W_hh) for name, gru in self.grus.items()}
-        if any(gru.xp is not np for gru in self.grus.values()):
+        if all(gru.xp is not np for gru in self.grus.values()):
             return _beside().submit(_spectra, matrices).result
         spectra = _spectra(matrices)
         return lambda: spectra

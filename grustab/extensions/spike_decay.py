@@ -10,7 +10,8 @@ class SpikeDecay(RateDecay):
     """Divide an optimizer attribute after an iteration whose gradient norm exceeds a bound.
 
     At most once per epoch, or one explosion, which lasts for many iterations, would end the
-    training. Ours, not the paper's. The step of the spike itself is taken as it is.
+    training; the last iteration of an epoch counts as the next epoch's. Ours, not the paper's. The
+    step of the spike itself is taken as it is.
 
     Args:
         bound: Gradient norm, before any clipping, that counts as a spike.
@@ -20,6 +21,9 @@ class SpikeDecay(RateDecay):
 
     Attributes:
         epoch: Epoch of the last division, -1 before the first.
+
+    Raises:
+        KeyError: In a call, if ``monitor`` is not observed.
     """
 
     trigger = (1, "iteration")

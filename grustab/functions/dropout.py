@@ -40,7 +40,7 @@ def seeded_dropout(x: Any, ratio: float, masks: Masks) -> chainer.Variable:
     """Drop elements of ``x`` at random, scale the others by ``1 / (1 - ratio)``.
 
     ``chainer.functions.dropout`` draws from NumPy's global state; here a run draws its own masks,
-    so that one seed fixes the run whatever else the process does, on whatever device.
+    so that one seed fixes the masks whatever else the process does, on whatever device.
 
     Args:
         x: Variable or array of any shape, float.

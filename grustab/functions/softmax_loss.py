@@ -21,6 +21,7 @@ struct Parts {
 };
 __device__ Parts join(const Parts& p, const Parts& q) {
     if (p.sum == 0 || q.sum == 0) return p.sum == 0 ? q : p;
+    if (p.most == q.most) return Parts(p.most, p.sum + q.sum);  // both may be infinite
     T most = p.most > q.most ? p.most : q.most;
     return Parts(most, p.sum * exp(p.most - most) + q.sum * exp(q.most - most));
 }

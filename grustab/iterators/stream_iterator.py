@@ -23,7 +23,7 @@ class StreamIterator(ShufflingIterator):
             that do not fill a batch, and the up to B - 1 last of the stream that do not fill a
             part, so that all batches have one shape. ``False`` (evaluation): one pass in which
             every step counts; the tail is a shorter batch and a mask marks the padding of the
-            last part.
+            last parts.
         rng: Shuffle the sequences with it at each epoch; ``None`` keeps their order.
         carry_state: Whether the state runs on from one epoch to the next, too.
 

@@ -79,12 +79,13 @@ def chosen_matrices(
         if not parameter.is_initialized:
             raise ValueError(f"{path} has no values yet: call the model once before")
         matrices[path] = matrix = Matrix(path, parameter, rows)
+        shape = matrix.array.shape if parameter.array.ndim == 2 else parameter.array.shape
+        if len(shape) != 2 or 0 in shape:
+            raise ValueError(f"{path} must be a matrix, got shape {shape}")
         numbers = {(id(parameter), row) for row in range(len(parameter.array))[rows]}
         if taken & numbers:
             raise ValueError(f"{path} has rows that are in matrices already")
         taken |= numbers
-        if matrix.array.ndim != 2 or not matrix.array.size:
-            raise ValueError(f"{path} must be a matrix, got shape {matrix.array.shape}")
     if not matrices:
         raise ValueError("matrices is empty, leave it out to cap the GRUs")
     return matrices

@@ -15,6 +15,7 @@ from grustab.projection.cap import (
     cap_of,
     remove_excess,
     require_finite,
+    require_matrix,
     within_cap,
 )
 from grustab.projection.decompositions import eigh, svd
@@ -38,8 +39,8 @@ FOLLOWED, SPARE = 0.88, 4
 MARGIN = 0.97
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
 FAR, HUGE = 3, 1000
-#: Passes before it is given up; the first two of a CPU are made without looking.
-MAX_PASSES = 5
+#: Looks at the block, each after a pass of the filter, before the search is given up.
+MAX_LOOKS = 4
 
 
 class AutoProjection:
@@ -93,15 +94,15 @@ class AutoProjection:
             The projected matrix, ``w`` itself where nothing exceeds the cap, and what was done.
 
         Raises:
-            ValueError: If ``w`` is of another dtype, whose precision would not do.
+            ValueError: If ``w`` is no matrix, is empty, or of another dtype, whose precision would
+                not do.
             NonFiniteMatrixError: If ``w`` holds NaN or Inf.
         """
         return together([self.steps(w, name)])[0]
 
     def steps(self, w: Any, name: str = "a matrix") -> Steps[tuple[Any, ProjectionInfo]]:
         """The same for :func:`~grustab.projection.together.together`."""
-        if w.dtype.char not in "fd":
-            raise ValueError(f"expected a float32 or float64 matrix, got {w.dtype}")
+        require_matrix(w)
         if w.shape[0] < w.shape[1]:  # what follows needs W^T W to be the smaller product
             projected, info = yield from self.steps(w.T, name)
             return w if info.capped == 0 else projected.T, info
@@ -171,7 +172,7 @@ class AutoProjection:
         top = float(sigma[0])
         self._reference = (w.copy(), top) if k == 0 else None
         projected = w
-        if huge:
+        if huge and k:
             projected = xp.asarray((u * np.minimum(sigma, self.cap)) @ vt, dtype=w.dtype)
         elif k:
             # W V (1 - cap / sigma) V^T is the excess U (Sigma - cap) V^T.
@@ -189,7 +190,7 @@ class AutoProjection:
         degree = DEGREE if xp is np else GPU_DEGREE
         if xp is np:
             block = orthonormal(chebyshev(times, block, degree))
-        for number in range(MAX_PASSES - 1):
+        for number in range(MAX_LOOKS):
             filtered = chebyshev(times, block, degree)
             if xp is np:
                 found = rayleigh_ritz(w, orthonormal(filtered))

@@ -22,9 +22,9 @@ class ProjectionInfo(NamedTuple):
             :data:`TOLERANCE` of the cap; ``None`` where it was not computed that well: nothing
             exceeds the cap then, and no full decomposition was made.
         sigma_bound: Upper bound on the largest singular value after, never above the cap, up to
-            :data:`TOLERANCE`; the value itself where ``sigma_before`` is one.
+            :data:`TOLERANCE`; the value itself where ``sigma_before`` is a number.
         capped: How many singular values were set to the cap.
-        computed: How many singular triplets were computed, all attempts together.
+        computed: How many singular triplets were computed; by ``truncated`` in all its attempts.
         bounds: Upper bounds on all singular values of the projected matrix, descending, float64;
             from ``naive`` the values themselves; ``None`` from ``auto``. With the next step's
             Frobenius norm added they are Lemma 6's bounds for that step.
@@ -44,6 +44,14 @@ def cap_of(delta: float, method: str = "auto") -> float:
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
     return 2 - delta
+
+
+def require_matrix(W: Any) -> None:
+    """Raise ``ValueError`` if an array is no float32 or float64 matrix, or is empty."""
+    if W.ndim != 2 or W.size == 0 or W.dtype.char not in "fd":
+        raise ValueError(
+            f"expected a float32 or float64 matrix, got shape {W.shape} and type {W.dtype}"
+        )
 
 
 def require_finite(W: Any, name: str = "a matrix") -> None:

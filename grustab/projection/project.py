@@ -14,12 +14,13 @@ from grustab.projection.cap import (
     cap_of,
     remove_excess,
     require_finite,
+    require_matrix,
     within_cap,
 )
 from grustab.projection.decompositions import svd
 
 
-# Where a norm is infinite, the ways chosen by it hold, too.
+# Where a norm overflows, all values count as above the cap, and the full SVD is taken.
 @np.errstate(over="ignore", under="ignore")
 def project(
     W: Any,
@@ -60,10 +61,7 @@ def project(
             one of the above.
     """
     cap = cap_of(delta, method)
-    if W.ndim != 2 or W.size == 0 or W.dtype.char not in "fd":
-        raise ValueError(
-            f"expected a float32 or float64 matrix, got shape {W.shape} and type {W.dtype}"
-        )
+    require_matrix(W)
     a = cuda.to_cpu(W)
     require_finite(a)
     if method == "naive":

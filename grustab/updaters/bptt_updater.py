@@ -112,7 +112,7 @@ class BPTTUpdater(updaters.StandardUpdater):
         """
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
-        """Save or load weights, optimizer, place in the data, and the states carried on."""
+        """Save or load weights, optimizer, place in the data, and the states of our GRUs."""
         super().serialize(serializer)
         self.seconds_by_part = serialize_json(serializer, "seconds_by_part", self.seconds_by_part)
         for name, gru in gru_layers(self.get_optimizer("main").target).items():
@@ -142,7 +142,7 @@ class BPTTUpdater(updaters.StandardUpdater):
 
 
 def divisor(steps: int, sequences: int, mean_over_steps: bool, sum_over_batch: bool) -> float:
-    """What makes of a sum over steps and batch what is asked for, see :class:`BPTTUpdater`.
+    """What to divide a loss summed over steps and batch by, see :class:`BPTTUpdater`.
 
     Args:
         steps: Steps of the batch that count, those of all sequences together.

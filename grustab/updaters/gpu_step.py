@@ -15,13 +15,13 @@ ARRAYS = 16
 
 
 class Rule(NamedTuple):
-    """What one of Chainer's optimizers does to a weight ``p`` with gradient ``g``, as it says it.
+    """What one of Chainer's optimizers does to a weight ``p`` with gradient ``g``.
 
     Attributes:
         states: Names of its arrays.
         scalars: Further parameters of the kernel.
-        values: Their values, of an update rule.
-        body: The update of one weight.
+        values: Gives their values, from an update rule of Chainer's.
+        body: The update of one weight, in CUDA C.
     """
 
     states: tuple[str, ...]
@@ -48,6 +48,14 @@ RULES = {
         lambda r: (r.hyperparam.lr, r.hyperparam.alpha, r.hyperparam.eps),
         "ms = alpha * ms + (1 - alpha) * g * g; p -= lr * g / (sqrt(ms) + eps);",
     ),
+}
+#: Options of these optimizers that no rule has, with the values that they must have.
+DEFAULTS = {
+    "eta": 1.0,
+    "weight_decay_rate": 0,
+    "amsgrad": False,
+    "adabound": False,
+    "eps_inside_sqrt": False,
 }
 
 

@@ -27,13 +27,15 @@ class LateUpdater(BPTTUpdater):
     """On a GPU, numbers of an iteration that come while the next one is being computed.
 
     Loss and gradient stay on the GPU, and it leaves the weights alone where one of them is not
-    finite. The host reads them before the next update: had they been bad, everything is as if
-    training had stopped in their iteration. It is also the optimizer's hook that watches and clips
-    the gradient, as :class:`grustab.optimizer_hooks.GradientClipping`.
+    finite. The host reads them before the next update: had they been bad, the weights, the number
+    of the iteration and the place in the data are as if training had stopped in their iteration;
+    states, counters and generators may be a step further. It also watches and clips the gradient,
+    as :class:`grustab.optimizer_hooks.GradientClipping`, before the optimizer's hooks act on it.
 
     Args:
         iterator: As of :class:`BPTTUpdater`.
-        optimizer: SGD, Adam or RMSprop, with its usual options.
+        optimizer: SGD, Adam or RMSprop, which is of no use without this updater afterwards; all
+            weights have the same rate, and options that change the rule are not there.
         threshold: Largest norm of the gradient that is left alone, > 0.
         late: Without it, each iteration waits for its own numbers and reports them, as it has to
             where extensions look at them, or change weights without :meth:`settle` before.
@@ -42,6 +44,7 @@ class LateUpdater(BPTTUpdater):
 
     Raises:
         TypeError: If given another optimizer.
+        ValueError: If it has one of those options, such as Adam's ``weight_decay_rate``.
         DivergenceError: In an update or in :meth:`settle`, if loss or gradient of the iteration
             that is outstanding was not finite.
     """
@@ -60,6 +63,9 @@ class LateUpdater(BPTTUpdater):
             names = ", ".join(rule.__name__ for rule in gpu_step.RULES)
             raise TypeError(f"expected one of {names}, got {type(optimizer).__name__}")
         self.threshold, self.late, self.elements_interval = threshold, late, elements_interval
+        for name, value in gpu_step.DEFAULTS.items():
+            if (found := getattr(optimizer.hyperparam, name, value)) != value:
+                raise ValueError(f"expected {name} {value}, got {found}: use BPTTUpdater")
         self._params = list(optimizer.target.params())
         for param in self._params:  # its own kernels have nothing to do
             param.update_rule.update_core_gpu = lambda param: None
@@ -81,7 +87,9 @@ class LateUpdater(BPTTUpdater):
             sums = gpu_step.gradient_sums(self._params)
             optimizer.update()  # hooks and counters
             numbers = gpu_step.update(
-                gpu_step.RULES[type(optimizer)], self._params, total.array, sums, self.threshold
+                gpu_step.RULES[type(optimizer)],
+                [param for param in self._params if param.update_rule.enabled],
+                *(total.array, sums, self.threshold),
             )
             numbers.get(out=self._numbers, blocking=False)
             self._copied.record()

@@ -10,15 +10,18 @@ from chainer.backends import cuda
 
 from grustab.extensions import SpectralProjection
 from grustab.functions import cross_entropy, embed_with_dropout, gru_sequence, seeded_dropout
+from grustab.iterators import StreamIterator
 from grustab.links import GRU, StackedGRU
 from grustab.masks import Masks
 from grustab.optimizer_hooks import GradientClipping
 from grustab.projection.auto import AutoProjection
 from grustab.projection.subspace import rayleigh_ritz, rayleigh_ritz_on_gpu
 from grustab.projection.together import together
+from grustab.updaters import LateUpdater
 from grustab.updaters.gpu_step import ARRAYS, RULES, gradient_sums, update
 from tests.grustab.projection.reference import check, check_info, orthogonal
 from tests.grustab.projection.test_auto import SEQUENCES
+from tests.grustab.test_bptt_updater import language, stream
 
 pytestmark = pytest.mark.gpu
 T, B, M, N, V = 7, 5, 6, 8, 11
@@ -111,13 +114,42 @@ def test_words_with_dropout():
 
 
 @pytest.mark.parametrize("scale", [1, 1e4])
-@pytest.mark.parametrize("bias", [False, True])
-def test_cross_entropy(bias, scale):
+@pytest.mark.parametrize("never", [None, 0, 3])  # words with the bias -inf; None: no bias
+def test_cross_entropy(never, scale):
     def function(h, w, *b):
         return cross_entropy(h, w, *(b or [None]), h.device.send(labels))
 
     labels = RNG.integers(-1, V, B).astype(np.int32)
-    assert_close(*on_both(function, scale * normal(B, M), normal(V, M), *[normal(V)] * bias))
+    labels[labels >= 0] %= V - (never or 0)
+    bias = normal(V)
+    bias[V - (never or 0) :] = -np.inf
+    weights = normal(V, M), *[bias] * (never is not None)
+    assert_close(*on_both(function, scale * normal(B, M), *weights))
+
+
+@pytest.mark.parametrize("optimizer", [optimizers.SGD, optimizers.Adam, optimizers.RMSprop])
+def test_a_late_updater_leaves_frozen_weights_alone(optimizer):
+    model, _ = language()
+    model.to_device("@cupy:0")
+    optimizer = optimizer(0.1).setup(model)
+    frozen = model.gru[0].W_x
+    frozen.update_rule.enabled = False
+    before = [cuda.to_cpu(param.array) for param in model.params()]
+    updater = LateUpdater(StreamIterator(stream(), 4, 5), optimizer)
+    updater.update()
+    updater.update()
+    updater.settle()
+    for param, old in zip(model.params(), before, strict=True):
+        assert (cuda.to_cpu(param.array) == old).all() == (param is frozen)
+
+
+@pytest.mark.parametrize("option", ["eta", "weight_decay_rate", "amsgrad", "adabound"])
+def test_a_late_updater_refuses_options_that_its_kernels_lack(option):
+    model, _ = language()
+    model.to_device("@cupy:0")
+    optimizer = optimizers.Adam(**{option: 0.5}).setup(model)
+    with pytest.raises(ValueError, match=f"expected {option} .*, got 0.5"):
+        LateUpdater(StreamIterator(stream(), 4, 5), optimizer)
 
 
 @pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])

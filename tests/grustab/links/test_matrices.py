@@ -132,6 +132,7 @@ def test_chosen_matrices_of_any_shape_are_capped_and_resumed_to_the_bit(method, 
 
 
 MODEL = chainer.Chain(fc=L.Linear(3, 4), late=L.Linear(None, 4))
+MODEL.add_param("scale", ())
 
 
 @pytest.mark.parametrize(("matrices", "message"), [
@@ -140,9 +141,10 @@ MODEL = chainer.Chain(fc=L.Linear(3, 4), late=L.Linear(None, 4))
     ([(MODEL.fc.W, [0, 1])], "a slice of its rows"),
     ([MODEL.late.W], "/late/W has no values yet"),
     ([MODEL.fc.b], r"/fc/b must be a matrix, got shape \(4,\)"),
+    ([MODEL.scale], r"/scale must be a matrix, got shape \(\)"),
     ([(MODEL.fc.W, slice(4, 9))], r"/fc/W\[4:9\] must be a matrix, got shape \(0, 3\)"),
     ([MODEL.fc.W, (MODEL.fc.W, slice(0, 2))], r"/fc/W\[0:2\] has rows that are in"),
-], ids="empty foreign list late bias beyond twice".split())  # fmt: skip
+], ids="empty foreign list late bias scalar beyond twice".split())  # fmt: skip
 def test_what_cannot_be_capped_is_refused(matrices, message):
     with pytest.raises(ValueError, match=message):
         SpectralProjection(MODEL, 0.2, matrices=matrices)

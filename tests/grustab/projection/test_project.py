@@ -129,11 +129,9 @@ def test_delta_outside_its_range_is_refused(delta, way):
     "w", [np.ones(()), np.ones(3), np.ones((2, 3, 3)), np.ones((0, 3)), np.eye(3, dtype="e")]
 )
 def test_anything_but_a_matrix_of_floats_is_refused(w):
-    with pytest.raises(ValueError, match="expected a float32 or float64 matrix"):
-        project(w, DELTA)
-    if w.dtype == np.float16:
-        with pytest.raises(ValueError, match="expected a float32 or float64 matrix, got float16"):
-            AutoProjection(DELTA)(w)
+    for call in (lambda w: project(w, DELTA), AutoProjection(DELTA)):
+        with pytest.raises(ValueError, match="expected a float32 or float64 matrix"):
+            call(w)
 
 
 @dtypes
