@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from experiments import commands
 from experiments.arguments import LATER, ROUNDS, add, add_out, add_sweep, natural, positive
+from experiments.system.interruption import interruptible
 from experiments.system.lock import LOCKED, LockedError
 from experiments.system.paths import PROGRAM, given
 from experiments.system.storage import StorageError
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal that has no δ
     options = _parser().parse_args(arguments)
     try:
-        code = options.command(options) or 0
+        with interruptible():
+            code = options.command(options) or 0
         if options.command is not commands.run_command:  # whose result is there in any case
             print(end="", flush=True)
         return code
@@ -164,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         "--train",
         type=positive,
         metavar="N",
-        help="train the first snapshot's cell for N updates, too (12000: ten minutes of one core)",
+        help="train the first snapshot's cell for N updates, too (12000: some 45 minutes)",
     )
     add_out(sub, "folder of the results; the measurement goes to its folder explosion/")
 

@@ -1,8 +1,6 @@
 """What each command does. Imports wait until one is chosen: --help and mistakes answer at once."""
 
 import argparse
-import io
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,56 +69,9 @@ def run_command(options: argparse.Namespace) -> None:
 
 def sweep_command(options: argparse.Namespace) -> int:
     """Many runs."""
-    from experiments.results.store import run_is_done
-    from experiments.sweep.plan import describe_done, describe_plan, make_plan
-    from experiments.system.storage import check_writable
+    from experiments.sweep.sweep import sweep
 
-    out = _out(options)
-    runs = make_plan(
-        options.config, options.cells, options.seeds, options.set, out, options.max_iterations
-    )
-    missing = [run for run in runs if not run_is_done(run)]
-    devices = options.device
-    jobs = options.jobs if devices == ["cpu"] else len(devices) * options.jobs_per_device
-    jobs = min(jobs, max(len(missing), 1))
-    if options.dry_run:
-        print(describe_plan(runs, jobs), *describe_done(runs, options.cells), sep="\n")
-        return 0
-    if options.emit_slurm:
-        from experiments.sweep.slurm import ARRAY, slurm_script
-
-        if not missing:
-            print("all done: there is nothing to write a job array for", file=sys.stderr)
-            return 0
-        if len(missing) > ARRAY:
-            print(
-                f"{len(missing)} runs: Slurm takes arrays of up to {ARRAY} unless its MaxArraySize "
-                "is larger (scontrol show config); fewer with --cells or --seeds",
-                file=sys.stderr,
-            )
-        if isinstance(sys.stdout, io.TextIOWrapper):  # file names as they are
-            sys.stdout.reconfigure(errors="surrogateescape")
-        print(slurm_script(missing, devices[0], options.snapshot_interval), end="")
-        return 0
-    if devices != ["cpu"]:
-        from experiments.system.device import DeviceError, find_device
-
-        if options.scheduler is not None and len(devices) > 1:
-            raise DeviceError("--device: expected one device with --scheduler")
-        for device in [] if options.scheduler is not None else devices:
-            find_device(device)
-    from experiments.sweep.pool import run_sweep
-    from experiments.training.data import load_dataset
-
-    for run in missing:
-        check_writable(run.folder / "log.txt")
-    print(describe_plan(runs, jobs), flush=True)
-    if options.scheduler is None:  # once, here, not in every run
-        needed = [run.cell.conditions for run in missing]
-        for conditions in {(c.task, c.dataset, c.path): c for c in needed}.values():
-            load_dataset(conditions)
-    done = run_sweep(missing, jobs, devices, options.snapshot_interval, options.scheduler)
-    return 0 if done else 1
+    return sweep(options, _out(options))
 
 
 def reproduce_command(options: argparse.Namespace) -> int:

@@ -4,14 +4,19 @@
 # The first ten minutes on a machine with a GPU: does the package compute there what it computes on a
 # CPU, and how fast? Set up first, with scripts/setup.sh --gpu cuda12x (or cuda13x), and fetch the data
 # with scripts/fetch_data.sh. Each step writes its output to OUT (default: runs/gpu). Without a GPU it
-# ends with the first; else a step that fails does not keep the others from running.
+# ends with the first; else a step that fails does not keep the others from running. OUT must be new or
+# empty, or what is there already would not be measured again.
 #
-# Exit status: 0 all steps passed, 1 one failed.
+# Exit status: 0 all steps passed, 1 one failed, 2 OUT holds files.
 set -uo pipefail
 . "$(dirname -- "$0")/environment.sh"
 help_if_asked "$@"
 out=$(absolute "${1:-$root/runs/gpu}") status=0
 mkdir -p "$out" && cd -- "$root" || exit 1
+if [ -n "$(ls -A "$out")" ]; then
+    echo "error: $out holds files, expected a new folder: scripts/check_gpu.sh OUT" >&2
+    exit 2
+fi
 export PYTHONUNBUFFERED=1
 
 step() { # a log's name, then a command

@@ -18,7 +18,6 @@ from experiments.results.json_file import write_json
 from experiments.results.run_spec import command_line
 from experiments.system.device import find_device
 from experiments.system.environment import describe_environment
-from experiments.system.interruption import interruptible
 from experiments.system.paths import shown
 from experiments.system.storage import check_writable
 
@@ -65,15 +64,14 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
         "paper": {},
         "scaling": [],
     }
-    with interruptible():
-        for task, workload in PAPER.items():
-            result["paper"][task] = _measure(workload, names, device_name, rounds, task)
-        language = PAPER["language"]
-        sizes = [language._replace(units=n) for n in UNITS]
-        sizes += [language._replace(steps=n) for n in STEPS if n != language.steps]
-        for workload in sizes if scaling else []:
-            text = f"{workload.units} units, {workload.steps} steps"
-            result["scaling"].append(_measure(workload, names, device_name, 3, text))
+    for task, workload in PAPER.items():
+        result["paper"][task] = _measure(workload, names, device_name, rounds, task)
+    language = PAPER["language"]
+    sizes = [language._replace(units=n) for n in UNITS]
+    sizes += [language._replace(steps=n) for n in STEPS if n != language.steps]
+    for workload in sizes if scaling else []:
+        text = f"{workload.units} units, {workload.steps} steps"
+        result["scaling"].append(_measure(workload, names, device_name, 3, text))
     write_json(path, result)
     print(f"written: {shown(path)}")
     write_report(out)

@@ -25,7 +25,7 @@ from experiments.system.paths import CONFIGS, given, shown
 from grustab.text import is_printable
 
 #: Folders of results that are no config's.
-RESERVED = ("bench", "explosion", "faults", "figures", ".", "..")
+RESERVED = ("bench", "explosion", "faults", "figures", "gpu", ".", "..")
 
 
 class Cell(NamedTuple):

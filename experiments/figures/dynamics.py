@@ -74,6 +74,7 @@ def _draw_run(norm: Axes, radius: Axes, run: Result, color: str) -> None:
     )
     norm.plot(x, mean, color=color, linewidth=1.2)
     norm.fill_between(x, mean, top, color=color, alpha=0.25, linewidth=0)
+    norm.plot(x, top, color=color, alpha=0.5, linewidth=0.5)  # the area of one point is not seen
     largest = [
         max((v for v in layers if v is not None), default=float("nan"))
         for layers in curves["spectral_radius"]

@@ -99,7 +99,9 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
             parts += [f"#{title}", f"{''.join(texts[:1])} [All of it]({name}).", picture]
     for name in OTHERS:
         if (out / name).exists():
-            parts += [_read(out / name), *_figures(out, name.partition("/")[0])]
+            folder = name.partition("/")[0]  # the figures of a config are there already
+            figures = [] if folder in config_names() else _figures(out, folder)
+            parts += [_read(out / name), *figures]
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
@@ -138,13 +140,13 @@ def _table(config: Config, out: Path) -> str:
 def _partial(config: Config, out: Path) -> str:
     """How far the partial runs of a config are, in a sentence; empty where there is none."""
     far = [
-        f"{cell.name} seed {run['seed']} to epoch {run['epochs']:.3g} of "
+        f"{cell.name} seed {run['seed']} to epoch {run['epochs']:.3g} of at most "
         f"{run['conditions']['epochs']}"
         for cell in config.cells.values()
         for run in find_results(out, cell)
         if run["status"] not in FINISHED
     ]
-    return f" Partial runs: {', '.join(far)} at most." if far else ""
+    return f" Partial runs: {', '.join(far)}." if far else ""
 
 
 def _figures(out: Path, name: str, partial: str = "") -> list[str]:

@@ -36,10 +36,10 @@ class Difference(NamedTuple):
     """The first cell's numbers minus the second's.
 
     Attributes:
-        mean: Over the seeds with which neither run failed; else infinite, or NaN where both cells
-            failed as often.
-        low: Lower end of the 95 % t-interval, or, where that leaves one seed or less than half, of
-            what all seeds have; minus infinity where there is no second seed.
+        mean: Over the seeds with which neither run failed, if these are more than half; else the
+            median of all, which may be infinite, or NaN where both cells failed as often.
+        low: Lower end of the 95 % t-interval, or, where that leaves one seed or no more than half,
+            of what all seeds have; minus infinity where there is no second seed.
         high: The upper end.
         n: Seeds that count.
         failed: Of these, with which one of the runs failed.
@@ -61,7 +61,8 @@ class Difference(NamedTuple):
             text = f"{self.mean:+.3g}"
             if math.isfinite(self.low) and math.isfinite(self.high):
                 text += f" [{self.low:+.3g}, {self.high:+.3g}]"
-        failed = f", {self.failed} failed" if self.failed and math.isfinite(self.mean) else ""
+        some = 0 < self.failed < self.n or math.isfinite(self.mean)
+        failed = f", {self.failed} failed" if self.failed and some else ""
         epoch = "" if self.epoch is None else f", epoch {self.epoch:g}"
         return f"{text} (n = {self.n}{failed}{epoch})"
 
@@ -83,9 +84,10 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     every = every or [math.inf] * len(pairs)
     values = [d for d in every if math.isfinite(d)]
     low, high = t_interval(values)
-    if len(every) > 1 and len(values) < max(2, len(every) / 2):
+    most = len(values) > len(every) / 2
+    if len(every) > 1 and not (most and len(values) > 1):
         low, high = min(every), max(every)
-    mean = statistics.fmean(values) if values else statistics.median(every) if both else math.nan
+    mean = statistics.fmean(values) if most else statistics.median(every) if both else math.nan
     epoch = min((epoch for _, epoch in ends if epoch), default=None)
     return Difference(mean, low, high, len(every), len(every) - len(values), epoch)
 

@@ -29,8 +29,8 @@ def summary(out: Path) -> str:
     lower = "not known yet" if word == NOT_ENOUGH else numbers.partition(":")[0]
     return (
         f"{headline(evidence)} Of {len(printed)} validation values that it prints, {len(ratios)} "
-        f"have finished runs here, and {near} of these are within {100 * NEAR:g} %. In Table 3 "
+        f"have a successful run here, and {near} of these are within {100 * NEAR:g} %. In Table 3 "
         f"(music), the loss of P_δ, beside that of clipping, is {lower}; the gradient exploded "
-        f"(its norm, before clipping, was above {EXPLOSION['music']:g}) in {clipping} runs with "
-        f"clipping and in {projection} runs with P_δ."
+        f"(a norm above {EXPLOSION['music']:g} before clipping, or divergence) in {clipping} runs "
+        f"with clipping and in {projection} runs with P_δ."
     )

@@ -113,8 +113,13 @@ def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:
         there = read_result(path)
     except ResultError:
         return "cannot be read"
-    more = there["status"] in FINISHED or there["iterations"] > result["iterations"]
+    more = there["status"] in FINISHED or _extent(there) > _extent(result)
     return "holds more" if more else None
+
+
+def _extent(result: dict[str, Any]) -> tuple[int, int]:
+    """Iterations up to the last evaluation, and in all."""
+    return max(result["curves"]["epochs"]["iteration"], default=0), result["iterations"]
 
 
 def _put_aside(folders: Sequence[Path], result: dict[str, Any]) -> Path | None:

@@ -19,6 +19,8 @@ from grustab.text import printable, printable_lines
 #: Seconds between two reports where nothing can be overwritten, such as in a log file.
 REPORT = 60.0
 LINES = 8
+#: Seconds without a refusal after which another process no longer has a run.
+TAKEN_OVER = 60.0
 #: Letters of a line of a log.
 WIDTH = 300
 
@@ -29,7 +31,8 @@ class Display:
     def __init__(self, runs: Sequence[RunSpec], device: str) -> None:
         self.device = device
         self.runs = {run.name: run for run in runs}
-        self.waiting: dict[str, str] = {}
+        self.waiting: dict[str, tuple[float, str]] = {}
+        self._began = time.time()
         self.total = len(runs)
         self.ended_count = self.failed_count = 0
         self.live = bool(sys.stderr and sys.stderr.isatty())
@@ -60,7 +63,7 @@ class Display:
         text = f"{run.name}: waiting for another process; {_refusal(tail)}"
         if run.name not in self.waiting:
             self.say(text)
-        self.waiting[run.name] = text
+        self.waiting[run.name] = time.monotonic(), text
 
     def ended(self, run: RunSpec, code: int, tail: str) -> None:
         """A run ended, well or not."""
@@ -88,12 +91,17 @@ class Display:
             self.say("\n".join(line for line in lines if line))
 
     def _lines(self) -> list[str]:
-        lines = [f"  {printable(text, WIDTH)}" for text in self.waiting.values()]
+        since = time.monotonic() - TAKEN_OVER
+        self.waiting = {name: last for name, last in self.waiting.items() if last[0] > since}
+        lines = [f"  {printable(text, WIDTH)}" for _, text in self.waiting.values()]
         for run in self.runs.values():
             if run.name in self.waiting:
                 continue
+            path = run.folder / PROGRESS
             try:
-                state = json.loads((run.folder / PROGRESS).read_text())
+                if path.stat().st_mtime < self._began:
+                    continue  # a killed process left it
+                state = json.loads(path.read_text())
                 loss, task = state["validation_loss"], {"task": run.cell.conditions.task}
                 lines.append(
                     f"  {run.name}: epoch {state['epoch']:.2f}"

@@ -9,7 +9,6 @@ from experiments.config.load import load_config, set_words
 from experiments.config.schema import ConfigError
 from experiments.estimates import at_most, estimate, total
 from experiments.results.run_spec import RunSpec
-from experiments.results.store import run_is_done
 from experiments.sweep.job import Job
 from experiments.system.paths import PROGRAM, ROOT
 from grustab.text import printable
@@ -51,9 +50,8 @@ def make_plan(
     ]
 
 
-def describe_plan(runs: Sequence[RunSpec], jobs: int) -> str:
-    """The runs that are not done, with what each will cost, as text."""
-    missing = [run for run in runs if not run_is_done(run)]
+def describe_plan(runs: Sequence[RunSpec], missing: Sequence[RunSpec], jobs: int) -> str:
+    """The runs that are missing, with what each will cost, as text."""
     lines = [f"{runs[0].cell.config}:"]
     cells = {run.cell.name: run.cell for run in missing}
     of_cell = {name: estimate(cell, runs[0].max_iterations) for name, cell in cells.items()}
@@ -67,16 +65,16 @@ def describe_plan(runs: Sequence[RunSpec], jobs: int) -> str:
     lines.append(
         f"{len(missing)} to run, {done} done"
         + (f"; one after the other on this CPU {at_most(whole)}" if whole.at_most else "")
-        + (f", {jobs} at a time" if jobs > 1 else "")
+        + (f"; here {jobs} at a time" if jobs > 1 else "")
     )
     return "\n".join(lines)
 
 
-def describe_done(runs: Sequence[RunSpec], pattern: str) -> list[str]:
+def describe_done(runs: Sequence[RunSpec], missing: Sequence[RunSpec], pattern: str) -> list[str]:
     """The runs that are done, a line per cell, and how to see or repeat them."""
     seeds: dict[str, list[str]] = {}
     for run in runs:
-        if run_is_done(run):
+        if run not in missing:
             seeds.setdefault(run.cell.name, []).append(str(run.seed))
     if not seeds:
         return []

@@ -7,11 +7,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from experiments.results.run_spec import RunSpec
-from experiments.results.store import run_is_done
 from experiments.sweep.display import Display
 from experiments.sweep.job import Job, cores, run_job, stop_jobs
 from experiments.sweep.plan import make_job
-from experiments.system.interruption import interruptible
 from experiments.system.lock import LOCKED
 
 #: Seconds until the next try where another process has the run.
@@ -29,7 +27,7 @@ def run_sweep(
     snapshot_interval: float,
     scheduler: str | None,
 ) -> bool:
-    """Do all runs that are not done, each in a process of its own.
+    """Do runs, each in a process of its own.
 
     GPUs are shared evenly among the jobs. On the cluster of a Dask scheduler all jobs take the
     first device, and its workers' threads decide how many go on at a time.
@@ -38,18 +36,16 @@ def run_sweep(
         Whether every run was done. One that diverged was.
 
     Raises:
-        GrustabError: If a result there is damaged, or the scheduler cannot be used.
+        GrustabError: If the scheduler cannot be used.
         KeyboardInterrupt: After an interruption, when all runs have saved a snapshot and ended.
     """
-    missing = [run for run in runs if not run_is_done(run)]
-    if not missing:
+    if not runs:
         print("all done")
         return True
     threads = None if scheduler is not None else max(cores() // jobs, 1)
     with (
-        interruptible(),
         _pool(scheduler, jobs, devices) as (start, stop),
-        Display(missing, devices[0]) as display,
+        Display(runs, devices[0]) as display,
     ):
         futures: dict[Future, RunSpec] = {}
 
@@ -57,7 +53,7 @@ def run_sweep(
             futures[start(make_job(run, snapshot_interval, threads))] = run
 
         try:
-            for run in missing:
+            for run in runs:
                 begin(run)
             failed = _follow(futures, begin, display)
         except KeyboardInterrupt:
@@ -69,7 +65,7 @@ def run_sweep(
                 stop()
             raise
     if failed:
-        print(f"{len(failed)} of {len(missing)} runs failed: {', '.join(failed)}")
+        print(f"{len(failed)} of {len(runs)} runs failed: {', '.join(failed)}")
     return not failed
 
 

@@ -22,7 +22,6 @@ from experiments.results.run_spec import RunSpec, command_line
 from experiments.system.device import find_device
 from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
-from experiments.system.interruption import interruptible
 from experiments.system.paths import RESULTS, shown
 from experiments.system.storage import check_writable
 from experiments.timing.store import PARTS, SCHEMA, timing_file
@@ -81,7 +80,7 @@ def time_config(
         "conditions_sha256": {cell.name: cell.conditions.digest() for cell in cells},
         "rounds": rounds,
     }
-    with interruptible(), fixed_settings():
+    with fixed_settings():
         points, epoch = _measure(cells, leaders[0], device, rounds, later)
     result |= {"iterations_an_epoch": epoch, "points": points}
     write_json(path, result)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from chainer import training
-from chainer.training import extensions
 from tqdm import tqdm
 
 from experiments.config.conditions import Conditions
@@ -120,16 +119,3 @@ class ProgressFile(training.Extension):
         """Remove the file: the run goes on no more."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
-
-
-class EpochLog(extensions.LogReport):
-    """Chainer's log of each epoch; if the disk does not take it, the run goes on without."""
-
-    def __call__(self, trainer: training.Trainer) -> None:
-        """Write the log."""
-        with suppress(OSError):
-            super().__call__(trainer)
-
-    def take(self, seen: dict[str, float]) -> None:
-        """Take in what comes too late for the observation."""
-        self._summary.add(seen)

@@ -26,7 +26,6 @@ from experiments.training.optimization import (
     make_stop_rule,
     make_updater,
 )
-from experiments.training.progress import EpochLog
 from experiments.training.recorder import EpochRecorder, IterationRecorder
 from grustab.errors import DivergenceError, NonFiniteMatrixError
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
@@ -83,9 +82,7 @@ class Run:
             if extension is not None:
                 self.trainer.extend(extension)
         add_schedule(c, self.trainer)
-        log = EpochLog(trigger=(1, "epoch"))
-        self.trainer.extend(log)
-        self.updater.receivers = [self.iterations.take, log.take]
+        self.updater.receivers = [self.iterations.take]
         self.rule = make_stop_rule(c, lambda: self.epochs.curves["validation_loss"])
         self.status, self.stopped_by = "interrupted", BY_INTERRUPTION
         self.divergence: dict[str, Any] | None = None

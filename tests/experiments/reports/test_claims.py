@@ -61,6 +61,7 @@ def test_without_results_nothing_is_decided(call, out, evidence):
         ([4.0, 4.0], [5.0, None], REPRODUCED),
         ([4.0, None], [5.0, 5.0], UNDECIDED),
         ([4.0, 4.1, None], [5.0, 5.2, 6.0], REPRODUCED),  # the successful ones, as in the table
+        ([4.0, 4.1, None, None], [5.0, 5.2, 6.0, 6.1], UNDECIDED),  # half of them failed
         ([None], [4.0], UNDECIDED),
         ([55.0, 56.0], [60.0, 61.1], REPRODUCED),  # none better than a unigram predictor
         ([55.0, 56.0], [60.0, 49.0], UNDECIDED),  # one of theirs is better than that
@@ -78,6 +79,7 @@ def test_a_pair_is_judged_by_the_interval_of_its_difference(evidence, put, ours,
     [
         ([4.0, 4.5, None], [4.1, 4.7, 5.0], 1, "-0.15 [-0.785, +0.485] (n = 3, 1 failed)"),
         ([None, None, 4.0], [4.0, 4.5, None], 0, "first failed (n = 3)"),
+        ([4.0, 4.1, None, None], [5.0, 5.2, 6.0, 6.1], 0, "first failed (n = 4, 2 failed)"),
         ([4.0, None], [None, 4.0], 0, "both failed (n = 2)"),  # neither more often
         ([None, None], [None, None], 0, "both failed (n = 2)"),
     ],

@@ -42,6 +42,8 @@ def test_done_is_what_is_finished_or_has_the_iterations_asked_for(
         (partial(3), partial(6), True),
         (partial(6), partial(6), True),
         (partial(6), partial(3), False),
+        (partial(6), {**partial(7), "validation": ()}, False),  # was not evaluated
+        ({**partial(7), "validation": ()}, partial(6), True),
         (partial(6), {"status": "diverged", "iterations": 3}, True),
         ({"status": "diverged", "iterations": 3}, partial(6), False),
         ({"iterations": 3}, partial(6), False),

@@ -1,8 +1,10 @@
 """Runs of a sweep: those that fail, that are another's, their threads; real ones."""
 
+import os
 import shlex
 import sys
 import threading
+import time
 
 import pytest
 
@@ -10,6 +12,7 @@ from experiments.config.load import load_config
 from experiments.results.run_spec import RunSpec, command_line
 from experiments.sweep import pool as driver
 from experiments.sweep.display import Display
+from experiments.sweep.job import THREADS, Job, run_job
 from experiments.sweep.plan import make_job, make_plan
 from tests.experiments.checks import find_files
 from tests.experiments.sweep.conftest import FAST, read
@@ -48,13 +51,16 @@ def test_another_ones_run_is_tried_again_until_it_is_done(tiny, sweep, fake_jobs
     assert "FAILED" not in text
 
 
-def test_what_a_run_waits_for_stands_in_every_report(tiny, b):
+def test_what_a_run_waits_for_stands_in_every_report(tiny, b, monkeypatch):
     run = RunSpec(load_config(tiny()).cell("sgd/none"), 0, b, None)
     with Display([run], "cpu") as display:
         display.waits(run, "error: it is being done by process 7 on here\n")
         head, line = display._lines()
         assert head == "0 of 1 runs ended, 0 going on"
         assert line.endswith("waiting for another process; it is being done by process 7 on here")
+        later = time.monotonic() + 61
+        monkeypatch.setattr("time.monotonic", lambda: later)
+        assert display._lines() == [head]  # that process is gone, and ours has the run
         display.ended(run, 0, "completed")
         assert display._lines() == ["1 of 1 runs ended, 0 going on"]
 
@@ -77,6 +83,16 @@ def test_the_cores_are_shared_among_the_jobs(
     monkeypatch.setattr(driver, "cores", lambda: cores)
     sweep(tiny(), "--jobs", jobs)
     assert {job.threads for job in fake_jobs[0]} == {threads}
+
+
+def test_the_threads_that_a_person_has_set_are_kept(tmp_path, monkeypatch):
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
+    program = f"import os; print(*map(os.environ.get, {THREADS}))"
+    job = Job("a", [sys.executable, "-S", "-c", program], str(tmp_path), str(tmp_path), 2)
+    assert run_job(job) == (0, "2 2 2 2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert run_job(job) == (0, "3 3 3 3")
 
 
 def test_each_gpu_gets_its_share_of_the_jobs(tiny, tmp_path, fake_jobs, b, monkeypatch):
@@ -110,12 +126,18 @@ def test_a_job_does_not_run_what_was_not_planned(tiny, call, refused, b, never_r
         call(*shlex.split(command_line(run.words(), "cpu"))[3:])
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "3", "\xff", '{"epoch": "x"}', "[" * 10**5])
-def test_a_damaged_file_of_progress_does_not_end_a_sweep(tiny, b, text):
+GOOD = '{"epoch": 1.5, "validation_loss": null, "seconds_left": 3}'
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "3", "\xff", '{"epoch": "x"}', "[" * 10**5, GOOD])
+def test_a_file_of_progress_that_is_damaged_or_old_does_not_count(tiny, b, text):
     (run,) = make_plan(tiny(), "sgd/none", [0], [], b, None)
     run.folder.mkdir(parents=True)
     (run.folder / "progress.json").write_bytes(text.encode("latin-1"))
-    assert Display([run], "cpu")._lines() == ["0 of 1 runs ended, 0 going on"]
+    for age in (0, 3600):
+        os.utime(run.folder / "progress.json", (time.time() + 60 - age,) * 2)
+        going_on = int(text == GOOD and not age)
+        assert Display([run], "cpu")._lines()[0] == f"0 of 1 runs ended, {going_on} going on"
 
 
 def test_two_sweeps_at_once_do_every_run_once(tiny, start, b):

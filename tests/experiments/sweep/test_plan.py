@@ -40,9 +40,9 @@ def test_a_plan_goes_seed_by_seed_through_the_cells(sweep, b, seeds, expected):
 
 def test_a_plan_says_how_many_at_a_time(sweep):
     assert "at a time" not in sweep("demo", "--dry-run")
-    assert sweep("demo", "--dry-run", "--jobs", "3").endswith(", 3 at a time\n")
+    assert sweep("demo", "--dry-run", "--jobs", "3").endswith("; here 3 at a time\n")
     gpus = ("--device", "0,1", "--jobs-per-device", "2")
-    assert sweep("demo", "--dry-run", *gpus).endswith(", 4 at a time\n")
+    assert sweep("demo", "--dry-run", *gpus).endswith("; here 4 at a time\n")
 
 
 def test_what_is_done_is_not_run_again(tiny, sweep, store, fake_jobs, tmp_path, b):
@@ -124,7 +124,7 @@ def test_a_dry_run_lists_what_is_done_and_how_to_see_it(tiny, call, store):
 def test_a_plan_of_extreme_sizes_tells_years(tiny, sweep, call):
     sizes = ("units=2147483647", "epochs=2147483647", "layers=1000")
     text = sweep(tiny(), "--dry-run", "--jobs", 2**31 - 1, "--set", *sizes)
-    assert re.search(r"at most about [\d.]+e\+\d+ years, 6 at a time$", text.rstrip())
+    assert re.search(r"at most about [\d.]+e\+\d+ years; here 6 at a time$", text.rstrip())
     assert max(map(len, text.splitlines())) < 100
     assert " years" in call("list", tiny(), "--set", *sizes)[1]
 

@@ -45,7 +45,7 @@ def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatc
         return make_job(run, *arguments)
 
     monkeypatch.setattr(driver, "make_job", job)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt), interruptible():
         driver.run_sweep(runs, 1, ["cpu"], 600.0, None)
     assert asked.is_set()
 

@@ -51,13 +51,20 @@ def test_an_interruption_during_an_evaluation_keeps_the_epochs_before(tiny, run,
     check_complete(result)  # among others, that the best epoch is the best of the curve
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_every_command_ends_with_the_same_exit_code(call, monkeypatch, number):
+    monkeypatch.setattr("experiments.commands._out", lambda options: signal.raise_signal(number))
+    assert call("list", "demo") == (130, "", "interrupted\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_a_real_signal_leaves_a_partial_result(tiny, tmp_path, number):
     out = tmp_path / "b"
-    process = start_command("run", tiny(**ENDLESS), "--cell", "sgd/projection_0.2", "--out", out)
+    words = (tiny(**ENDLESS), "--cell", "sgd/projection_0.2", "--snapshot-interval", "0")
+    process = start_command("run", *words, "--out", out)
     try:
-        # Written after the first epoch.
-        wait_until(lambda: find_files(out, "log") or process.poll() is not None)
+        # Beyond the first epoch.
+        wait_until(lambda: find_files(out, "snapshot-*[4-9]?-*") or process.poll() is not None)
         process.send_signal(number)
         stdout, stderr = process.communicate(timeout=120)
     finally:

@@ -89,7 +89,7 @@ def test_two_are_kept_and_none_when_the_run_is_complete(stopped, go_on, whole, m
     assert [iteration for iteration, _ in written] == list(range(16, result["iterations"] + 1))
     assert {count for _, count in written} == {3}  # before the oldest goes
     assert timeless(result) == timeless(whole())
-    assert {path.name for path in folder.iterdir()} <= {"result.json", "log", ".lock"}
+    assert {path.name for path in folder.iterdir()} <= {"result.json", ".lock"}
 
 
 def test_none_is_written_before_it_is_time(run, tiny, monkeypatch):
