@@ -27,12 +27,12 @@ def sweep(options: argparse.Namespace, out: Path) -> int:
     devices = options.device
     jobs = options.jobs if devices == ["cpu"] else len(devices) * options.jobs_per_device
     jobs = min(jobs, max(len(missing), 1))
+    if options.emit_slurm:
+        _print_array(missing, devices[0], options.snapshot_interval)
+        return 0
     plan = describe_plan(runs, missing, 1 if options.scheduler else jobs)
     if options.dry_run:
         print(plan, *describe_done(runs, missing, options.cells), sep="\n")
-        return 0
-    if options.emit_slurm:
-        _print_array(missing, devices[0], options.snapshot_interval)
         return 0
     if devices != ["cpu"] and options.scheduler is None:
         from experiments.system.device import find_device
