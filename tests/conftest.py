@@ -3,9 +3,14 @@
 import signal
 
 import pytest
+from hypothesis import settings
 
 # Before any test imports Chainer, see grustab/__init__.py.
 import grustab  # noqa: F401
+
+# The same examples on every machine.
+settings.register_profile("same", derandomize=True, database=None)
+settings.load_profile("same")
 
 
 def pytest_runtest_setup(item):

@@ -13,7 +13,7 @@ from experiments.results.store import finite
 from experiments.system.paths import ROOT
 
 # What only a reader of the source could make sense of.
-INTERNAL = ("_ConfigText", "_CellText", "instance of", "[key]", "pydantic", "NoneType", "dict[")
+INTERNAL = ("ConfigText", "CellText", "instance of", "[key]", "pydantic", "NoneType", "dict[")
 EXPLODES = "learning_rate=1e300"
 #: Keys of a result that a clock or the machine decides.
 CLOCK = {"seconds", "started", "environment", "resumed", "command"}

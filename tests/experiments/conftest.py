@@ -106,9 +106,9 @@ def timed(tiny_text, write_config):
 def keep_out_of_the_checkout(tmp_path, monkeypatch):
     """Neither results/ nor runs/ of the checkout is read or written; signals stay as they were."""
     monkeypatch.setattr("experiments.system.paths.RESULTS", tmp_path / "results")
-    for module in ("results.run_spec", "training.run_cell", "estimates"):
+    for module in ("results.run_spec", "training.run_cell", "estimates", "explosion.study"):
         monkeypatch.setattr(f"experiments.{module}.RESULTS", tmp_path / "results")
-    for module in ("results.run_spec", "system.paths"):
+    for module in ("results.run_spec", "system.paths", "explosion.study"):
         monkeypatch.setattr(f"experiments.{module}.RUNS", tmp_path / "runs")
     handler = signal.getsignal(signal.SIGTERM)
     yield

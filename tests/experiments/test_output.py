@@ -58,7 +58,7 @@ def test_a_config_of_another_name_works(
 
 @pytest.mark.parametrize("name", ODD)
 def test_a_folder_of_such_a_name_takes_results(
-    tiny_text, write_config, call, store, small_data, tmp_path, name
+    tiny_text, write_config, call, small_data, tmp_path, name
 ):
     out = tmp_path / name
     out.mkdir()

@@ -108,10 +108,12 @@ def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch
     assert text in out
     assert text.count("stock Chainer") == 2
     assert "we reach" in text
-    assert format_bench("cpu", read_json(tmp_path / "bench/cpu.json", BenchResult)[1]) == text
     code, _, err = call("figures", "--out", tmp_path)
     assert (code, err) == (0, "")
     assert (tmp_path / "figures/bench_scaling_cpu.png").stat().st_size > 1000
+    committed = read_json(ROOT / "results/bench/cpu.json", BenchResult)[1]
+    text = (ROOT / "results/bench/table.md").read_text(encoding="utf-8")
+    assert format_bench("cpu", committed) == text
     (tmp_path / "bench/cpu.json").write_text("{}")
     assert call("figures", "--out", tmp_path)[0] == 2
 

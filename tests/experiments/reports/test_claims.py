@@ -1,5 +1,6 @@
 """The verdicts on the paper's claims, over made results."""
 
+import copy
 import json
 import math
 
@@ -10,6 +11,7 @@ from experiments.config.model_size import n_parameters
 from experiments.reports.claims import (
     CLAIMS,
     CLAIMS_APART,
+    TABLE_1,
     TABLE_2,
     TABLE_3,
     UNVERIFIED_CLAIMS,
@@ -28,10 +30,11 @@ from experiments.reports.pairs import log_norms
 from experiments.results.measures import largest_radius
 from experiments.results.success import diverged, learned
 from experiments.system.paths import ROOT
+from experiments.timing.store import PARTS
 
 ALL_CLAIMS = [*CLAIMS, *CLAIMS_APART, *UNVERIFIED_CLAIMS]
 OURS, THEIRS = (TABLE_3, "sgd/projection_0.2"), (TABLE_3, "sgd/clipping_15")
-OTHER = (TABLE_3, "adam_1e-3/clipping_15")
+OTHER, LANGUAGE = (TABLE_3, "adam_1e-3/clipping_15"), (TABLE_1, "sgd_1.1/clipping_5")
 PAIR = {"sgd": (OURS, THEIRS)}
 
 
@@ -124,6 +127,20 @@ def test_a_partial_run_beside_finished_ones_does_not_count(evidence, store, put)
     assert "(n = 2)" in evidence.lower(PAIR).numbers
 
 
+def test_norms_are_compared_as_far_as_both_runs_went(evidence, store, put):
+    put(OURS, [4.0], validation=(5.0, 4.0, 3.0), windows={"gradient_norm_max": [40.0, 40.0, 1e6]})
+    norms = {"gradient_norm_max": [90.0, 90.0]}
+    store(THEIRS, validation=(5.0, 4.5), status="interrupted", windows=norms)
+    assert evidence.lower(PAIR, log_norms).word == SO_FAR_YES
+
+
+@pytest.mark.parametrize(("loss", "word"), [(None, REPRODUCED), (4.1, NOT_REPRODUCED)])
+def test_the_success_of_every_cell_has_to_be_rarer(evidence, put, loss, word):
+    for place, losses in ((OURS, [4.0, None]), (OTHER, [4.0, loss]), (THEIRS, [4.0, 4.1])):
+        put(place, losses)
+    assert evidence.fewer_succeed([OURS, OTHER], THEIRS).word == word
+
+
 @pytest.mark.parametrize(
     ("values", "rank", "word"),
     [
@@ -171,22 +188,24 @@ SLOW, WORSE, WORST, BACK = (60.0, 55.0), (40.0, 62.0), (90.0, 80.0), (40.0, 90.0
 
 
 @pytest.mark.parametrize(
-    ("losses", "status", "share"),
+    ("place", "losses", "status", "share"),
     [
-        (SLOW, "completed", 0),  # worse than a unigram predictor's 50, but on its way
-        (WORSE, "completed", 100),  # though its best is good
-        (WORST, "completed", 100),  # though it is on its way down
-        (BACK, "completed", 0),
-        (BACK, "diverged", 100),
-        ((None,), "diverged", 100),
+        (THEIRS, SLOW, "completed", 0),  # worse than a unigram predictor's 50, but on its way
+        (THEIRS, WORSE, "completed", 100),  # though its best is good
+        (THEIRS, WORST, "completed", 100),  # though it is on its way down
+        (THEIRS, BACK, "completed", 0),
+        (THEIRS, BACK, "diverged", 100),
+        (THEIRS, (None,), "diverged", 100),
+        (LANGUAGE, (9.3, 9.2), "completed", 0),  # of 10,000 words: ln 10,000 = 9.21
+        (LANGUAGE, (5.0, 9.3), "completed", 100),
     ],
 )
-def test_a_run_diverges_that_ends_worse_than_chance(evidence, put, losses, status, share):
-    put(THEIRS, [1.0], validation=losses, status=status)
+def test_a_run_diverges_that_ends_worse_than_chance(evidence, put, place, losses, status, share):
+    put(place, [1.0], validation=losses, status=status)
     word = REPRODUCED if share else NOT_REPRODUCED
-    verdict = evidence.every([THEIRS], diverged, "diverged")
-    assert verdict == (word, f"diverged: {THEIRS[1]} {share} %")
-    two = evidence.every([THEIRS, OURS], diverged, "diverged").word
+    verdict = evidence.every([place], diverged, "diverged")
+    assert verdict == (word, f"diverged: {place[1]} {share} %")
+    two = evidence.every([place, OURS], diverged, "diverged").word
     assert two == (SO_FAR_YES if share else NOT_REPRODUCED)
 
 
@@ -199,7 +218,13 @@ def test_time_measured_under_other_conditions_is_no_verdict(evidence, out):
         (out / "timing" / "timing.json").write_text(json.dumps({**committed, **changes}))
         return evidence.no_slower("timing", *names).word
 
-    assert verdict() != NOT_ENOUGH
+    points = copy.deepcopy(committed["points"])
+    for factor, word in ((0.5, REPRODUCED), (2.0, NOT_REPRODUCED)):
+        for point in points:
+            ours, theirs = (point["cells"][name] for name in names)
+            times = 0.5 if point is points[-1] else factor  # one slower point is enough
+            ours |= {k: [times * v for v in theirs[k]] for k in PARTS}
+        assert verdict(points=points) == word
     assert verdict(conditions_sha256=dict.fromkeys(names, "0" * 64)) == NOT_ENOUGH
     points = [{**p, "cells": {k: p["cells"][k] for k in names[:1]}} for p in committed["points"]]
     assert verdict(points=points) == NOT_ENOUGH
@@ -211,6 +236,7 @@ def test_time_measured_under_other_conditions_is_no_verdict(evidence, out):
         ([16.0, 16.1], REPRODUCED),
         ([58.0, 58.1], REPRODUCED),
         ([14.0, 14.1], NOT_REPRODUCED),
+        ([62.0, 62.1], NOT_REPRODUCED),
         ([14.0, 17.0], UNDECIDED),
         ([30.0], UNDECIDED),
         ([30.0, None], NOT_REPRODUCED),
@@ -235,8 +261,9 @@ def test_an_average_is_near_within_a_factor_of_two(evidence, store, means, word,
         (40.0, {}, REPRODUCED),
         (90.0, {}, NOT_REPRODUCED),
         (None, {}, NOT_REPRODUCED),
-        # A gradient that ended a run is the largest.
+        # A gradient or a loss that ended a run is the largest.
         (40.0, {"status": "diverged", "divergence": {"quantity": "gradient"}}, NOT_REPRODUCED),
+        (40.0, {"status": "diverged", "divergence": {"quantity": "loss"}}, NOT_REPRODUCED),
     ],
 )
 def test_the_largest_norm_is_compared(evidence, put, norm, changes, word):

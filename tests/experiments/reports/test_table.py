@@ -219,6 +219,8 @@ def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
         ({"validation": (8.0,), "status": "interrupted"}, ["", "", "", "0 % so far"]),
         ({"norm": 3001.0}, ["100 %", "100 %", "100 %", "100 %"]),
         ({"norm": 2999.0}, ["100 %", "100 %", "100 %", "0 %"]),
+        ({"norm": 1001.0, "cell": LANGUAGE}, ["100 %", "100 %", "100 %", "100 %"]),
+        ({"norm": 999.0, "cell": LANGUAGE}, ["100 %", "100 %", "100 %", "0 %"]),
         ({"norm": None}, ["100 %", "100 %", "100 %", "100 %"]),
     ],
     ids=str,
@@ -226,6 +228,7 @@ def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
 def test_success_by_three_rules_beside_explosion(table, store, changes, shares):
     changes = {"unigram": 9.0, "validation": (5.0, 4.0), **changes}
     norms = [changes.pop("norm", 1.0)] * len(changes["validation"])
-    store(MUSIC, windows={"gradient_norm_max": norms}, **changes)
-    row = table(MUSIC[0])[0][MUSIC[1]]
+    config, cell = changes.pop("cell", MUSIC)
+    store((config, cell), windows={"gradient_norm_max": norms}, **changes)
+    row = table(config)[0][cell]
     assert [row[key] for key in ("success", "finite", "ends well", "exploded")] == shares

@@ -167,7 +167,7 @@ def test_a_signal_ends_the_runs_on_the_cluster_with_a_snapshot_each(dask, tiny, 
 
 def test_a_lost_workers_run_goes_on_at_another_one(dask, tiny, start, b):
     words = ("--cells", "sgd/none", "--snapshot-interval", "0", "--scheduler", dask[0])
-    process = start(tiny(**{**FAST, "epochs": 3}), *words)
+    process = start(tiny(**{**FAST, "epochs": 9}), *words)
     folder, pid = next(iter(wait_until(lambda: training_processes(b)).items()))
     wait_until(lambda: find_files(folder, "snapshot-*"))
     (worker,) = [worker for worker in dask[1] if worker.pid == psutil.Process(pid).ppid()]
@@ -179,7 +179,7 @@ def test_a_lost_workers_run_goes_on_at_another_one(dask, tiny, start, b):
     for (_, seed), result in results.items():
         check_complete(result)
         assert result["status"] == "completed"
-        assert f"sgd/none seed {seed}: completed after 102 iterations" in out
+        assert f"sgd/none seed {seed}: completed after 306 iterations" in out
     resumed = [session["iteration"] for result in results.values() for session in result["resumed"]]
     assert len(resumed) == 1
     assert resumed[0] > 0

@@ -95,7 +95,7 @@ def test_the_threads_that_a_person_has_set_are_kept(tmp_path, monkeypatch):
     assert run_job(job) == (0, "3 3 3 3")
 
 
-def test_each_gpu_gets_its_share_of_the_jobs(tiny, tmp_path, fake_jobs, b, monkeypatch):
+def test_each_gpu_gets_its_share_of_the_jobs(tiny, b, monkeypatch):
     runs = [RunSpec(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(4)]
     together = threading.Barrier(4, timeout=20)
     devices = []
@@ -143,7 +143,7 @@ def test_a_file_of_progress_that_is_damaged_or_old_does_not_count(tiny, b, text)
 def test_two_sweeps_at_once_do_every_run_once(tiny, start, b):
     words = (tiny(**FAST), "--cells", "sgd/none", "--seeds", "0")
     pair = [start(*words), start(*words)]
-    texts = [process.communicate(timeout=60) for process in pair]
+    texts = [process.communicate(timeout=120) for process in pair]
     assert [process.returncode for process in pair] == [0, 0], texts
     assert "FAILED" not in str(texts)
     (result,) = read(b).values()

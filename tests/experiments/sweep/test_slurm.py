@@ -19,7 +19,7 @@ printf '%s\\n' "$@" >> "$SCONTROL_LOG"
 
 
 @pytest.fixture
-def slurm(tmp_path, monkeypatch):
+def slurm(tmp_path):
     """Do a task of an array as Slurm would; gives its exit code and what was asked of scontrol."""
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -99,8 +99,9 @@ def test_only_a_task_that_was_interrupted_is_queued_again(emit, slurm, code):
 
 def test_a_job_array_has_the_missing_runs_only(tiny, emit, call, store):
     store((tiny(), "sgd/none"), 0)
-    script = emit(tiny(), "--cells", "sgd/none")
+    script = emit(tiny(), "--cells", "sgd/none", "--device", "0")
     assert "#SBATCH --array=0-0" in directives(script)
+    assert "--device 0" in script.read_text()
     assert "--seed 1" in script.read_text()
     assert "--seed 0" not in script.read_text()
     code, out, err = call("sweep", tiny(), "--cells=sgd/none", "--seeds=0", "--emit-slurm")

@@ -31,7 +31,7 @@ def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatc
 
     def run_job(job):  # goes on until it is asked to end
         begun.set()
-        return (130 if asked.wait(timeout=3) else 0), ""
+        return (130 if asked.wait(timeout=60) else 0), ""
 
     monkeypatch.setattr(driver, "run_job", run_job)
     monkeypatch.setattr(driver, "stop_jobs", asked.set)
@@ -40,7 +40,7 @@ def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatc
 
     def job(run, *arguments):
         if run.seed == 1:
-            assert begun.wait(timeout=3)
+            assert begun.wait(timeout=60)
             signal.raise_signal(signal.SIGTERM)
         return make_job(run, *arguments)
 
@@ -89,7 +89,7 @@ def test_a_killed_run_is_told_and_goes_on_in_the_next_sweep(
 ):
     text = tiny_text(**FAST)
     del text["cells"]["sgd/projection_0.2"]
-    text["cells"]["sgd/none"]["set"]["epochs"] = 3
+    text["cells"]["sgd/none"]["set"]["epochs"] = 9
     config = write_config(text, "it's a config.yaml")
     words = (config, "--jobs", "2", "--seeds", "0", "--snapshot-interval", "0")
     process = start(*words)

@@ -97,15 +97,17 @@ def test_an_interruption_during_the_last_evaluation_is_one(tiny, run, monkeypatc
 def test_a_second_signal_does_not_keep_the_result_from_being_written(
     tiny, run, interrupt_at, monkeypatch
 ):
-    observe = SpectrumMonitor.observe
+    monkeypatch.setattr("experiments.system.interruption.TOGETHER", 0.0)
+    begin, signals = SpectrumMonitor.begin, []
 
-    def interrupted_observe(self):
-        signal.raise_signal(signal.SIGTERM)
-        return observe(self)
+    def interrupted_begin(self):
+        signals.append(signal.raise_signal(signal.SIGTERM))
+        return begin(self)
 
     interrupt_at(3)
-    monkeypatch.setattr(SpectrumMonitor, "observe", interrupted_observe)
+    monkeypatch.setattr(SpectrumMonitor, "begin", interrupted_begin)
     result, _, _ = run(tiny(), "sgd/none", code=130)
+    assert len(signals) == 1
     check_complete(result)
     assert result["status"] == "interrupted"
 

@@ -81,6 +81,10 @@ def test_training_is_cut_as_the_conditions_say(tiny_music, small_data):
     settings = {"batching": "tunes", "padding": "counted", "state": "carried", "bptt_steps": None}
     train = load(tiny_music(**settings))[1].train
     assert (train.count_padding, train.carry_state, train.n_steps) == (True, True, None)
+    for batching, by_length in (("stream", None), ("tunes", False), ("tunes_by_length", True)):
+        _, data, generators = load(tiny_music(batching=batching))
+        assert data.train.rng is generators.order
+        assert getattr(data.train, "by_length", None) is by_length
 
 
 @pytest.mark.parametrize("batching", ["stream", "tunes", "tunes_by_length"])

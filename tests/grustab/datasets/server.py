@@ -2,7 +2,6 @@
 
 import hashlib
 import http.server
-import socket
 
 CONTENT = bytes(range(256)) * 2000
 SIZE = len(CONTENT)
@@ -63,9 +62,3 @@ class Server(http.server.ThreadingHTTPServer):
 
     def handle_error(self, request, client_address):
         """Stay quiet about clients that hang up."""
-
-
-def unused_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]

@@ -11,7 +11,7 @@ import pytest
 from grustab.datasets import download as module
 from grustab.datasets.download import default_folder, download, obtain
 from grustab.errors import DataError
-from tests.grustab.datasets.server import CONTENT, RAW, SHA256, SIZE, unused_port
+from tests.grustab.datasets.server import CONTENT, RAW, SHA256, SIZE
 
 pytestmark = pytest.mark.usefixtures("clean_environment")
 
@@ -48,7 +48,7 @@ def test_download(remote, server, tmp_path, manner):
 
 
 def test_the_next_address_after_a_failure(remote, server, tmp_path, capfd):
-    file = remote("missing", "wrong", "breaks", f"http://127.0.0.1:{unused_port()}/", "whole")
+    file = remote("missing", "wrong", "breaks", "http://127.0.0.1:1/", "whole")
     _assert_whole(download(file, tmp_path / "new"), tmp_path / "new")
     assert server.requests == ["missing", "wrong", "breaks", "whole"]
     assert capfd.readouterr() == ("", "")
@@ -63,12 +63,13 @@ def test_the_next_address_after_a_failure(remote, server, tmp_path, capfd):
     ("file:///etc/hostname", "not the known file"),
     ("ftp://127.0.0.1/data.bin", "not the known file"),
     ("http://[/", "not the known file"),
-    ("http://127.0.0.1:{}/", "no connection"),
+    ("http://127.0.0.1:1/", "no connection"),
     *((manner, "") for manner in RAW),
 ])  # fmt: skip
 def test_failures_leave_nothing_behind(remote, tmp_path, monkeypatch, manner, reason):
-    monkeypatch.setattr("pooch.downloaders.DEFAULT_TIMEOUT", 0.2)
-    file = remote(manner.replace("{}", str(unused_port())))
+    if manner == "silent":
+        monkeypatch.setattr("pooch.downloaders.DEFAULT_TIMEOUT", 0.2)
+    file = remote(manner)
     _refused(lambda: download(file, tmp_path), file.urls[0], reason, "set GRUSTAB_DATA")
     assert list(tmp_path.iterdir()) == []
 

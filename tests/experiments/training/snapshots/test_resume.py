@@ -75,6 +75,12 @@ def test_resuming_equals_never_having_stopped(tiny, run, tmp_path, few_large_val
     assert not list(tmp_path.rglob("snapshot-*"))
 
 
+def test_a_partial_run_that_is_there_already_keeps_its_snapshot(stopped, go_on):
+    stopped(5)
+    stopped(5)
+    assert "resumed at iteration 5" in go_on()[1]
+
+
 def test_two_are_kept_and_none_when_the_run_is_complete(stopped, go_on, whole, monkeypatch):
     folder = stopped(5, 10, 15)
     written = []
