@@ -88,6 +88,8 @@ def main():
             train, valid, test = load_ptb()[:3]
         except DataError as error:
             parser.exit(2, f"error: {error}\n")
+    if min(map(len, (train, valid, test))) <= args.batchsize * args.bproplen:
+        parser.error("--batchsize times --bproplen: expected fewer than the words of each text")
     try:
         device = chainer.get_device(args.device)
         device.use()

@@ -45,8 +45,13 @@ def draw_figures(names: list[str], out: Path) -> None:
         return
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(mp_context=spawn, initializer=_start_worker) as pool:
-        for lines in pool.map(draw, names):
-            print(*lines, sep="\n")
+        try:
+            for lines in pool.map(draw, names):
+                print(*lines, sep="\n")
+        except KeyboardInterrupt:  # else the pool would wait for what is being drawn
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise
 
 
 def _start_worker() -> None:

@@ -37,7 +37,7 @@ class Difference(NamedTuple):
 
     Attributes:
         mean: Over the seeds with which neither run failed, if these are more than half; else the
-            median of all, which may be infinite, or NaN where both cells failed as often.
+            median of all, which may be infinite, or NaN where both cells failed.
         low: Lower end of the 95 % t-interval, or, where that leaves one seed or no more than half,
             of what all seeds have; minus infinity where there is no second seed.
         high: The upper end.

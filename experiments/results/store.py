@@ -117,9 +117,9 @@ def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:
     return "holds more" if more else None
 
 
-def _extent(result: dict[str, Any]) -> tuple[int, int]:
-    """Iterations up to the last evaluation, and in all."""
-    return max(result["curves"]["epochs"]["iteration"], default=0), result["iterations"]
+def _extent(result: dict[str, Any]) -> tuple[bool, int]:
+    """Whether it was ever evaluated, without which no table counts it, and its iterations."""
+    return bool(result["curves"]["epochs"]["iteration"]), result["iterations"]
 
 
 def _put_aside(folders: Sequence[Path], result: dict[str, Any]) -> Path | None:

@@ -19,8 +19,6 @@ from grustab.text import printable, printable_lines
 #: Seconds between two reports where nothing can be overwritten, such as in a log file.
 REPORT = 60.0
 LINES = 8
-#: Seconds without a refusal after which another process no longer has a run.
-TAKEN_OVER = 60.0
 #: Letters of a line of a log.
 WIDTH = 300
 
@@ -31,7 +29,7 @@ class Display:
     def __init__(self, runs: Sequence[RunSpec], device: str) -> None:
         self.device = device
         self.runs = {run.name: run for run in runs}
-        self.waiting: dict[str, tuple[float, str]] = {}
+        self.waiting: dict[str, str] = {}
         self._began = time.time()
         self.total = len(runs)
         self.ended_count = self.failed_count = 0
@@ -63,7 +61,7 @@ class Display:
         text = f"{run.name}: waiting for another process; {_refusal(tail)}"
         if run.name not in self.waiting:
             self.say(text)
-        self.waiting[run.name] = time.monotonic(), text
+        self.waiting[run.name] = text
 
     def ended(self, run: RunSpec, code: int, tail: str) -> None:
         """A run ended, well or not."""
@@ -91,33 +89,38 @@ class Display:
             self.say("\n".join(line for line in lines if line))
 
     def _lines(self) -> list[str]:
-        since = time.monotonic() - TAKEN_OVER
-        self.waiting = {name: last for name, last in self.waiting.items() if last[0] > since}
-        lines = [f"  {printable(text, WIDTH)}" for _, text in self.waiting.values()]
+        waiting, lines = [], []
         for run in self.runs.values():
-            if run.name in self.waiting:
-                continue
-            path = run.folder / PROGRESS
-            try:
-                if path.stat().st_mtime < self._began:
-                    continue  # a killed process left it
-                state = json.loads(path.read_text())
-                loss, task = state["validation_loss"], {"task": run.cell.conditions.task}
-                lines.append(
-                    f"  {run.name}: epoch {state['epoch']:.2f}"
-                    + (f", validation {score(task, loss)}" if loss is not None else "")
-                    + f", at most {human_time(state['seconds_left'])} left"
-                )
-            except (OSError, ValueError, LookupError, TypeError, RecursionError):
-                continue  # not there yet, or damaged
+            state, text = self._state(run), self.waiting.get(run.name)
+            if text and (state is None or state["process"] in text):
+                waiting.append(f"  {printable(text, WIDTH)}")
+            elif state:
+                self.waiting.pop(run.name, None)  # ours has it now
+                lines.append(f"  {run.name}: {state['text']}")
+        lines = waiting + lines
         failed = f", {self.failed_count} failed" if self.failed_count else ""
         more = len(lines) - LINES
         hidden = f", {more} of them not shown" if more > 0 else ""
         head = (
             f"{self.ended_count} of {self.total} runs ended{failed}, "
-            f"{len(lines) - len(self.waiting)} going on{hidden}"
+            f"{len(lines) - len(waiting)} going on{hidden}"
         )
         return [head, *lines[:LINES]]
+
+    def _state(self, run: RunSpec) -> dict[str, str] | None:
+        """How far a run is and which process has it; ``None``: nobody has it, or it is not told."""
+        path = run.folder / PROGRESS
+        try:
+            if path.stat().st_mtime < self._began:
+                return None  # a killed process left it
+            state = json.loads(path.read_text())
+            loss, task = state["validation_loss"], {"task": run.cell.conditions.task}
+            text = f"epoch {state['epoch']:.2f}"
+            text += f", validation {score(task, loss)}" if loss is not None else ""
+            text += f", at most {human_time(state['seconds_left'])} left"
+            return {"process": str(state["process"]), "text": text}
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
+            return None  # not there yet, or damaged
 
 
 def _refusal(tail: str) -> str:

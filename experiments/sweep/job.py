@@ -53,7 +53,7 @@ def run_job(job: Job) -> tuple[int, str]:
     log = Path(job.folder) / LOG
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     if job.threads:  # what the person has set is respected, also by the others, which come first
-        threads = environment.get("OMP_NUM_THREADS", str(job.threads))
+        threads = environment.get("OMP_NUM_THREADS") or str(job.threads)
         environment = {**dict.fromkeys(THREADS, threads), **environment}
     else:  # a worker's variables are Dask's
         environment |= dict.fromkeys(THREADS, str(_share_of_worker()))

@@ -30,7 +30,7 @@ def sweep(options: argparse.Namespace, out: Path) -> int:
     if options.emit_slurm:
         _print_array(missing, devices[0], options.snapshot_interval)
         return 0
-    plan = describe_plan(runs, missing, 1 if options.scheduler else jobs)
+    plan = describe_plan(runs, missing, jobs if options.scheduler is None else 1)
     if options.dry_run:
         print(plan, *describe_done(runs, missing, options.cells), sep="\n")
         return 0
@@ -55,7 +55,10 @@ def sweep(options: argparse.Namespace, out: Path) -> int:
 
 def _check_options(options: argparse.Namespace) -> None:
     """Refuse options that would be of no effect."""
-    elsewhere = "--scheduler" if options.scheduler else "--emit-slurm" if options.emit_slurm else ""
+    if options.emit_slurm and options.scheduler is not None:
+        raise ConfigError("--scheduler: of no effect with --emit-slurm, leave it out")
+    elsewhere = "--emit-slurm" if options.emit_slurm else ""
+    elsewhere = elsewhere if options.scheduler is None else "--scheduler"
     gpu = options.device != ["cpu"]
     if elsewhere and len(options.device) > 1:
         raise ConfigError(f"--device: expected one device with {elsewhere}")

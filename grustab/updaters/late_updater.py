@@ -30,12 +30,14 @@ class LateUpdater(BPTTUpdater):
     finite. The host reads them before the next update: had they been bad, the weights, the number
     of the iteration and the place in the data are as if training had stopped in their iteration;
     states, counters and generators may be a step further. It also watches and clips the gradient,
-    as :class:`grustab.optimizer_hooks.GradientClipping`, before the optimizer's hooks act on it.
+    as :class:`grustab.optimizer_hooks.GradientClipping`: it takes the norm before the optimizer's
+    hooks act, and scales what they leave.
 
     Args:
         iterator: As of :class:`BPTTUpdater`.
         optimizer: SGD, Adam or RMSprop, which is of no use without this updater afterwards; all
-            weights have the same rate, and options that change the rule are not there.
+            weights have the same rate, options that change the rule are not there, and what is
+            frozen stays so.
         threshold: Largest norm of the gradient that is left alone, > 0.
         late: Without it, each iteration waits for its own numbers and reports them, as it has to
             where extensions look at them, or change weights without :meth:`settle` before.

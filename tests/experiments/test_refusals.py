@@ -142,12 +142,19 @@ def test_the_announcement_says_what_will_run_and_where_to(tiny, run):
         ("reproduce timing --device 0,1", "--device: expected one device"),
         ("sweep demo --device 0 --jobs 2", "--jobs: expected --jobs-per-device N on GPUs"),
         ("sweep demo --jobs-per-device 2", "--jobs-per-device: expected --jobs N on a CPU"),
+        ("sweep demo --emit-slurm --scheduler tcp://x", "--scheduler: of no effect"),
         ("sweep demo --emit-slurm --jobs 2", "--jobs: of no effect with --emit-slurm"),
         ("sweep demo --scheduler tcp://x --jobs 2", "--jobs: of no effect with --scheduler"),
         ("sweep demo --emit-slurm --device 0,1", "--device: expected one device with --emit-slurm"),
         *(
             (f"{command} --out runs/misTyped", "--out runs/misTyped: expected a folder of results")
-            for command in ("table demo", "claims", "identify", "report", "figures demo")
+            for command in (
+                "table demo",
+                "claims",
+                "identify",
+                "report",
+                "figures demo",
+            )
         ),
     ],
     ids=lambda text: text[:35],

@@ -156,3 +156,4 @@ def test_lemma_6_a_step_moves_singular_values_by_at_most_its_norm(pair, scale):
     after = np.linalg.svd(w + step, compute_uv=False)
     bounds = stability.singular_value_bounds(before, np.linalg.norm(step))
     assert (after <= bounds + 1e-13 * (1 + bounds[0])).all()
+    np.testing.assert_array_equal(bounds, before + np.linalg.norm(step))

@@ -1,5 +1,6 @@
 """Runs of a sweep: those that fail, that are another's, their threads; real ones."""
 
+import json
 import os
 import shlex
 import sys
@@ -16,6 +17,8 @@ from experiments.sweep.job import THREADS, Job, run_job
 from experiments.sweep.plan import make_job, make_plan
 from tests.experiments.checks import find_files
 from tests.experiments.sweep.conftest import FAST, read
+
+GOOD = {"epoch": 1.5, "validation_loss": None, "seconds_left": 3, "process": "process 8 on here"}
 
 
 def test_a_failing_run_does_not_keep_the_others_from_running(tiny, sweep, fake_jobs, monkeypatch):
@@ -51,16 +54,20 @@ def test_another_ones_run_is_tried_again_until_it_is_done(tiny, sweep, fake_jobs
     assert "FAILED" not in text
 
 
-def test_what_a_run_waits_for_stands_in_every_report(tiny, b, monkeypatch):
+def test_what_a_run_waits_for_stands_in_every_report(tiny, b):
     run = RunSpec(load_config(tiny()).cell("sgd/none"), 0, b, None)
     with Display([run], "cpu") as display:
         display.waits(run, "error: it is being done by process 7 on here\n")
         head, line = display._lines()
         assert head == "0 of 1 runs ended, 0 going on"
         assert line.endswith("waiting for another process; it is being done by process 7 on here")
-        later = time.monotonic() + 61
-        monkeypatch.setattr("time.monotonic", lambda: later)
-        assert display._lines() == [head]  # that process is gone, and ours has the run
+        run.folder.mkdir(parents=True)
+        for process, going_on in (("process 7 on here", 0), ("process 8 on here", 1)):
+            (run.folder / "progress.json").write_text(json.dumps(GOOD | {"process": process}))
+            os.utime(run.folder / "progress.json", (time.time() + 60,) * 2)
+            head, line = display._lines()
+            assert head == f"0 of 1 runs ended, {going_on} going on"
+            assert ("waiting" in line) != ("epoch 1.50" in line) == going_on
         display.ended(run, 0, "completed")
         assert display._lines() == ["1 of 1 runs ended, 0 going on"]
 
@@ -126,17 +133,16 @@ def test_a_job_does_not_run_what_was_not_planned(tiny, call, refused, b, never_r
         call(*shlex.split(command_line(run.words(), "cpu"))[3:])
 
 
-GOOD = '{"epoch": 1.5, "validation_loss": null, "seconds_left": 3}'
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", "3", "\xff", '{"epoch": "x"}', "[" * 10**5, GOOD])
+@pytest.mark.parametrize("text", [
+    "", "[]", "{}", "3", "\xff", '{"epoch": "x"}', "[" * 10**5, json.dumps(GOOD)
+])  # fmt: skip
 def test_a_file_of_progress_that_is_damaged_or_old_does_not_count(tiny, b, text):
     (run,) = make_plan(tiny(), "sgd/none", [0], [], b, None)
     run.folder.mkdir(parents=True)
     (run.folder / "progress.json").write_bytes(text.encode("latin-1"))
     for age in (0, 3600):
         os.utime(run.folder / "progress.json", (time.time() + 60 - age,) * 2)
-        going_on = int(text == GOOD and not age)
+        going_on = int(text == json.dumps(GOOD) and not age)
         assert Display([run], "cpu")._lines()[0] == f"0 of 1 runs ended, {going_on} going on"
 
 
