@@ -148,13 +148,7 @@ def test_the_announcement_says_what_will_run_and_where_to(tiny, run):
         ("sweep demo --emit-slurm --device 0,1", "--device: expected one device with --emit-slurm"),
         *(
             (f"{command} --out runs/misTyped", "--out runs/misTyped: expected a folder of results")
-            for command in (
-                "table demo",
-                "claims",
-                "identify",
-                "report",
-                "figures demo",
-            )
+            for command in ("table demo", "claims", "identify", "report", "figures demo")
         ),
     ],
     ids=lambda text: text[:35],
