@@ -57,25 +57,20 @@ def add_perplexity(log):
             log[f"{name}/perplexity"] = float(np.exp(log[f"{name}/loss"]))
 
 
-def positive(text):
-    """A whole number above 0."""
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
-    return int(text)
-
-
 def main():
     """Train, and evaluate on the test set."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--batchsize", type=positive, default=20)
-    parser.add_argument("--bproplen", type=positive, default=35, help="steps per batch")
+    parser.add_argument("--batchsize", type=int, default=20)
+    parser.add_argument("--bproplen", type=int, default=35, help="steps per batch")
     parser.add_argument("--delta", type=float, default=0.2, help="U's cap is 2 - delta")
     parser.add_argument("--device", default="@numpy", help='"@cupy:0" for a GPU')
-    parser.add_argument("--epoch", type=positive, default=5)
+    parser.add_argument("--epoch", type=int, default=5)
     parser.add_argument("--out", default="runs/train_ptb", help="folder of the log")
     parser.add_argument("--test", action="store_true", help="made-up words and a small model")
-    parser.add_argument("--unit", type=positive, default=650)
+    parser.add_argument("--unit", type=int, default=650)
     args = parser.parse_args()
+    if min(args.batchsize, args.bproplen, args.epoch, args.unit) < 1:
+        parser.error("--batchsize, --bproplen, --epoch, --unit: expected at least 1")
     if not 0 < args.delta < 2:
         parser.error("--delta: expected a number between 0 and 2")
 

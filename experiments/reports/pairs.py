@@ -61,8 +61,7 @@ class Difference(NamedTuple):
             text = f"{self.mean:+.3g}"
             if math.isfinite(self.low) and math.isfinite(self.high):
                 text += f" [{self.low:+.3g}, {self.high:+.3g}]"
-        some = 0 < self.failed < self.n or math.isfinite(self.mean)
-        failed = f", {self.failed} failed" if self.failed and some else ""
+        failed = f", {self.failed} failed" if 0 < self.failed < self.n else ""
         epoch = "" if self.epoch is None else f", epoch {self.epoch:g}"
         return f"{text} (n = {self.n}{failed}{epoch})"
 

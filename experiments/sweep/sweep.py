@@ -57,23 +57,18 @@ def _check_options(options: argparse.Namespace) -> None:
     """Refuse options that would be of no effect."""
     if options.emit_slurm and options.scheduler is not None:
         raise ConfigError("--scheduler: of no effect with --emit-slurm, leave it out")
-    elsewhere = "--emit-slurm" if options.emit_slurm else ""
-    elsewhere = elsewhere if options.scheduler is None else "--scheduler"
-    gpu = options.device != ["cpu"]
-    if elsewhere and len(options.device) > 1:
-        raise ConfigError(f"--device: expected one device with {elsewhere}")
-    for option, number in (
-        ("--jobs", options.jobs),
-        ("--jobs-per-device", options.jobs_per_device),
-    ):
-        if number == 1:
-            continue
-        if elsewhere:
-            raise ConfigError(f"{option}: of no effect with {elsewhere}, leave it out")
-        if gpu == (option == "--jobs"):
-            other = "--jobs-per-device N" if gpu else "--jobs N"
-            where = "GPUs" if gpu else "a CPU"
-            raise ConfigError(f"{option}: expected {other} on {where}")
+    cpu = options.device == ["cpu"]
+    where = "--emit-slurm" if options.emit_slurm else "a CPU" if cpu else "GPUs"
+    where = where if options.scheduler is None else "--scheduler"
+    of_use = {"a CPU": "--jobs", "GPUs": "--jobs-per-device"}.get(where)
+    if not of_use and len(options.device) > 1:
+        raise ConfigError(f"--device: expected one device with {where}")
+    given = {"--jobs": options.jobs, "--jobs-per-device": options.jobs_per_device}
+    for option, number in given.items():
+        if number != 1 and option != of_use:
+            if of_use:
+                raise ConfigError(f"{option}: expected {of_use} N on {where}")
+            raise ConfigError(f"{option}: of no effect with {where}, leave it out")
 
 
 def _print_array(missing: list[RunSpec], device: str, snapshot_interval: float) -> None:
