@@ -32,19 +32,22 @@ APART = [
 NOTES = """\
 - Comparisons are of lowest validation values (perplexity, or nats per step) over the seeds that \
 both cells have: the mean of the differences, first cell minus second; in brackets its 95 % \
-t-interval (mean ± t s/√n, n − 1 degrees of freedom); and n. Clear: the interval leaves out 0, \
+t-interval (mean ± t s/√n, n − 1 degrees of freedom); n; and with how many seeds the first is \
+lower. Clear: the interval leaves out 0, \
 which takes two seeds. A run that failed is worse than any value and does not enter the mean; \
 where fewer than two seeds remain, or no more than half, clear means that all seeds, two at least, \
 say the same, and the median of all takes the mean's place.
 - *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \
 is enough for the second. *undecided*: the runs are there, but an interval covers 0, or there is \
 one seed only.
-- *so far*: finished runs are missing, and those that are there, partial ones too, lean that way. \
+- *so far*: finished runs are missing, but at least half of the cells have a run, and these runs, \
+partial ones too, lean that way. \
 A partial run is compared at its last evaluation with what the other run had by then. *not enough \
 runs*: not even that.
 - Finished runs that a claim needs: ten per cell of Tables 2 and 4, whose success rates fit ten, \
 and of `main_language`; else one, as the supplement does not say how many it had.
-- Claims on how many runs fail or diverge are counts, without an interval.
+- Claims on how many runs fail or diverge are counts, without an interval. Times are medians, in \
+parentheses the smallest and the largest round.
 - Diverges (our assumption, the paper states no rule): a value that is not finite, or a last \
 validation value worse than a uniform predictor's.
 - The average of the gradient's elements is judged as their root mean square: the norm over the \

@@ -19,7 +19,7 @@ from experiments.timing.store import ratios, read_timing, timing_file
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 #: The runs are there, but the interval of a difference covers 0, or there is no second seed.
 UNDECIDED = "undecided"
-#: Runs are missing or partial, and the ones that are there lean one way.
+#: Runs are missing or partial, but at least half of the cells have one, and they lean one way.
 SO_FAR_YES, SO_FAR_NO = "so far as claimed", "so far otherwise"
 NOT_ENOUGH = "not enough runs"
 WORDS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, SO_FAR_YES, SO_FAR_NO, NOT_ENOUGH)
@@ -86,7 +86,8 @@ class Evidence:
         if decided or not missing:
             word = UNDECIDED if holds is None else REPRODUCED if holds else NOT_REPRODUCED
             return Verdict(word, numbers)
-        if not numbers or holds is None:
+        known = [bool(self.runs(place)) for place in set(places)]
+        if not numbers or holds is None or statistics.fmean(known) < 0.5:
             return Verdict(NOT_ENOUGH, missing)
         return Verdict(SO_FAR_YES if holds else SO_FAR_NO, f"{numbers}; finished runs: {missing}")
 
@@ -228,7 +229,7 @@ class Evidence:
                 return Verdict(NOT_ENOUGH, f"{name} not measured")
         found = {p.name: ratios(p.cells[cell], p.cells[reference]) for p in measured.points}
         numbers = ", ".join(f"{k} {median_and_range(v, '.2f')}" for k, v in found.items())
-        numbers += " times as long; medians, in parentheses the smallest and largest round"
+        numbers += " times as long"
         good = all(statistics.median(values) <= 1 for values in found.values())
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
 

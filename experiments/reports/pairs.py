@@ -43,6 +43,7 @@ class Difference(NamedTuple):
         high: The upper end.
         n: Seeds that count.
         failed: Of these, with which one of the runs failed.
+        lower: Of these, with which the first cell has the lower number.
         epoch: Up to which runs were compared, where one of them is partial; else ``None``.
     """
 
@@ -51,6 +52,7 @@ class Difference(NamedTuple):
     high: float
     n: int
     failed: int
+    lower: int
     epoch: float | None
 
     def __str__(self) -> str:
@@ -62,8 +64,9 @@ class Difference(NamedTuple):
             if math.isfinite(self.low) and math.isfinite(self.high):
                 text += f" [{self.low:+.3g}, {self.high:+.3g}]"
         failed = f", {self.failed} failed" if 0 < self.failed < self.n else ""
+        lower = f", {self.lower} lower" if self.n > 1 else ""
         epoch = "" if self.epoch is None else f", epoch {self.epoch:g}"
-        return f"{text} (n = {self.n}{failed}{epoch})"
+        return f"{text} (n = {self.n}{failed}{lower}{epoch})"
 
 
 def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | None:
@@ -87,8 +90,9 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     if len(every) > 1 and not (most and len(values) > 1):
         low, high = min(every), max(every)
     mean = statistics.fmean(values) if most else statistics.median(every) if both else math.nan
+    lower = sum(d < 0 for d in every)
     epoch = min((epoch for _, epoch in ends if epoch), default=None)
-    return Difference(mean, low, high, len(every), len(every) - len(values), epoch)
+    return Difference(mean, low, high, len(every), len(every) - len(values), lower, epoch)
 
 
 def _end(*runs: Result) -> tuple[float, float | None]:

@@ -50,10 +50,10 @@ RULES = {
 }
 
 
-def exploded(result: dict[str, Any]) -> bool:
-    """Whether the gradient's norm was ever above :data:`EXPLOSION`, or the run diverged."""
+def exploded(result: dict[str, Any], times: float = 1) -> bool:
+    """Whether a gradient's norm was above ``times`` :data:`EXPLOSION`, or the run diverged."""
     norms = result["curves"]["iterations"]["gradient_norm_max"]
-    bound = EXPLOSION[result["conditions"]["task"]]
+    bound = times * EXPLOSION[result["conditions"]["task"]]
     return result["status"] == "diverged" or any(n is None or n > bound for n in norms)
 
 

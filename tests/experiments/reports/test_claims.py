@@ -80,11 +80,16 @@ def test_a_pair_is_judged_by_the_interval_of_its_difference(evidence, put, ours,
 @pytest.mark.parametrize(
     ("ours", "theirs", "lower", "difference"),
     [
-        ([4.0, 4.5, None], [4.1, 4.7, 5.0], 1, "-0.15 [-0.785, +0.485] (n = 3, 1 failed)"),
-        ([None, None, 4.0], [4.0, 4.5, None], 0, "first failed (n = 3)"),
-        ([4.0, 4.1, None, None], [5.0, 5.2, 6.0, 6.1], 0, "first failed (n = 4, 2 failed)"),
-        ([4.0, None], [None, 4.0], 0, "both failed (n = 2)"),  # neither more often
-        ([None, None], [None, None], 0, "both failed (n = 2)"),
+        ([4.0, 4.5, None], [4.1, 4.7, 5.0], 1, "-0.15 [-0.785, +0.485] (n = 3, 1 failed, 2 lower)"),
+        ([None, None, 4.0], [4.0, 4.5, None], 0, "first failed (n = 3, 1 lower)"),
+        (
+            [4.0, 4.1, None, None],
+            [5.0, 5.2, 6.0, 6.1],
+            0,
+            "first failed (n = 4, 2 failed, 2 lower)",
+        ),
+        ([4.0, None], [None, 4.0], 0, "both failed (n = 2, 1 lower)"),  # neither more often
+        ([None, None], [None, None], 0, "both failed (n = 2, 0 lower)"),
     ],
     ids=str,
 )
@@ -124,7 +129,7 @@ def test_a_partial_run_beside_finished_ones_does_not_count(evidence, store, put)
     for place, losses in ((OURS, [3.0, 3.1]), (THEIRS, [4.0, 4.2])):
         put(place, losses)
         store(place, 2, validation=(9.0 - losses[0], 1.0), status="interrupted")
-    assert "(n = 2)" in evidence.lower(PAIR).numbers
+    assert "(n = 2, 2 lower)" in evidence.lower(PAIR).numbers
 
 
 def test_norms_are_compared_as_far_as_both_runs_went(evidence, store, put):
@@ -205,8 +210,9 @@ def test_a_run_diverges_that_ends_worse_than_chance(evidence, put, place, losses
     word = REPRODUCED if share else NOT_REPRODUCED
     verdict = evidence.every([place], diverged, "diverged")
     assert verdict == (word, f"diverged: {place[1]} {share} %")
-    two = evidence.every([place, OURS], diverged, "diverged").word
-    assert two == (SO_FAR_YES if share else NOT_REPRODUCED)
+    for places, so_far in (([place, OURS], SO_FAR_YES), ([place, OURS, OTHER], NOT_ENOUGH)):
+        word = evidence.every(places, diverged, "diverged").word
+        assert word == (so_far if share else NOT_REPRODUCED)
 
 
 def test_time_measured_under_other_conditions_is_no_verdict(evidence, out):

@@ -40,12 +40,17 @@ def test_it_says_what_was_run_what_not_and_how_to(out, store):
 
 
 def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
-    for name, norm in (("sgd/clipping_15", 3.55), ("sgd/projection_0.2", 9.0)):
-        store(("table3_music", name), validation=(9.5, norm), unigram=10.0)
+    for name, loss, norm in (("clipping_15", 3.55, 4e3), ("projection_0.2", 9.0, 2e3)):
+        windows = {"gradient_norm_max": [norm, 3.0]}
+        store(
+            ("table3_music", f"sgd/{name}"), validation=(9.5, loss), unigram=10.0, windows=windows
+        )
+    store(("table3_music", "sgd/projection_0.2"), 1, windows=windows)  # without a twin
     call("figures", "table3_music", "--out", out)
     start = make_report(out).partition("\n## ")[0]
     assert ", 2 have a successful run here, and 1 of these are within 10 %." in start
-    assert "in 0 of 1 runs with clipping and in 0 of 1 runs with P_δ" in start
+    assert "Of 1 runs each" in start and "in 1 with clipping and 0 with P_δ" in start
+    assert "with half that bound it would be 1 and 1, with ten times 0 and 0." in start
     assert start.count("![") == 1
 
 
@@ -106,7 +111,7 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
     text = "a\n<!-- results -->\nold\nlines\n<!-- end of results -->\nb"
     new = fill_in(text, out)
     assert new.startswith("a\n<!-- results -->\nOf ")
-    assert "beside that of clipping, is not known yet; " in " ".join(new.split())
+    assert "beside that of clipping, is not known yet. " in " ".join(new.split())
     assert new.endswith(": not measured.\n<!-- end of results -->\nb")
     assert re.search(r"\| music, SGD +\| 4 +\| 3.42 +\| not run +\| 3.55", new)
     assert "old" not in new
