@@ -125,19 +125,9 @@ def add_sweep(sub: argparse.ArgumentParser) -> None:
     """Options that say which runs to do, and how."""
     add(sub, "config", "--cells", "--seeds", "--set", "--max-iterations", "--snapshot-interval")
     add_out(sub, "folder the results go to")
-    sub.add_argument(
-        "--jobs", type=positive, default=1, metavar="N", help="runs at a time; default: 1"
-    )
-    sub.add_argument(
-        "--device",
-        type=devices,
-        default=["cpu"],
-        metavar="D",
-        help="cpu (default), or GPUs such as 0 or 0,1",
-    )
-    sub.add_argument(
-        "--jobs-per-device", type=positive, default=1, metavar="N", help="runs per GPU; default: 1"
-    )
+    add(sub, "--device", type=devices, default=["cpu"], help="cpu (default), or GPUs: 0 or 0,1")
+    for name, text in (("--jobs", "runs at a time"), ("--jobs-per-device", "runs per GPU")):
+        sub.add_argument(name, type=positive, default=1, metavar="N", help=f"{text}; default: 1")
     sub.add_argument(
         "--scheduler",
         metavar="ADDRESS",

@@ -52,19 +52,19 @@ def list_command(options: argparse.Namespace) -> None:
 def run_command(options: argparse.Namespace) -> None:
     """One run."""
     from experiments.config.load import load_config
+    from experiments.config.schema import ConfigError
     from experiments.results.run_spec import RunSpec
     from experiments.training.run_cell import run_cell
 
     cell = load_config(options.config).cell(options.cell).override(options.set)
-    if options.planned is not None:
-        cell.check_planned(options.planned)
-    run_cell(
-        RunSpec(cell, options.seed, _out(options), options.max_iterations),
-        options.device,
-        options.force,
-        options.snapshot_interval,
-        options.stop_with_parent,
-    )
+    if options.planned not in (None, cell.conditions.digest()):
+        raise ConfigError(
+            f"config {cell.file}: the conditions of cell {cell.name!r} have changed since this "
+            "run was planned, undo the change, or start the sweep again to run the new ones"
+        )
+    spec = RunSpec(cell, options.seed, _out(options), options.max_iterations)
+    interval, dies = options.snapshot_interval, options.stop_with_parent
+    run_cell(spec, options.device, options.force, interval, dies)
 
 
 def sweep_command(options: argparse.Namespace) -> int:
@@ -113,30 +113,23 @@ def _time(options: argparse.Namespace) -> None:
         raise ConfigError("--device: expected one device, as all cells take turns in one process")
     if options.dry_run:
         return list_command(options)
-    (device,) = options.device
-    words = {**vars(options), "device": device, "rounds": ROUNDS, "later": LATER, "force": False}
-    return _measure(argparse.Namespace(**words))
+    return _measure(options, options.device[0], ROUNDS, LATER, False)
 
 
 def time_command(options: argparse.Namespace) -> None:
     """Section D, and its table."""
-    _measure(options)
+    _measure(options, options.device, options.rounds, options.later, options.force)
     table_command(argparse.Namespace(**vars(options), cells="*"))
 
 
-def _measure(options: argparse.Namespace) -> None:
+def _measure(
+    options: argparse.Namespace, device: str, rounds: int, later: int, force: bool
+) -> None:
     from experiments.config.load import load_config
     from experiments.timing.measure import time_config
 
-    time_config(
-        load_config(options.config),
-        options.set,
-        options.device,
-        options.rounds,
-        options.later,
-        _out(options),
-        options.force,
-    )
+    config, out = load_config(options.config), _out(options)
+    time_config(config, options.set, device, rounds, later, out, force)
 
 
 def bench_command(options: argparse.Namespace) -> None:

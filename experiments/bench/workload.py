@@ -42,10 +42,7 @@ class Workload(NamedTuple):
 
 
 #: The paper's two models (main paper, unverified).
-PAPER = {
-    "language": Workload("language", 650, 1, 10_000),
-    "music": Workload("music", 200, 2, 88),
-}
+PAPER = {"language": Workload("language", 650, 1, 10_000), "music": Workload("music", 200, 2, 88)}
 THRESHOLD = {"language": 5, "music": 15}
 LEARNING_RATE = 0.1
 DROPOUT = 0.5

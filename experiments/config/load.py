@@ -74,18 +74,6 @@ class Cell(NamedTuple):
         overrides = {key: getattr(conditions, key) for key in given}  # 2 and 2.0 are one rate
         return self._replace(conditions=conditions, sources=sources, overrides=overrides)
 
-    def check_planned(self, digest: str) -> None:
-        """Compare with the hash of the conditions that a sweep has planned.
-
-        Raises:
-            ConfigError: If the config has been edited since.
-        """
-        if self.conditions.digest() != digest:
-            raise ConfigError(
-                f"config {self.file}: the conditions of cell {self.name!r} have changed since this "
-                "run was planned, undo the change, or start the sweep again to run the new ones"
-            )
-
 
 def file_word(file: str) -> str:
     """The name of a config, as a command line has it in the folder of its file."""
@@ -148,11 +136,7 @@ class Config(NamedTuple):
         Raises:
             ConfigError: If none does.
         """
-        cells = self.matching(pattern)
-        if not cells:
-            meant = hint(pattern, self.cells)
-            raise ConfigError(f"config {self.name} has no cell {pattern!r}{meant}")
-        return cells
+        return self.matching(pattern) or [self.cell(pattern)]  # which says that there is none
 
 
 def config_names() -> list[str]:

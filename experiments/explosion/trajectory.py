@@ -31,8 +31,6 @@ class WorstUpdates:
     """
 
     name = "WorstUpdates"
-    timing = "pre"
-    call_for_each_param = False
 
     def __init__(self, model: chainer.Link, interval: int) -> None:
         self.monitor, self.interval = LyapunovMonitor(model), interval

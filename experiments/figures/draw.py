@@ -1,12 +1,6 @@
 """``figures``: draw everything from result files alone."""
 
 import io
-import multiprocessing
-import os
-import signal
-import threading
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -33,36 +27,11 @@ from experiments.timing.report import draw_timing
 def draw_figures(names: list[str], out: Path) -> None:
     """Draw the figures that the results allow, and say which are not possible yet.
 
-    Several configs are drawn at a time, each by a process of its own.
-
     Raises:
         ResultError: If a result file is damaged, or a figure cannot be written.
     """
-    draw = partial(_draw_config, out=out)
-    if sum((out / name).is_dir() for name in names) < 2:  # no process is worth its start
-        for lines in map(draw, names):
-            print(*lines, sep="\n")
-        return
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(mp_context=spawn, initializer=_start_worker) as pool:
-        try:
-            for lines in pool.map(draw, names):
-                print(*lines, sep="\n")
-        except KeyboardInterrupt:  # else the pool would wait for what is being drawn
-            for process in multiprocessing.active_children():
-                process.kill()
-            raise
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent; end with it, however it ends: the pool would wait for ever."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def watch() -> None:
-        multiprocessing.parent_process().join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    for name in names:
+        print(*_draw_config(name, out), sep="\n")
 
 
 def _draw_config(name: str, out: Path) -> list[str]:

@@ -6,14 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.config.load import Config
-from experiments.figures.style import (
-    COLORS,
-    fit_scale,
-    group_cells,
-    has_several_optimizers,
-    method_label,
-    optimizer_label,
-)
+from experiments.figures import style
 from experiments.results.measures import Result
 
 
@@ -26,17 +19,17 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
     for name, pair in _pairs(config, results).items():
         figure, axes = plt.subplots(2, 2, figsize=(6.8, 4.4), sharex="col", sharey="row")
         for column, cell in enumerate(pair):
-            shades = COLORS[config.cells[cell].conditions.method]
+            shades = style.COLORS[config.cells[cell].conditions.method]
             for number, run in enumerate(results[cell]):
                 _draw_run(axes[0, column], axes[1, column], run, shades[number % len(shades)])
-            axes[0, column].set_title(method_label(config, cell))
+            axes[0, column].set_title(style.method_label(config, cell))
             axes[1, column].set_xlabel("iteration")
             axes[1, column].xaxis.set_major_locator(MaxNLocator(5))
             axes[1, column].axhline(1, color="#888888", linewidth=1, linestyle=":")
         axes[0, 0].set_ylabel("gradient norm, unclipped")
         axes[1, 0].set_ylabel("spectral radius")
         for row in axes:
-            fit_scale(*row)
+            style.fit_scale(*row)
         counts = " and ".join(str(len(results[cell])) for cell in pair)
         figure.suptitle(
             f"{config.title}; {name.replace('_', ' ')} (runs: {counts})\n"
@@ -50,12 +43,12 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
 
 def _pairs(config: Config, results: dict[str, list[Result]]) -> dict[str, list[str]]:
     """A cell of clipping and one of the projection that share group and optimizer."""
-    groups = group_cells(results)
-    several = has_several_optimizers(config, groups)
+    groups = style.group_cells(results)
+    several = style.has_several_optimizers(config, groups)
     found: dict[str, dict[str, str]] = {}
     for group, cells in groups.items():
         for cell in cells:
-            optimizer = optimizer_label(config, cell).replace(" ", "_")
+            optimizer = style.optimizer_label(config, cell).replace(" ", "_")
             name = f"{group}_{optimizer}" if several else group
             found.setdefault(name, {}).setdefault(config.cells[cell].conditions.method, cell)
     return {

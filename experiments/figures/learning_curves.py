@@ -7,16 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
 from experiments.config.load import Config
-from experiments.figures.style import (
-    cell_colors,
-    group_cells,
-    has_several_optimizers,
-    mark_above,
-    method_label,
-    optimizer_label,
-    plain_ticks,
-    value_name,
-)
+from experiments.figures import style
 from experiments.results.measures import Result, value
 
 # How far above a unigram predictor the panels reach. What is worse has learned nothing, and on one
@@ -35,29 +26,29 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
     top = HEADROOM * max(value(run, run["unigram_validation_loss"]) for run in runs)
     groups = {
         group: cells
-        for group, cells in group_cells(results).items()
+        for group, cells in style.group_cells(results).items()
         if any(_has_line(run, top) for cell in cells for run in results[cell])
     }
     if not groups:
         return None
-    left_out = [g.replace("_", " ") for g in group_cells(results) if g not in groups]
+    left_out = [g.replace("_", " ") for g in style.group_cells(results) if g not in groups]
     results = {cell: results[cell] for cells in groups.values() for cell in cells}
     runs = [run for cells in results.values() for run in cells]
     columns = min(len(groups), 3)
     rows = -(-len(groups) // columns)
-    several = has_several_optimizers(config, groups)
+    several = style.has_several_optimizers(config, groups)
     height = 4.2 if several else 3.2  # many labels stand below their panel
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2} if several else {}
     figure, axes = plt.subplots(
         rows, columns, figsize=(4.2 * columns + 0.6, height * rows), squeeze=False, sharey=True
     )
-    colors = cell_colors(config, results)
+    colors = style.cell_colors(config, results)
     lines = []
     for axis, (group, cells) in zip(axes.flat, groups.items()):
         for cell in cells:
-            text = method_label(config, cell)
+            text = style.method_label(config, cell)
             if several:
-                text = f"{optimizer_label(config, cell)}, {text}"
+                text = f"{style.optimizer_label(config, cell)}, {text}"
             for number, run in enumerate(results[cell]):
                 _draw_run(axis, run, top, colors[cell], None if number else text)
             published = config.cells[cell].published
@@ -76,7 +67,7 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
     for axis in list(axes.flat)[len(groups) :]:
         axis.set_visible(False)
     _scale(axes.flat[0], runs, top, lines)
-    axes.flat[0].set_ylabel(value_name(config))
+    axes.flat[0].set_ylabel(style.value_name(config))
     figure.tight_layout()
     figure.suptitle(
         f"{config.title}\ndotted: a constant unigram predictor; triangles: above the panel"
@@ -93,9 +84,9 @@ def _draw_run(axis: Axes, run: Result, top: float, color: str, label: str | None
     epochs = np.array(run["curves"]["epochs"]["epoch"], dtype=float)
     values = np.array([value(run, loss) for loss in run["curves"]["epochs"]["validation_loss"]])
     marker = "o" if len(values) < 8 else None
-    style = {"color": color, "marker": marker, "markersize": 3, "linewidth": 1.4}
-    (line,) = axis.plot(epochs, values, label=label, **style)
-    mark_above(axis, line, top, 3.5)
+    look = {"color": color, "marker": marker, "markersize": 3, "linewidth": 1.4}
+    (line,) = axis.plot(epochs, values, label=label, **look)
+    style.mark_above(axis, line, top, 3.5)
 
 
 def _has_line(run: Result, top: float) -> bool:
@@ -114,4 +105,4 @@ def _scale(axis: Axes, runs: list[Result], top: float, lines: list[float]) -> No
     axis.set_yscale("log")
     axis.set_ylim(low / 1.05, high)
     subs = (1, 2, 3, 4, 5, 6, 8) if high < 20 * low else (1, 2, 5)
-    plain_ticks(axis.yaxis, MaxNLocator(6) if high < 3 * low else LogLocator(subs=subs))
+    style.plain_ticks(axis.yaxis, MaxNLocator(6) if high < 3 * low else LogLocator(subs=subs))

@@ -29,14 +29,19 @@ class GradientMean(_Part):
     mean_abs: float | None
 
 
-class _Seconds(_Part):
-    training: float
-    projection: float
-    evaluation: float
-    total: float
+class _Points(_Part):
+    @model_validator(mode="after")
+    def _equally_long(self) -> "_Points":
+        lengths = {key: len(getattr(self, key)) for key in type(self).model_fields}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"curves of different lengths: {lengths}")
+        for key in sorted({"sigma_1", "spectral_radius", "capped"} & set(lengths)):
+            if len({len(layers) for layers in getattr(self, key)}) > 1:
+                raise ValueError(f"{key} of different numbers of layers")
+        return self
 
 
-class IterationCurves(_Part):
+class IterationCurves(_Points):
     """One point per window of iterations, see ``IterationRecorder``."""
 
     iteration: list[int]
@@ -48,12 +53,8 @@ class IterationCurves(_Part):
     spectral_radius: LayerCurve
     capped: LayerCurve
 
-    @model_validator(mode="after")
-    def _equally_long(self) -> "IterationCurves":
-        return _check_lengths(self)
 
-
-class EpochCurves(_Part):
+class EpochCurves(_Points):
     """One point per epoch, see :class:`experiments.training.recorder.EpochRecorder`."""
 
     epoch: list[float]
@@ -61,10 +62,6 @@ class EpochCurves(_Part):
     validation_loss: Curve
     learning_rate: list[float]
     seconds: list[float]
-
-    @model_validator(mode="after")
-    def _equally_long(self) -> "EpochCurves":
-        return _check_lengths(self)
 
 
 class _Curves(_Part):
@@ -97,7 +94,6 @@ class ResultFile(_Part):
     """What tables and figures read of a result; other keys are free."""
 
     schema_: Literal[1] = Field(alias="schema")
-    config: str
     cell: str
     seed: int
     status: Literal["completed", "diverged", "interrupted"]
@@ -109,8 +105,6 @@ class ResultFile(_Part):
     unigram_validation_loss: float
     n_symbols: int | None = Field(default=None, gt=1)
     gradient_mean: GradientMean
-    seconds: _Seconds
-    overrides: dict[str, Any]
     conditions: dict[str, Any]
     conditions_sha256: str
     environment: Environment
@@ -130,13 +124,3 @@ class ResultFile(_Part):
         if self.best and losses.get(self.best.iteration) != self.best.validation_loss:
             raise ValueError("best is no point of curves.epochs")
         return self
-
-
-def _check_lengths(curves: Any) -> Any:
-    lengths = {key: len(getattr(curves, key)) for key in type(curves).model_fields}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"curves of different lengths: {lengths}")
-    for key in sorted({"sigma_1", "spectral_radius", "capped"} & set(lengths)):
-        if len({len(layers) for layers in getattr(curves, key)}) > 1:
-            raise ValueError(f"{key} of different numbers of layers")
-    return curves

@@ -43,10 +43,7 @@ def run_sweep(
         print("all done")
         return True
     threads = None if scheduler is not None else max(cores() // jobs, 1)
-    with (
-        _pool(scheduler, jobs, devices) as (start, stop),
-        Display(runs, devices[0]) as display,
-    ):
+    with _pool(scheduler, jobs, devices) as (start, stop), Display(runs, devices[0]) as display:
         futures: dict[Future, RunSpec] = {}
 
         def begin(run: RunSpec) -> None:

@@ -10,33 +10,19 @@ from matplotlib.figure import Figure
 from experiments.config.load import Cell, Config, all_overrides
 from experiments.results.measurement import median_and_range
 from experiments.system.paths import typed
-from experiments.timing.store import (
-    PARTS,
-    CellTimes,
-    Point,
-    TimingResult,
-    median_parts,
-    ratios,
-    read_timing,
-    timing_file,
-)
+from experiments.timing import store
 
 NOT_MEASURED = "not measured"
 HEADER = [
     "point of training",
     "cell",
     "seconds per iteration",
-    *PARTS,
+    *store.PARTS,
     "projection's share",
     "ratio to clipping",
     "values capped",
 ]
-COLORS = {
-    "forward": "#1b6ca8",
-    "backward": "#5bb5c9",
-    "update": "#e8a33d",
-    "projection": "#c8553d",
-}
+COLORS = {"forward": "#1b6ca8", "backward": "#5bb5c9", "update": "#e8a33d", "projection": "#c8553d"}
 
 
 def timing_rows(
@@ -47,8 +33,8 @@ def timing_rows(
     Raises:
         grustab.errors.GrustabError: If the measurement's file is damaged.
     """
-    path = timing_file(out, config, all_overrides(cells))
-    measured = read_timing(path)
+    path = store.timing_file(out, config, all_overrides(cells))
+    measured = store.read_timing(path)
     if measured is None:
         blank = [""] * (len(HEADER) - 3)
         return HEADER, [["", cell.name, NOT_MEASURED, *blank] for cell in cells], []
@@ -71,29 +57,31 @@ def timing_rows(
     return header, rows, _notes(measured)
 
 
-def _place(point: Point) -> str:
+def _place(point: store.Point) -> str:
     return f"{point.name} (iteration {point.iteration})"
 
 
-def _clipping(cells: Iterable[Cell], measured: TimingResult, point: Point) -> CellTimes | None:
+def _clipping(
+    cells: Iterable[Cell], measured: store.TimingResult, point: store.Point
+) -> store.CellTimes | None:
     """Times of the cell that the others are compared with."""
     clipped = (cell for cell in cells if cell.conditions.method == "clipping")
     return next((point.cells[cell.name] for cell in clipped if measured.holds(cell)), None)
 
 
-def _row(times: CellTimes, reference: CellTimes | None) -> list[str]:
-    parts, total = median_parts(times), statistics.median(times.totals())
+def _row(times: store.CellTimes, reference: store.CellTimes | None) -> list[str]:
+    parts, total = store.median_parts(times), statistics.median(times.totals())
     compared = reference is not None and times is not reference
     return [
         f"{total:.4f}",
-        *(f"{parts[part]:.4f}" for part in PARTS),
+        *(f"{parts[part]:.4f}" for part in store.PARTS),
         f"{parts['projection'] / total:.1%}",
-        median_and_range(ratios(times, reference), ".3f") if compared else "",
+        median_and_range(store.ratios(times, reference), ".3f") if compared else "",
         f"{statistics.fmean(times.capped):.3g}",
     ]
 
 
-def _notes(measured: TimingResult) -> list[str]:
+def _notes(measured: store.TimingResult) -> list[str]:
     rounds = len(next(iter(measured.points[0].cells.values())).forward)
     return [
         f"Ours: the cells took turns, {rounds} iterations each at each point, in changing order; "
@@ -110,32 +98,26 @@ def _notes(measured: TimingResult) -> list[str]:
 
 def draw_timing(config: Config, out: Path) -> Figure | None:
     """Bars of the parts of an iteration, a panel for each point; ``None`` without measurement."""
-    measured = read_timing(timing_file(out, config, {}))
+    measured = store.read_timing(store.timing_file(out, config, {}))
     if measured is None:
         return None
     names = [name for name, cell in config.cells.items() if measured.holds(cell)]
     if not names:
         return None
     columns = len(measured.points)
-    figure, axes = plt.subplots(
-        1,
-        columns,
-        figsize=(3.1 * columns + 1.6, 1.4 + 0.3 * len(names)),
-        sharey=True,
-        sharex=True,
-        squeeze=False,
-    )
+    size = (3.1 * columns + 1.6, 1.4 + 0.3 * len(names))
+    figure, axes = plt.subplots(1, columns, figsize=size, sharey=True, sharex=True, squeeze=False)
     labels = [_label(config.cells[name]) for name in names]
     for axis, point in zip(axes.flat, measured.points, strict=True):
         left = [0.0] * len(names)
-        for part in PARTS:
-            widths = [1000 * median_parts(point.cells[name])[part] for name in names]
+        for part in store.PARTS:
+            widths = [1000 * store.median_parts(point.cells[name])[part] for name in names]
             axis.barh(labels, widths, left=left, color=COLORS[part], label=part, height=0.7)
             left = [a + b for a, b in zip(left, widths, strict=True)]
         reference = _clipping(config.cells.values(), measured, point)
         for y, name in enumerate(names):
             if reference:
-                text = f" {statistics.median(ratios(point.cells[name], reference)):.2f}"
+                text = f" {statistics.median(store.ratios(point.cells[name], reference)):.2f}"
                 axis.text(left[y], y, text, va="center", fontsize=7.5)
         axis.set_title(_place(point).replace(" (", "\n("), fontsize=9)
         axis.set_xlabel("ms per iteration (median)")

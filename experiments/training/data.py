@@ -63,35 +63,27 @@ def load_dataset(conditions: Conditions) -> datasets.Corpus | datasets.Tunes:
 
 
 def _load(c: Conditions, order: np.random.Generator) -> RunData:
-    carry = c.state == "carried"
-    if c.task == "language":
-        corpus = load_dataset(c)
-        for part in (corpus.valid, corpus.test):  # what is missing would be made of padding
-            if c.eval_batch_size > (words := len(part) - 1):
+    data, carry = load_dataset(c), c.state == "carried"
+    parts, language = data[:3], c.task == "language"
+    if language:
+        parts = [[words] for words in parts]
+        for words in (data.valid, data.test):  # what is missing would be made of padding
+            if c.eval_batch_size > (most := len(words) - 1):
                 raise ValueError(
-                    f"eval_batch_size {c.eval_batch_size}: expected at most {words}, the words to "
+                    f"eval_batch_size {c.eval_batch_size}: expected at most {most}, the words to "
                     "predict"
                 )
-        train = StreamIterator([corpus.train], c.batch_size, c.bptt_steps, carry_state=carry)
-        valid, test = (
-            StreamIterator([part], c.eval_batch_size, c.bptt_steps, repeat=False)
-            for part in (corpus.valid, corpus.test)
-        )
-        n_symbols = len(corpus.vocabulary)
-        return RunData(train, valid, test, n_symbols, _word_loss(corpus, n_symbols))
-    tunes = load_dataset(c)
     if c.batching == "stream":
-        train = StreamIterator(
-            tunes.train, c.batch_size, c.bptt_steps, rng=order, carry_state=carry
-        )
+        rng = None if language else order
+        train = StreamIterator(parts[0], c.batch_size, c.bptt_steps, rng=rng, carry_state=carry)
     else:
-        if c.batch_size > len(tunes.train):
+        if c.batch_size > len(data.train):
             raise ValueError(
-                f"batch_size {c.batch_size}: expected at most {len(tunes.train)}, the number of "
+                f"batch_size {c.batch_size}: expected at most {len(data.train)}, the number of "
                 "training tunes"
             )
         train = TuneIterator(
-            tunes.train,
+            data.train,
             c.batch_size,
             c.bptt_steps,
             rng=order,
@@ -99,22 +91,18 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
             count_padding=c.padding == "counted",
             carry_state=carry,
         )
-    if c.validation == "stream":
-        steps = c.bptt_steps or 35  # how it is cut has no effect
-        valid, test = (
-            StreamIterator(part, c.eval_batch_size, steps, repeat=False)
-            for part in (tunes.valid, tunes.test)
-        )
+    size, steps = c.eval_batch_size, c.bptt_steps
+    if language or c.validation == "stream":  # how it is cut has no effect
+        held_out = (StreamIterator(part, size, steps or 35, repeat=False) for part in parts[1:])
     else:  # each from h = 0, however training cuts them
-        valid, test = (
-            TuneIterator(part, c.eval_batch_size, c.bptt_steps, repeat=False, by_length=True)
-            for part in (tunes.valid, tunes.test)
-        )
-    return RunData(train, valid, test, tunes.train[0].shape[1], _note_loss(tunes, c.validation))
+        held_out = (TuneIterator(p, size, steps, repeat=False, by_length=True) for p in parts[1:])
+    if language:
+        return RunData(train, *held_out, len(data.vocabulary), _word_loss(data))
+    return RunData(train, *held_out, data.train[0].shape[1], _note_loss(data, c.validation))
 
 
-def _word_loss(corpus: datasets.Corpus, n_words: int) -> float:
-    counts = np.bincount(corpus.train, minlength=n_words) + 1.0
+def _word_loss(corpus: datasets.Corpus) -> float:
+    counts = np.bincount(corpus.train, minlength=len(corpus.vocabulary)) + 1.0
     return float(-np.log(counts / counts.sum())[corpus.valid[1:]].mean())
 
 

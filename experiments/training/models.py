@@ -49,12 +49,8 @@ class SequenceModel(chainer.Chain):
         with self.init_scope():
             self.input = self.make_input(n_symbols, units, Normal(input_std or std, rng=rng))
             self.gru = StackedGRU(units, units, layers, between, std, rng, generators.masks)
-            self.output = L.Linear(
-                units,
-                n_symbols,
-                nobias=not output_bias,
-                initialW=Normal(output_std or std, rng=rng),
-            )
+            initial = Normal(output_std or std, rng=rng)
+            self.output = L.Linear(units, n_symbols, nobias=not output_bias, initialW=initial)
         self.input_scale = input_scale
         self.dropout = dict.fromkeys(dropout_after, dropout)
         self.masks = generators.masks

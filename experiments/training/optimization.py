@@ -1,7 +1,6 @@
 """Optimizer, schedule, stopping rule and protection, as the conditions say."""
 
 import math
-from collections.abc import Callable
 
 import chainer
 import numpy as np
@@ -89,26 +88,15 @@ def add_schedule(c: Conditions, trainer: training.Trainer) -> None:
         trainer.extend(SpikeDecay(c.spike_norm, c.spike_divisor, attr))
 
 
-def make_stop_rule(
-    c: Conditions, losses: Callable[[], list[float]]
-) -> Callable[[training.Trainer], bool]:
-    """The rule that ends training: epochs, patience or a learning rate that became too small.
+def is_over(c: Conditions, updater: training.Updater, losses: list[float]) -> bool:
+    """Whether epochs, patience or a learning rate that became too small end training.
 
     It depends on nothing but what a snapshot holds, unlike Chainer's ``EarlyStoppingTrigger``,
-    which cannot be saved.
-
-    Args:
-        c: Conditions of the run.
-        losses: Gives the validation losses of the epochs so far.
+    which cannot be saved. ``losses`` are the validation losses of the epochs so far.
     """
-
-    def stop(trainer: training.Trainer) -> bool:
-        optimizer = trainer.updater.get_optimizer("main")
-        rate = getattr(optimizer, learning_rate_name(optimizer))
-        seen = losses()
-        since_best = len(seen) - 1 - seen.index(min(seen)) if seen else 0
-        too_small = rate < (c.min_learning_rate or 0) and trainer.updater.is_new_epoch
-        patient = c.stop_patience is None or since_best < c.stop_patience
-        return trainer.updater.epoch >= c.epochs or too_small or not patient
-
-    return stop
+    optimizer = updater.get_optimizer("main")
+    rate = getattr(optimizer, learning_rate_name(optimizer))
+    since_best = len(losses) - 1 - losses.index(min(losses)) if losses else 0
+    too_small = rate < (c.min_learning_rate or 0) and updater.is_new_epoch
+    patient = c.stop_patience is None or since_best < c.stop_patience
+    return updater.epoch >= c.epochs or too_small or not patient

@@ -22,9 +22,6 @@ from experiments.training.announcement import score
 class TrainingBar(training.Extension):
     """What is done of all epochs, or iterations if given, losses, and the time left, on stderr."""
 
-    trigger = (1, "iteration")
-    priority = training.PRIORITY_READER
-
     def __init__(self, conditions: Conditions, iterations: int | None = None) -> None:
         # Into a log file, a line every half minute is enough.
         interval = 0.2 if sys.stderr and sys.stderr.isatty() else 30
@@ -77,9 +74,6 @@ class TrainingBar(training.Extension):
 
 class ProgressFile(training.Extension):
     """How far a run is, for whoever watches it: ``progress.json``, every ``interval`` seconds."""
-
-    trigger = (1, "iteration")
-    priority = training.PRIORITY_READER
 
     def __init__(
         self, folder: Path, epochs: int, iterations: int | None = None, interval: float = 5.0

@@ -27,9 +27,6 @@ class IterationRecorder(training.Extension):
         interval: Iterations in a window.
     """
 
-    trigger = (1, "iteration")
-    priority = training.PRIORITY_READER
-
     def __init__(self, monitor: SpectrumMonitor, interval: int) -> None:
         self.monitor, self.interval = monitor, interval
         self._curves: dict[str, list[Any]] = {key: [] for key in IterationCurves.model_fields}
@@ -133,10 +130,7 @@ class EpochRecorder(training.Extension):
     priority = training.PRIORITY_WRITER
 
     def __init__(
-        self,
-        validation: SequenceEvaluator,
-        test: SequenceEvaluator,
-        elapsed: Callable[[], float],
+        self, validation: SequenceEvaluator, test: SequenceEvaluator, elapsed: Callable[[], float]
     ) -> None:
         self.validation, self.test, self.elapsed = validation, test, elapsed
         self.curves: dict[str, list[Any]] = {key: [] for key in EpochCurves.model_fields}
@@ -168,10 +162,6 @@ class EpochRecorder(training.Extension):
         if best:
             keys = ("epoch", "iteration", "validation_loss")
             self.best = {key: point[key] for key in keys} | {"test_loss": finite(test_loss)}
-
-    def up_to_date(self, trainer: training.Trainer) -> bool:
-        """Whether the weights as they are have been evaluated."""
-        return self.curves["iteration"][-1:] == [trainer.updater.iteration]
 
 
 def _mean(values: list[float]) -> float | None:

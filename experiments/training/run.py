@@ -16,16 +16,9 @@ from experiments.system.console import print_safely
 from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
 from experiments.system.interruption import Interruption
+from experiments.training import optimization
 from experiments.training.data import RunData, load_data
 from experiments.training.models import LanguageModel, MusicModel, SequenceModel
-from experiments.training.optimization import (
-    add_schedule,
-    learning_rate_name,
-    make_optimizer,
-    make_projection,
-    make_stop_rule,
-    make_updater,
-)
 from experiments.training.recorder import EpochRecorder, IterationRecorder
 from grustab.errors import DivergenceError, NonFiniteMatrixError
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
@@ -70,20 +63,19 @@ class Run:
         with np.errstate(over="ignore"):  # an initial_std beyond float32: the run diverges
             self.model = make_model(c, self.data, self.generators)
         self.model.to_device(device)
-        self.optimizer = make_optimizer(c, self.model)
-        self.updater = make_updater(c, self.data.train, self.optimizer)
+        self.optimizer = optimization.make_optimizer(c, self.model)
+        self.updater = optimization.make_updater(c, self.data.train, self.optimizer)
         self.trainer = training.Trainer(self.updater, self._stop, out=str(spec.folder))
         self.validation = SequenceEvaluator(self.data.valid, self.model)
         self.test = SequenceEvaluator(self.data.test, self.model, name="test")
         self.iterations = IterationRecorder(SpectrumMonitor(self.model), c.monitor_interval)
         self.epochs = EpochRecorder(self.validation, self.test, self.elapsed)
-        self.projection = make_projection(c, self.model, self.generators)
+        self.projection = optimization.make_projection(c, self.model, self.generators)
         for extension in (self.projection, self.iterations, self.epochs):
             if extension is not None:
                 self.trainer.extend(extension)
-        add_schedule(c, self.trainer)
+        optimization.add_schedule(c, self.trainer)
         self.updater.receivers = [self.iterations.take]
-        self.rule = make_stop_rule(c, lambda: self.epochs.curves["validation_loss"])
         self.status, self.stopped_by = "interrupted", BY_INTERRUPTION
         self.divergence: dict[str, Any] | None = None
         self.failure: Exception | None = None
@@ -107,7 +99,7 @@ class Run:
         self.generators.serialize(serializer["generators"])
         self.trainer.serialize(serializer["trainer"])
         # Chainer's optimizers do not save it, and its schedules not once they are finished.
-        rate = learning_rate_name(self.optimizer)
+        rate = optimization.learning_rate_name(self.optimizer)
         setattr(self.optimizer, rate, serializer("learning_rate", getattr(self.optimizer, rate)))
         self._elapsed = serializer("elapsed", self.elapsed())
         self._start = time.perf_counter()
@@ -117,7 +109,8 @@ class Run:
             self.sessions = [*sessions, this]
 
     def _stop(self, trainer: training.Trainer) -> bool:
-        if self.rule(trainer):
+        losses = self.epochs.curves["validation_loss"]
+        if optimization.is_over(self.spec.cell.conditions, trainer.updater, losses):
             self.stopped_by = BY_RULE
         elif (most := self.spec.max_iterations) and trainer.updater.iteration >= most:
             self.stopped_by = f"--max-iterations {most}"
@@ -159,7 +152,7 @@ class Run:
         """Evaluate the weights where training ended within an epoch, and close the curves."""
         try:
             cut = self.stopped_by.startswith("--")
-            if cut and not self.epochs.up_to_date(self.trainer):
+            if cut and self.epochs.curves["iteration"][-1:] != [self.updater.iteration]:
                 print_safely("evaluating")
                 self.epochs(self.trainer)
         except DivergenceError:

@@ -4,15 +4,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from experiments.estimates import epochs_taken
+from experiments.results import store
 from experiments.results.run_spec import RunSpec
-from experiments.results.store import (
-    BEGUN_ANEW,
-    FINISHED,
-    begin_anew,
-    is_done,
-    keep_result,
-    run_is_done,
-)
 from experiments.system.console import print_safely
 from experiments.system.device import find_device
 from experiments.system.environment import other_environment
@@ -48,10 +41,10 @@ def run_cell(
     device.use()
     path, folder = spec.result_file, spec.folder
     snapshots = Snapshots(spec)
-    if not force and run_is_done(spec):
+    if not force and store.run_is_done(spec):
         title = f"{spec.cell.config} {spec.cell.name}, seed {spec.seed}"
         print(f"{title}: done already, see {shown(path)}")
-        if is_done(path) and snapshots:  # left by a process that was killed at its very end
+        if store.is_done(path) and snapshots:  # left by a process that was killed at its very end
             with suppress(LockedError, StorageError), run_lock(folder):
                 snapshots.clear()
         return path
@@ -59,14 +52,14 @@ def run_cell(
     with run_lock(folder), interruptible() as interruption:
         if stop_with_parent:
             interrupt_at_end_of_input()
-        if not force and run_is_done(spec):  # by whoever held the lock
+        if not force and store.run_is_done(spec):  # by whoever held the lock
             return path
         for place in (folder, path.parent):
             remove_partial_files(place)
         announce(spec, device_name, epochs_taken(spec.cell))
         run = Run(spec, device, interruption)
         if force:  # not earlier: what there is stays where the run cannot begin
-            begin_anew(folder, path)
+            store.begin_anew(folder, path)
             snapshots.clear()
         return _train(run, snapshots, path, snapshot_interval)
 
@@ -92,10 +85,10 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
     run.finish()
     result = make_result(run)
     fallbacks = snapshots.folder, run.spec._replace(out=RESULTS).folder
-    path = keep_result(path, fallbacks, result)
-    if result["status"] in FINISHED:
+    path = store.keep_result(path, fallbacks, result)
+    if result["status"] in store.FINISHED:
         snapshots.clear()
-        (snapshots.folder / BEGUN_ANEW).unlink(missing_ok=True)
+        (snapshots.folder / store.BEGUN_ANEW).unlink(missing_ok=True)
     print_safely(summary(result))
     if run.failure:
         raise run.failure

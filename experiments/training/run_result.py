@@ -22,6 +22,8 @@ def make_result(run: Run) -> dict[str, Any]:
         "epochs": _whole_points(run.epochs.curves),
     }
     first, *resumed = run.sessions
+    automatic = run.projection.automatic if run.projection else {}
+    device = "cpu" if run.device.xp is np else str(run.device.device.id)
     return {
         "schema": SCHEMA,
         "config": cell.config,
@@ -37,7 +39,7 @@ def make_result(run: Run) -> dict[str, Any]:
         "n_symbols": run.data.n_symbols,
         "gradient_mean": run.iterations.gradient_means(),
         "certificate": certificate(c, curves["iterations"]),
-        "projection_ways": _projection_ways(run),
+        "projection_ways": {name: dict(auto.counts) for name, auto in automatic.items()},
         "weights_sha256": weights_digest(run.model),
         "seconds": {
             "training": finite(run.updater.seconds),
@@ -49,7 +51,7 @@ def make_result(run: Run) -> dict[str, Any]:
         "conditions": c.model_dump(),
         "sources": cell.sources,
         "conditions_sha256": c.digest(),
-        "command": command_line(spec.words(portable=True), _device_word(run)),
+        "command": command_line(spec.words(portable=True), device),
         "started": first["started"],
         "environment": first["environment"],
         "resumed": resumed,
@@ -65,16 +67,6 @@ def weights_digest(model: chainer.Link) -> str:
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(array.data)
     return digest.hexdigest()
-
-
-def _device_word(run: Run) -> str:
-    return "cpu" if run.device.xp is np else str(run.device.device.id)
-
-
-def _projection_ways(run: Run) -> dict[str, dict[str, int]]:
-    """How often each way of ``auto`` was taken, and how often it was verified, by layer."""
-    automatic = run.projection.automatic if run.projection else {}
-    return {name: dict(auto.counts) for name, auto in automatic.items()}
 
 
 def _epochs_done(run: Run) -> float:

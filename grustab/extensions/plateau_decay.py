@@ -28,7 +28,6 @@ class PlateauDecay(RateDecay):
     """
 
     trigger = (1, "epoch")
-    priority = training.PRIORITY_READER
 
     def __init__(
         self,

@@ -4,7 +4,6 @@ import copy
 import time
 
 import chainer
-from chainer import training
 from chainer.training import extensions
 
 from grustab.iterators.batch import require_sequence_batch, send
@@ -31,9 +30,6 @@ class SequenceEvaluator(extensions.Evaluator):
         ValueError: If the iterator repeats; in a call, if it gives no step that counts.
         TypeError: In a call, if it gives anything but a ``SequenceBatch``.
     """
-
-    trigger = (1, "epoch")
-    priority = training.PRIORITY_WRITER
 
     def __init__(
         self, iterator: chainer.dataset.Iterator, target: chainer.Link, name: str = "validation"

@@ -26,9 +26,6 @@ class SpikeDecay(RateDecay):
         KeyError: In a call, if ``monitor`` is not observed.
     """
 
-    trigger = (1, "iteration")
-    priority = training.PRIORITY_READER
-
     def __init__(
         self, bound: float, divisor: float, attr: str = "lr", monitor: str = "gradient/norm"
     ) -> None:

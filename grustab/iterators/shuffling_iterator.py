@@ -72,8 +72,6 @@ class ShufflingIterator(Iterator):
         self.epoch += self.is_new_epoch
         return batch
 
-    next = __next__
-
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load the place in the data, but not the generator's state."""
         here = self._layout()

@@ -24,8 +24,6 @@ class GradientMonitor:
     """
 
     name = "GradientMonitor"
-    timing = "pre"
-    call_for_each_param = False
 
     def __init__(self, elements_interval: int = 10) -> None:
         self.elements_interval = elements_interval

@@ -8,6 +8,7 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
+from grustab.projection import subspace
 from grustab.projection.cap import (
     ACCURACY,
     TOLERANCE,
@@ -19,15 +20,6 @@ from grustab.projection.cap import (
     within_cap,
 )
 from grustab.projection.decompositions import eigh, svd
-from grustab.projection.subspace import (
-    DEGREE,
-    GPU_DEGREE,
-    chebyshev,
-    operator,
-    orthonormal,
-    rayleigh_ritz,
-    rayleigh_ritz_on_gpu,
-)
 from grustab.projection.together import Steps, after_the_copy, together
 from grustab.serialization import serialize_array, serialize_json
 
@@ -186,16 +178,16 @@ class AutoProjection:
             return None  # the filter would overflow; a GPU's result says that it did
         probes = self.rng.standard_normal((w.shape[1], PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
-        times = operator(xp, w, FOLLOWED * self.cap, block.shape[1])
-        degree = DEGREE if xp is np else GPU_DEGREE
+        times = subspace.operator(xp, w, FOLLOWED * self.cap, block.shape[1])
+        degree = subspace.DEGREE if xp is np else subspace.GPU_DEGREE
         if xp is np:
-            block = orthonormal(chebyshev(times, block, degree))
+            block = subspace.orthonormal(subspace.chebyshev(times, block, degree))
         for number in range(MAX_LOOKS):
-            filtered = chebyshev(times, block, degree)
+            filtered = subspace.chebyshev(times, block, degree)
             if xp is np:
-                found = rayleigh_ritz(w, orthonormal(filtered))
+                found = subspace.rayleigh_ritz(w, subspace.orthonormal(filtered))
             else:
-                found = yield from rayleigh_ritz_on_gpu(w, filtered)
+                found = yield from subspace.rayleigh_ritz_on_gpu(w, filtered)
             if found is None:
                 return None
             u, sigma, block, residuals = found

@@ -203,11 +203,7 @@ def test_another_python_is_taken_and_kept(checkout, set_up, tmp_path):
         (["--python"], {}, "cannot use '--python': expected --python PY"),
         (["--gpu=cuda11"], {}, "cannot use '--gpu cuda11': expected --python PY, --gpu cuda12x or"),
         (["--what"], {}, "cannot use '--what': expected --python PY"),
-        (
-            ["--python=./py"],
-            {"FAILS": "pip install"},
-            "failed (no network or no space?): no route",
-        ),
+        (["--python=./py"], {"FAILS": "pip install"}, "failed (no network or no space?): no route"),
         (["--python=./py"], {"GRUSTAB_VENV": "/dev/null/x"}, "cannot make /dev/null/x: set GRU"),
         (["--python=./py"], {"GRUSTAB_VENV": "photos"}, "delete "),
     ],

@@ -42,11 +42,7 @@ MUSIC = {
     "decay_divisor": 2,
     "epochs": 14,
 }
-CONDITIONS = {
-    "language": LANGUAGE,
-    "music": MUSIC,
-    "short": {**LANGUAGE, "units": 24, "epochs": 1},
-}
+CONDITIONS = {"language": LANGUAGE, "music": MUSIC, "short": {**LANGUAGE, "units": 24, "epochs": 1}}
 CELL = "adam/projection_0.9"
 
 

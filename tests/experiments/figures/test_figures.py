@@ -1,8 +1,6 @@
 """Figures from result files alone."""
 
-import os
 import shutil
-import signal
 import warnings
 
 import matplotlib.pyplot as plt
@@ -15,7 +13,7 @@ from experiments.figures.learning_curves import draw_learning_curves
 from experiments.figures.style import STYLE, fit_scale
 from experiments.results.schema import IterationCurves
 from experiments.results.store import find_results
-from tests.experiments.checks import alive, children, start_command, wait_until
+from tests.experiments.checks import start_command
 
 
 @pytest.fixture
@@ -138,25 +136,10 @@ def test_every_kind_of_result_is_drawn(draw, store, changes):
     assert set(draw()[1]) == {"demo_dynamics_sgd.png"} | curves
 
 
-def test_a_damaged_result_is_named_where_several_configs_are_drawn_at_a_time(refused, store, out):
-    store(("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
+def test_a_damaged_result_is_named(refused, store, out):
     path = store(("table3_music", "sgd/clipping_15"))
     path.write_text("{")
     assert refused("figures", "--out", out).startswith(f"{path}: not valid JSON")
-
-
-def test_processes_that_draw_end_with_a_killed_parent(store, out):
-    store(("table1_language", "sgd_1.1/clipping_5"), unigram=6.5)
-    store(("table3_music", "sgd/clipping_15"))
-    process = start_command("figures", "--out", out)
-    drawing = wait_until(lambda: len(found := children(process)) > 1 and found)
-    process.kill()
-    process.wait()
-    try:
-        wait_until(lambda: not any(map(alive, drawing)))
-    finally:
-        for pid in filter(alive, drawing):
-            os.kill(pid, signal.SIGKILL)
 
 
 def test_only_results_with_overrides_are_not_called_none(draw, store):

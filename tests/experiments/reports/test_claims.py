@@ -111,8 +111,7 @@ def test_one_pair_otherwise_is_enough_to_refute(evidence, put):
 
 
 @pytest.mark.parametrize(
-    ("theirs", "word", "difference"),
-    [(4.5, SO_FAR_YES, "-0.5"), (3.5, SO_FAR_NO, "+0.5")],
+    ("theirs", "word", "difference"), [(4.5, SO_FAR_YES, "-0.5"), (3.5, SO_FAR_NO, "+0.5")]
 )
 def test_a_partial_run_is_compared_at_its_last_epoch(
     evidence, store, put, theirs, word, difference

@@ -52,10 +52,7 @@ def norm(value, make=ended):
     return make(3.42, gradient_mean={"norm": value, "mean_abs": value and 0.1})
 
 
-OURS = {
-    "language": "ours, validation perplexity",
-    "music": "ours, validation loss (nats per step)",
-}
+OURS = {"language": "ours, validation perplexity", "music": "ours, validation loss (nats per step)"}
 #: Runs of a cell, seed by seed, and entries of its row; "ours" is the first of them.
 ROWS = [
     (
