@@ -48,9 +48,8 @@ CASES = {
         import chainer.testing, chainer.gradient_check
         assert chainer.testing.helper.pkg_resources.__spec__ is None  # the stand-in was used
         assert "pkg_resources" not in sys.modules
-        """),
-    "functions that use NumPy's old names compute": ({}, "", """
-        import chainer, chainer.functions as F, numpy as np
+        # Functions that use NumPy's old names compute.
+        import chainer.functions as F, numpy as np
         x = chainer.Variable(np.arange(6, dtype="f"))
         F.sum(F.as_strided(x, (3, 2), (1, 1), 0)).backward()  # overlapping windows
         np.testing.assert_array_equal(x.grad, np.array([1, 2, 2, 1, 0, 0], "f"), strict=True)

@@ -86,7 +86,7 @@ def expected_columns(kind, order, batch_size, n_steps, repeat):
 @pytest.mark.parametrize("repeat", [True, False])
 @pytest.mark.parametrize("batch_size", [1, 2, 3, 7, 20])
 @pytest.mark.parametrize("n_steps", [1, 4, 35, None])
-@pytest.mark.parametrize("seed", [None, 0, 1])
+@pytest.mark.parametrize("seed", [None, 0])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_column_reads_on_until_a_first_flag_in_an_order_that_the_seed_fixes(
     kind, seed, n_steps, batch_size, repeat

@@ -96,7 +96,11 @@ ROWS = [
             f"partial, epoch 1 of 60 at most: {math.exp(5.0):.4g}"
         },
     ),
-    ("language", [partial(epochs=0.25)], {"ours": "partial, epoch 0.25 of 60 at most"}),
+    (
+        "language",
+        [partial(epochs=0.25)],
+        {"ours": "partial, epoch 0.25 of 60 at most", "success": ""},
+    ),
     ("language", [ended(1e5)], {"success": "0 %"}),
     ("music", [norm(10.0), norm(55.0)], {"gradient norm": "32.5"}),
     ("music", [norm(10.0), norm(99.0, partial)], {"gradient norm": "10"}),
@@ -211,7 +215,9 @@ def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
     [
         ({"validation": (8.0, 4.0)}, ["100 %", "100 %", "100 %", "0 %"]),
         ({"validation": (4.0, 9.5)}, ["100 %", "100 %", "0 %", "0 %"]),
-        ({"validation": (9.5, 9.4)}, ["0 %", "100 %", "0 %", "0 %"]),
+        ({"validation": (None, 4.0)}, ["100 %", "100 %", "100 %", "0 %"]),
+        ({"validation": (9.5, 9.0)}, ["0 %", "100 %", "0 %", "0 %"]),  # no better than that
+        ({"validation": (), "status": "diverged"}, ["0 %", "0 %", "0 %", "100 %"]),
         ({"validation": (4.0, None), "status": "diverged"}, ["0 %", "0 %", "0 %", "100 %"]),
         ({"validation": (8.0,), "status": "interrupted"}, ["", "", "", "0 % so far"]),
         ({"norm": 3001.0}, ["100 %", "100 %", "100 %", "100 %"]),

@@ -32,9 +32,9 @@ KINDS = pytest.mark.parametrize(
 )
 
 
-def make_tiny(kind, layers=2, scale=0.5, after=(), bias=True):
+def make_tiny(kind, layers=2, after=(), bias=True):
     generators = Generators(0)
-    model = kind(SYMBOLS, UNITS, layers, scale, None, 0.75, after, bias, generators)
+    model = kind(SYMBOLS, UNITS, layers, 0.5, None, 0.75, after, bias, generators)
     if bias:
         model.output.b.array[...] = np.random.default_rng(1).normal(size=SYMBOLS)
     return model
@@ -61,15 +61,12 @@ def by_hand(model, xs, ts, start=None, after=()):
 
 
 @KINDS
-@pytest.mark.parametrize("layers", [1, 2, 3])
+@pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("bias", [True, False])
-@pytest.mark.parametrize("scale", [0.01, 2.0])
 @pytest.mark.parametrize("after", [(), ("input",), ("gru",), ("input", "gru")], ids=str)
 @pytest.mark.parametrize("share", [None, 0, 0.6], ids="counting {}".format)
-def test_the_loss_is_the_summed_negative_log_likelihood(
-    kind, data, layers, bias, scale, after, share
-):
-    model = make_tiny(kind, layers, scale, after, bias)
+def test_the_loss_is_the_summed_negative_log_likelihood(kind, data, layers, bias, after, share):
+    model = make_tiny(kind, layers, after, bias)
     shapes = []
 
     def masks(shape, ratio, dtype):
