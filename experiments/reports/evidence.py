@@ -87,9 +87,9 @@ class Evidence:
             word = UNDECIDED if holds is None else REPRODUCED if holds else NOT_REPRODUCED
             return Verdict(word, numbers)
         known = [bool(self.runs(place)) for place in set(places)]
-        if not numbers or holds is None or statistics.fmean(known) < 0.5:
-            return Verdict(NOT_ENOUGH, missing)
-        return Verdict(SO_FAR_YES if holds else SO_FAR_NO, f"{numbers}; finished runs: {missing}")
+        few = not numbers or holds is None or statistics.fmean(known) < 0.5
+        word = NOT_ENOUGH if few else SO_FAR_YES if holds else SO_FAR_NO
+        return Verdict(word, f"{numbers}; finished runs: {missing}" if numbers else missing)
 
     def _shares(
         self, places: Sequence[Place], rule: Callable[[Result], bool], finished: bool = False
