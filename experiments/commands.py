@@ -63,8 +63,9 @@ def run_command(options: argparse.Namespace) -> None:
             "run was planned, undo the change, or start the sweep again to run the new ones"
         )
     spec = RunSpec(cell, options.seed, _out(options), options.max_iterations)
-    interval, dies = options.snapshot_interval, options.stop_with_parent
-    run_cell(spec, options.device, options.force, interval, dies)
+    run_cell(
+        spec, options.device, options.force, options.snapshot_interval, options.stop_with_parent
+    )
 
 
 def sweep_command(options: argparse.Namespace) -> int:

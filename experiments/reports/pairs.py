@@ -69,13 +69,18 @@ class Difference(NamedTuple):
         return f"{text} (n = {self.n}{failed}{lower}{epoch})"
 
 
+def same_seeds(a: list[Result], b: list[Result]) -> list[tuple[Result, Result]]:
+    """The runs of two cells by the seeds that both have."""
+    return [(x, y) for x in a for y in b if x["seed"] == y["seed"]]
+
+
 def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | None:
     """Paired differences of two cells' runs; ``None`` where they share no seed.
 
     A partial run is compared up to its last evaluation, with what the other run had by then. A run
     that failed is worse than any other; seeds with which both failed count where all did.
     """
-    pairs = [(x, y) for x in a for y in b if x["seed"] == y["seed"]]
+    pairs = same_seeds(a, b)
     if not pairs:
         return None
     ends = [_end(*pair) for pair in pairs]

@@ -46,7 +46,7 @@ def fill_in(text: str, out: Path) -> str:
 
 
 def _results(out: Path) -> str:
-    """Three sentences, a table of a few settings, and what P_delta costs."""
+    """A few sentences, a table of the central pairs, and what P_delta costs."""
     evidence = Evidence(out)
     rows = []
     for name, (table, method) in ROWS.items():

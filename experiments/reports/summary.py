@@ -1,4 +1,4 @@
-"""What came out, in three sentences made of the results."""
+"""What came out, in a few sentences made of the results."""
 
 import statistics
 from pathlib import Path
@@ -7,6 +7,7 @@ from experiments.config.load import config_names, load_config
 from experiments.reports.claims import PAIRS_OF_TABLE_3
 from experiments.reports.claims_text import headline
 from experiments.reports.evidence import NEAR, NOT_ENOUGH, Evidence
+from experiments.reports.pairs import same_seeds
 from experiments.results.measures import lowest_value
 from experiments.results.success import EXPLOSION, exploded, succeeded
 
@@ -24,12 +25,10 @@ def summary(out: Path) -> str:
     near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
     word, numbers = evidence.lower(PAIRS_OF_TABLE_3)
     lower = "not known yet" if word == NOT_ENOUGH else numbers.partition(":")[0]
-    found = [map(evidence.finished, pair) for pair in PAIRS_OF_TABLE_3.values()]
-    runs = [
-        (x, y) for ours, theirs in found for x in ours for y in theirs if x["seed"] == y["seed"]
-    ]
+    pairs = PAIRS_OF_TABLE_3.values()
+    runs = [two for cells in pairs for two in same_seeds(*map(evidence.finished, cells))]
     at = {
-        times: [sum(exploded(pair[side], times) for pair in runs) for side in (1, 0)]
+        times: [sum(exploded(two[side], times) for two in runs) for side in (1, 0)]
         for times in (1, 0.5, 10)
     }
     return (

@@ -29,6 +29,13 @@ class GradientMean(_Part):
     mean_abs: float | None
 
 
+class _Seconds(_Part):
+    training: float
+    projection: float
+    evaluation: float
+    total: float
+
+
 class _Points(_Part):
     @model_validator(mode="after")
     def _equally_long(self) -> "_Points":
@@ -94,6 +101,7 @@ class ResultFile(_Part):
     """What tables and figures read of a result; other keys are free."""
 
     schema_: Literal[1] = Field(alias="schema")
+    config: str
     cell: str
     seed: int
     status: Literal["completed", "diverged", "interrupted"]
@@ -105,6 +113,8 @@ class ResultFile(_Part):
     unigram_validation_loss: float
     n_symbols: int | None = Field(default=None, gt=1)
     gradient_mean: GradientMean
+    seconds: _Seconds
+    overrides: dict[str, Any]
     conditions: dict[str, Any]
     conditions_sha256: str
     environment: Environment

@@ -39,7 +39,7 @@ def test_it_says_what_was_run_what_not_and_how_to(out, store):
     assert "| not enough runs" in page
 
 
-def test_it_begins_with_three_sentences_and_a_figure(out, store, call):
+def test_it_begins_with_a_few_sentences_and_a_figure(out, store, call):
     for name, loss, norm in (("clipping_15", 3.55, 4e3), ("projection_0.2", 9.0, 2e3)):
         windows = {"gradient_norm_max": [norm, 3.0]}
         store(

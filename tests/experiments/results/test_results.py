@@ -102,6 +102,7 @@ EDITED = {
     "status": ["finished", 3, None],
     "seed": ["one", None, 7],
     "iterations": ["many", None],
+    "seconds": [{}, None, 3],
     "conditions": [{}, None, [], {"task": "language", "epochs": 3}],
     "environment": [{}, None, GONE],
 }
