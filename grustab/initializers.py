@@ -20,7 +20,7 @@ class GRUInitializer(chainer.Initializer):
         rng: ``numpy.random.Generator`` to draw from. Copies share it, so that repeated links
             differ.
         dtype: Floating dtype of the array.
-        orthogonal: Whether the last of the three is ``W_hh``.
+        orthogonal: Whether the last of the three, ``W_hh``, is orthogonal, whatever ``std`` is.
     """
 
     def __init__(

@@ -37,8 +37,8 @@ class Masks:
             dtype: Floating dtype.
         """
         self.next()
-        kept = dtype.type(1 / (1 - ratio))
-        return np.multiply(self.numbers(shape) >= _least(ratio), kept, dtype=dtype)
+        keep = self.numbers(shape) >= _least(ratio)
+        return np.multiply(keep, dtype.type(1 / (1 - ratio)), dtype=dtype)
 
     def next(self) -> int:
         """Number of the next mask, which counts as drawn."""
@@ -62,8 +62,8 @@ class Masks:
         """
         masked = x if use == "add" else out  # what has the shape of the mask
         words, width = -(-masked.size // 16), masked.shape[-1]
-        kept = factor / (1 - ratio)
-        scalars = *self.key, number, _least(ratio), kept, masked.size, width
+        least = _least(ratio)
+        scalars = *self.key, number, least, factor / (1 - ratio), masked.size, width
         return _kernel(use)(*scalars, x, out if ids is None else ids, out, size=words)
 
     def numbers(self, shape: tuple[int, ...]) -> np.ndarray:
@@ -76,6 +76,8 @@ class Masks:
 
 def _least(ratio: float) -> int:
     """The least number that is kept."""
+    if not 0 <= ratio < 1:
+        raise ValueError(f"a dropout ratio must lie in [0, 1), got {ratio}")
     return min(round(ratio * 2**16), 2**16 - 1)  # never drop all
 
 

@@ -1,4 +1,4 @@
-"""Stability of a GRU at its fixed point (Lemmas 1-4) and how far one step moves it (Lemma 6).
+"""Stability of a GRU at its fixed point ``h = 0`` (Lemmas 1-4), and Lemma 6's bounds on a step.
 
 Also its Jacobian anywhere else, of which the lemmas say nothing.
 """
@@ -13,21 +13,10 @@ from chainer.backends import cuda
 from grustab.projection.decompositions import svd
 
 
-def fixed_point(out_size: int, dtype: Any = np.float32) -> np.ndarray:
-    """Lemma 1: without input a GRU stays at ``h* = 0``.
-
-    Args:
-        out_size: Number of units n.
-        dtype: Floating dtype.
-
-    Returns:
-        The state ``h*``, shape (n,).
-    """
-    return np.zeros(out_size, dtype=dtype)
-
-
 def jacobian(W_hh: Any) -> Any:
     """Lemma 2, eq. (7): Jacobian of ``h_t`` with respect to ``h_(t-1)`` at the fixed point.
+
+    That is ``h = 0``, where a GRU stays without input (Lemma 1).
 
     Args:
         W_hh: Recurrent matrix (n, n) of the candidate state.
@@ -160,8 +149,8 @@ def largest_lyapunov_exponent(
     """
     xp = backend.get_array_module(h)
     if directions is None:
-        directions = xp.eye(h.shape[1], dtype=h.dtype)
-    v = xp.broadcast_to(directions, (len(h), *directions.shape))
+        directions = xp.eye(h.shape[1])
+    v = xp.broadcast_to(directions.astype(h.dtype), (len(h), *directions.shape))
     log_scale = xp.zeros(len(h), dtype=h.dtype)
     for x in xs:
         h, v = _step(x, h, W_x, W_h, v, cut)
@@ -177,6 +166,8 @@ def largest_lyapunov_exponent(
 
 def _step(x: Any, h: Any, W_x: Any, W_h: Any, v: Any, cut: Collection[str]) -> tuple[Any, Any]:
     """``h_t``, and ``J_t`` times the changes ``v`` (B, n, k) of ``h_(t-1)``."""
+    if unknown := {*cut} - {"z", "r", "candidate"}:
+        raise ValueError(f"cut may hold z, r and candidate, got {sorted(unknown)}")
     xp, n = backend.get_array_module(h), h.shape[1]
     a, w_z, w_r, w_c = x.dot(W_x.T), W_h[:n], W_h[n : 2 * n], W_h[2 * n :]
     z = xp.tanh((a[:, :n] + h.dot(w_z.T)) / 2) / 2 + 0.5

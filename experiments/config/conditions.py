@@ -117,6 +117,8 @@ class Conditions(BaseModel):
             raise ValueError(f"threshold belongs to clipping, not to method '{self.method}'")
         if self.schedule != "constant" and None in (self.decay_divisor, self.decay_after):
             raise ValueError(f"schedule '{self.schedule}' needs decay_divisor and decay_after")
+        if self.schedule == "constant" and (self.decay_divisor or self.decay_after):
+            raise ValueError("decay_divisor and decay_after do not belong to schedule 'constant'")
         if (self.spike_norm is None) != (self.spike_divisor is None):
             raise ValueError("spike_norm and spike_divisor belong together, only one is set")
         if self.spike_norm is not None and self.schedule == "exponential":
@@ -139,7 +141,7 @@ class Conditions(BaseModel):
             raise ValueError("padding 'counted' needs batching 'tunes' or its like")
         if self.task == "language" and self.validation != "tunes":
             raise ValueError("validation 'stream' belongs to task 'music'")
-        if {self.path is None, self.data_sha256 is None} != {self.dataset not in OWN}:
+        if not (self.path is None) == (self.data_sha256 is None) == (self.dataset not in OWN):
             raise ValueError(
                 "dataset 'text' or 'tunes' needs path; to others belong neither path nor "
                 f"data_sha256, got dataset '{self.dataset}' with path {self.path!r}"

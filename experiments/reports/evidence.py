@@ -159,6 +159,7 @@ class Evidence:
         found = {name: compare(*map(self.runs, pair), measure) for name, pair in pairs.items()}
         known = {name: d for name, d in found.items() if d}
         full = {name for name in known if not self._missing(pairs[name])}
+        # So many pairs must go the other way. Wrong and right are clear, lower is by the mean.
         others = max(rank - 1, 0)
         wrong = {n for n, d in known.items() if d.low > 0 or (not rank and d.low == d.high == 0)}
         right = {n for n, d in known.items() if d.high < 0 or (rank and d.low == d.high == 0)}

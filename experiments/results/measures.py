@@ -24,7 +24,7 @@ def lowest_value(run: Result, iteration: float = math.inf) -> float | None:
 
 
 def largest_norm(run: Result, iteration: float = math.inf) -> float:
-    """Largest norm of the gradient, before clipping, up to an iteration; infinite if it ever was.
+    """Largest norm of the gradient, before clipping, up to an iteration; it may be infinite.
 
     The iteration in which loss or gradient were not finite is in the result, not in its curves.
     """
@@ -34,8 +34,9 @@ def largest_norm(run: Result, iteration: float = math.inf) -> float:
         for i, norm in zip(curves["iteration"], curves["gradient_norm_max"], strict=True)
         if i <= iteration
     ]
-    ended_by = (run["divergence"] or {}).get("quantity")
-    return math.inf if ended_by in ("gradient", "loss") else max(norms, default=math.inf)
+    if run["iterations"] <= iteration and (end := run["divergence"]):
+        norms += [math.inf] * (end["quantity"] in ("gradient", "loss"))
+    return max(norms, default=math.inf)
 
 
 def largest_radius(run: Result) -> float:

@@ -17,15 +17,20 @@ from grustab.links import StackedGRU
 class SequenceModel(chainer.Chain):
     """Linear layer without bias times a factor, GRU layers, linear output layer.
 
+    Subclasses give ``make_input``, ``first_layer`` and ``forward``.
+
     Args:
         n_symbols: Size of an input and of an output: words, or notes.
         units: Units of the first layer and of each GRU layer.
+        layers: Number of GRU layers.
         input_scale: Factor on the first layer's output (main paper, unverified: 0.01).
         initial_std: Standard deviation of the initial weights; ``None``: ``1 / sqrt(units)``.
         input_std, output_std: Of the first and of the output layer; ``None``: ``initial_std``.
         dropout: Probability to drop an element.
         dropout_after: Layers whose output is dropped: ``"input"``, ``"gru"`` or both. Between
             two GRU layers it counts as the output of a GRU.
+        output_bias: Whether the output layer has a bias.
+        generators: Give the initial weights and the dropout masks.
     """
 
     def __init__(

@@ -46,7 +46,9 @@ class IterationRecorder(training.Extension):
         if self._spectra is not None:
             spectra, self._spectra = self._spectra(), None
             for i, key in enumerate(("sigma_1", "spectral_radius")):
-                self._curves[key].append([finite(spectra[name][i]) for name in self.monitor.grus])
+                self._curves[key].append(
+                    [finite(spectra[name][i]) for name in self.monitor.matrices]
+                )
         return self._curves
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
@@ -68,7 +70,7 @@ class IterationRecorder(training.Extension):
         for key in ("main/loss", "gradient/norm", "gradient/mean_abs"):
             if key in seen:
                 self._window[key].append(float(seen[key]))
-        for name in self.monitor.grus:
+        for name in self.monitor.matrices:
             keys = [k for k in seen if k.startswith(f"projection{name}/") and k.endswith("/capped")]
             if keys:
                 self._window[f"capped{name}"].append(sum(seen[key] for key in keys))
@@ -90,7 +92,7 @@ class IterationRecorder(training.Extension):
             "gradient_norm": _mean(norms),
             "gradient_norm_max": finite(max(norms)) if norms else None,
             "gradient_mean_abs": _mean(window["gradient/mean_abs"]),
-            "capped": [_mean(window[f"capped{name}"]) for name in self.monitor.grus],
+            "capped": [_mean(window[f"capped{name}"]) for name in self.monitor.matrices],
         }
         curves = self.curves  # with the spectra of the window before
         for key, value in point.items():

@@ -45,7 +45,7 @@ class Run:
         status: ``completed``, ``diverged`` or ``interrupted``.
         stopped_by: What ended training.
         divergence: Where and how it diverged, or ``None``.
-        failure: What ended training where nothing was to end it.
+        failure: An unexpected exception that ended training, or ``None``.
     """
 
     @fixed_settings()

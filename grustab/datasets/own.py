@@ -26,9 +26,9 @@ def load_text(folder: str | PathLike[str]) -> Corpus:
         folder: Holds ``train.txt``, ``valid.txt`` and ``test.txt``.
 
     Raises:
-        DataError: If a file is missing, is empty or is not UTF-8.
+        DataError: If a file is missing, is empty, is not UTF-8 or holds ``<eos>``.
     """
-    return read_corpus(*_files("text", folder), unknown=UNKNOWN)
+    return read_corpus(*_text_files(Path(folder)), unknown=UNKNOWN)
 
 
 def load_tunes(path: str | PathLike[str]) -> Tunes:
@@ -43,7 +43,7 @@ def load_tunes(path: str | PathLike[str]) -> Tunes:
     Raises:
         DataError: If the file is missing or has another form.
     """
-    (file,) = _files("tunes", path)
+    file = _tunes_file(Path(path))
     return _READERS[file.suffix](file)
 
 
@@ -55,24 +55,25 @@ def data_sha256(kind: str, path: str | PathLike[str]) -> str:
     Raises:
         DataError: If a file is missing or cannot be read.
     """
-    digests = [sha256_of(file) for file in _files(kind, path)]
-    whole = hashlib.sha256("\n".join(digests).encode()).hexdigest()
-    return digests[0] if kind == "tunes" else whole
+    if kind == "tunes":
+        return sha256_of(_tunes_file(Path(path)))
+    digests = map(sha256_of, _text_files(Path(path)))
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 
-def _files(kind: str, path: str | PathLike[str]) -> list[Path]:
-    path = Path(path)
-    if kind == "text":
-        for name in TEXT_FILES:
-            if not (path / name).is_file():
-                raise DataError(
-                    f"there is no {path / name}, expected a folder with {', '.join(TEXT_FILES)}"
-                )
-        return [path / name for name in TEXT_FILES]
+def _text_files(folder: Path) -> list[Path]:
+    files = [folder / name for name in TEXT_FILES]
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"there is no {file}, expected a folder with {', '.join(TEXT_FILES)}")
+    return files
+
+
+def _tunes_file(path: Path) -> Path:
     if path.suffix not in _READERS:
         raise DataError(
             f"{path}: expected tunes in a file whose name ends with {', '.join(_READERS)}"
         )
     if not path.is_file():
         raise DataError(f"there is no file {path}, check the path")
-    return [path]
+    return path

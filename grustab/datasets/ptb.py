@@ -70,8 +70,8 @@ def read_corpus(train: Path, valid: Path, test: Path, unknown: str | None = None
     stands for words that are not in the training file.
 
     Raises:
-        DataError: If a file cannot be read, is empty or is not UTF-8, or if a validation or test
-            word is not in the training file and there is no ``unknown``.
+        DataError: If a file cannot be read, is empty, is not UTF-8 or holds ``<eos>``, or if a
+            validation or test word is not in the training file and there is no ``unknown``.
     """
     train_words, valid_words, test_words = (_words(path) for path in (train, valid, test))
     # A dict keeps the order of insertion, so this is the order of first appearance.
@@ -103,6 +103,8 @@ def _words(path: Path) -> list[bytes]:
         raise DataError(f"{path} holds no words, replace it with a text of one sentence per line")
     if not text.endswith(b"\n"):
         text += b"\n"
+    if _EOS in text.split():
+        raise DataError(f"{path} holds the word {EOS}, which each line gets by itself: take it out")
     # One replace and one split over the whole text is ten times faster than a loop over lines.
     # Of bytes, which part at ASCII blanks only: a str parts at U+0085, U+2028 and others, too.
     return text.replace(b"\n", b" %b " % _EOS).split()

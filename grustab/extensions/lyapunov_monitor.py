@@ -7,7 +7,7 @@ import chainer
 import numpy as np
 from chainer import training
 
-from grustab.links.gru import GRU, require_gru_layers
+from grustab.links.gru import GRU, gru_layers
 from grustab.stability import largest_lyapunov_exponent
 
 
@@ -39,15 +39,17 @@ class LyapunovMonitor(training.Extension):
     priority = training.PRIORITY_WRITER
 
     def __init__(self, target: chainer.Link) -> None:
-        self.grus = require_gru_layers(target)
+        self.grus = gru_layers(target)
+        if not self.grus:
+            raise ValueError("the model holds no grustab.links.GRU")
         self.seen: dict[str, tuple[Any, Any]] = {}
         for name, gru in self.grus.items():
-            gru.add_hook(_Inputs(self.seen, name), f"LyapunovInputs-{id(self)}")
+            gru.add_hook(_Inputs(self.seen, name), f"LyapunovInputs-{id(self.seen)}")
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Compute and report."""
         for name, exponents in self.observe().items():
-            chainer.report({f"lyapunov{name}/largest": max(exponents)})
+            chainer.report({f"lyapunov{name}/largest": float(np.max(exponents))})
 
     def observe(self) -> dict[str, list[float]]:
         """Exponents of the sequences of the last batch, layer by layer.

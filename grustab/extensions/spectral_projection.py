@@ -11,7 +11,7 @@ from chainer import Parameter, training
 
 from grustab.links.matrices import Matrix, chosen_matrices, recurrent_matrices
 from grustab.projection.auto import AutoProjection
-from grustab.projection.cap import cap_of, require_finite
+from grustab.projection.cap import cap_of, require_finite, require_method
 from grustab.projection.project import project
 from grustab.projection.together import Steps, after_the_copy, together
 from grustab.serialization import serialize_array, serialize_generator
@@ -54,7 +54,7 @@ class SpectralProjection(training.Extension):
     Args:
         target: Model with one or more of these links, at any depth.
         delta: Safety margin in (0, 2).
-        method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.projection.project.project`, or
+        method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.projection.project`, or
             ``"auto"``, :class:`grustab.projection.auto.AutoProjection`.
         rng: Generator for randomized methods, whose state is the caller's to save; ``None`` makes
             one seeded with 0, which is saved with the extension.
@@ -72,7 +72,7 @@ class SpectralProjection(training.Extension):
 
     Raises:
         ValueError: If there is nothing to cap, or ``delta``, ``method`` or one of ``matrices`` is
-            not a valid one.
+            not a valid one, or a matrix is neither float32 nor float64.
         NonFiniteMatrixError: In a call, if a matrix holds NaN or Inf.
     """
 
@@ -88,10 +88,14 @@ class SpectralProjection(training.Extension):
         rng: np.random.Generator | None = None,
         matrices: Iterable[Parameter | tuple[Parameter, slice]] | None = None,
     ) -> None:
-        cap_of(delta, method)  # refuses what is not valid
+        cap_of(delta)  # refuses what is not valid
+        require_method(method)
         self.matrices = (
             recurrent_matrices(target) if matrices is None else chosen_matrices(target, matrices)
         )
+        for matrix in self.matrices.values():
+            if (dtype := matrix.parameter.dtype).char not in "fd":
+                raise ValueError(f"{matrix.title} must be float32 or float64, got {dtype}")
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
         self._owns_rng = rng is None

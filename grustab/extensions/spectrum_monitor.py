@@ -11,7 +11,7 @@ import numpy as np
 from chainer import training
 from chainer.backends import cuda
 
-from grustab.links.gru import require_gru_layers
+from grustab.links.matrices import recurrent_matrices
 from grustab.stability import jacobian, largest_singular_value, spectral_radius
 
 #: ``(sigma_1, spectral radius)`` by layer.
@@ -27,10 +27,11 @@ class SpectrumMonitor(training.Extension):
     point is locally stable, Lemma 2).
 
     Args:
-        target: Model with one or more :class:`grustab.links.GRU`, at any depth.
+        target: Model with one or more GRUs, as of
+            :class:`grustab.extensions.SpectralProjection`.
 
     Attributes:
-        grus: The layers by their path.
+        matrices: What is watched, by path.
 
     Raises:
         ValueError: If the model holds no GRU.
@@ -40,7 +41,7 @@ class SpectrumMonitor(training.Extension):
     priority = training.PRIORITY_WRITER
 
     def __init__(self, target: chainer.Link) -> None:
-        self.grus = require_gru_layers(target)
+        self.matrices = recurrent_matrices(target)
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Compute and report."""
@@ -62,10 +63,10 @@ class SpectrumMonitor(training.Extension):
 
         Where all are on a GPU, they are copied, and a thread computes while the training goes on.
         """
-        matrices = {name: cuda.to_cpu(gru.W_hh) for name, gru in self.grus.items()}
-        if all(gru.xp is not np for gru in self.grus.values()):
-            return _beside().submit(_spectra, matrices).result
-        spectra = _spectra(matrices)
+        now = {name: cuda.to_cpu(matrix.array) for name, matrix in self.matrices.items()}
+        if all(matrix.parameter.xp is not np for matrix in self.matrices.values()):
+            return _beside().submit(_spectra, now).result
+        spectra = _spectra(now)
         return lambda: spectra
 
 

@@ -15,7 +15,7 @@ class SpikeDecay(RateDecay):
 
     Args:
         bound: Gradient norm, before any clipping, that counts as a spike.
-        divisor, attr: As of :class:`grustab.extensions.rate_decay.RateDecay`.
+        divisor, attr, optimizer: As of :class:`grustab.extensions.rate_decay.RateDecay`.
         monitor: Observation to watch, as reported by
             :class:`grustab.optimizer_hooks.GradientMonitor`.
 
@@ -27,9 +27,14 @@ class SpikeDecay(RateDecay):
     """
 
     def __init__(
-        self, bound: float, divisor: float, attr: str = "lr", monitor: str = "gradient/norm"
+        self,
+        bound: float,
+        divisor: float,
+        attr: str = "lr",
+        monitor: str = "gradient/norm",
+        optimizer: chainer.Optimizer | None = None,
     ) -> None:
-        super().__init__(divisor, attr)
+        super().__init__(divisor, attr, optimizer)
         self.bound, self.monitor = bound, monitor
         self.epoch = -1
 

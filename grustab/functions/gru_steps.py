@@ -1,8 +1,9 @@
-"""The element-wise work of one GRU step and of its gradient, for NumPy and for CuPy.
+"""All steps of the GRU and of its gradient, for NumPy and for CuPy.
 
-The arrays are those of :mod:`grustab.functions.gru` at one step: ``a`` and ``da`` (B, 3n), all
-others (B, n) but for ``gate_product`` (B, 2n). On a CPU each operation writes into an array that
-is there; on a GPU there is one fused kernel between two products.
+:func:`forward` and :func:`backward` take the arrays of :mod:`grustab.functions.gru`, the functions
+below them those of one step: ``a`` and ``da`` (B, 3n), all others (B, n) but for ``gate_product``
+(B, 2n). On a CPU each operation writes into an array that is there; on a GPU there is one fused
+kernel between two products.
 """
 
 from collections.abc import Callable
@@ -116,7 +117,7 @@ def _gradient_before_gates(a: Any, h: Any, d_rh: Any, dh: Any, da: Any) -> None:
 # product left in ``through_gates`` is added to ``dh`` where that is read anyway. Transposed weights
 # cost it nothing. A launch takes the host longer than it takes the GPU: as few as possible, and of
 # whole arrays, as slices and arguments that are not raw take the host as long again. Kernels that
-# multiply, too, halve the launches; an H200 took four times as long for them, or more.
+# multiply, too, halve the launches, but an H200 took much longer for them (results/gpu/README.md).
 
 _PLACE = """
     ptrdiff_t size = _ind.size(), row = i / n, j = i % n, now = t * size + i;

@@ -13,7 +13,7 @@ class SequenceBatch(NamedTuple):
         xs: Inputs (T, B) of word numbers, int32, or (T, B, notes), float32.
         ts: Targets, the inputs one step later, same shape and dtype.
         mask: (T, B) float32, 1 where the step counts and 0 in the padding; ``None``: all count.
-        first: Whether the sequences begin here, so that the state has to be reset.
+        first: Whether the state is to be reset before: where sequences begin, unless it is carried.
     """
 
     xs: np.ndarray

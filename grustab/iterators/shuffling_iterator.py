@@ -29,8 +29,8 @@ class ShufflingIterator(Iterator):
         previous_epoch_detail: ``epoch_detail`` before the last batch, -1 before the first.
 
     Raises:
-        ValueError: If ``batch_size`` or ``n_steps`` < 1; in loading, if the snapshot is one of
-            other data or batches.
+        ValueError: If an item is no sequence, or ``batch_size`` or ``n_steps`` < 1; in loading, if
+            the snapshot is one of other data or batches.
     """
 
     def __init__(
@@ -45,12 +45,14 @@ class ShufflingIterator(Iterator):
             raise ValueError(
                 f"batch_size and n_steps must be at least 1, got {batch_size} and {n_steps}"
             )
+        if any(np.ndim(item) == 0 for item in items):
+            raise ValueError("expected a list of sequences, [words] for a single one")
         self.items, self.batch_size, self.n_steps = list(items), batch_size, n_steps
         self.repeat, self.rng = repeat, rng
         self.reset()
 
     def reset(self) -> None:
-        """Start from the beginning of the first epoch."""
+        """Start from the beginning of the first epoch, with ``rng`` in a new order."""
         self.epoch = 0
         self.is_new_epoch = False
         self.previous_epoch_detail = -1.0

@@ -47,7 +47,7 @@ class TuneIterator(ShufflingIterator):
         count_padding: bool = False,
         carry_state: bool = False,
     ) -> None:
-        if not tunes or min(len(tune) for tune in tunes) < 2:
+        if len(tunes) == 0 or min(len(tune) for tune in tunes) < 2:
             raise ValueError("expected at least one tune, and at least 2 steps in every tune")
         self.by_length, self.count_padding, self.carry_state = by_length, count_padding, carry_state
         super().__init__(tunes, batch_size, n_steps, repeat, rng)

@@ -88,11 +88,14 @@ class GRU(chainer.Link):
         self.h = None
 
     def set_state(self, h: Any) -> None:
-        """Start the next call from ``h``, an array or Variable of shape (B, out_size).
+        """Start the next call from ``h``: an array or Variable (B, out_size); ``None``: zeros.
 
         Raises:
             ValueError: If ``h`` is not a matrix with ``out_size`` columns.
         """
+        if h is None:
+            self.reset_state()
+            return
         h = h.array if isinstance(h, chainer.Variable) else h
         if h.ndim != 2 or h.shape[1] != self.out_size:
             raise ValueError(f"expected a state of shape (B, {self.out_size}), got {h.shape}")
@@ -139,15 +142,3 @@ def gru_layers(model: chainer.Link) -> dict[str, GRU]:
     """Every GRU of a model by its path (``/gru/0``; empty for a model that is a GRU)."""
     layers = ((name, link) for name, link in model.namedlinks() if isinstance(link, GRU))
     return {"" if name == "/" else name: link for name, link in layers}
-
-
-def require_gru_layers(model: chainer.Link) -> dict[str, GRU]:
-    """The same of a model that has to have one.
-
-    Raises:
-        ValueError: If there is none.
-    """
-    layers = gru_layers(model)
-    if not layers:
-        raise ValueError("the model holds no grustab.links.GRU")
-    return layers

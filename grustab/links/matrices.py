@@ -49,7 +49,7 @@ def recurrent_matrices(model: chainer.Link) -> dict[str, Matrix]:
         elif isinstance(link, (L.NStepGRU, L.NStepBiGRU)):
             found |= {f"{path}/{i}": (layer.w5,) for i, layer in enumerate(link)}
     if not found:
-        raise ValueError("the model holds no GRU: give the parameters to cap as matrices=[...]")
+        raise ValueError("the model holds no GRU")
     return {path: Matrix(f"W_hh of layer {path or '/'}", *rows) for path, rows in found.items()}
 
 

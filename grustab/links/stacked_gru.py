@@ -53,7 +53,7 @@ class StackedGRU(chainer.ChainList):
             layer.reset_state()
 
     def set_state(self, states: Any) -> None:
-        """Start the next call from the given states, one (B, out_size) array per layer.
+        """Start the next call from the given states, one of each layer's ``h``.
 
         Raises:
             ValueError: If there is not one state per layer, or one has the wrong shape.

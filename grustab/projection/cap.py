@@ -37,13 +37,17 @@ class ProjectionInfo(NamedTuple):
     bounds: np.ndarray | None
 
 
-def cap_of(delta: float, method: str = "auto") -> float:
-    """``2 - delta``, once the margin delta, in (0, 2), and the method are found to be valid."""
+def cap_of(delta: float) -> float:
+    """``2 - delta``; raise ``ValueError`` if the margin delta does not lie in (0, 2)."""
     if not 0 < delta < 2:
         raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
+    return 2 - delta
+
+
+def require_method(method: str) -> None:
+    """Raise ``ValueError`` if a way to compute P_delta is none of :data:`METHODS`."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
-    return 2 - delta
 
 
 def require_matrix(W: Any) -> None:

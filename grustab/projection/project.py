@@ -15,6 +15,7 @@ from grustab.projection.cap import (
     remove_excess,
     require_finite,
     require_matrix,
+    require_method,
     within_cap,
 )
 from grustab.projection.decompositions import svd
@@ -60,7 +61,8 @@ def project(
         ValueError: If ``W`` is not a float32 or float64 matrix, or ``delta`` or ``method`` is not
             one of the above.
     """
-    cap = cap_of(delta, method)
+    cap = cap_of(delta)
+    require_method(method)
     require_matrix(W)
     a = cuda.to_cpu(W)
     require_finite(a)

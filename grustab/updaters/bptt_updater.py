@@ -119,14 +119,11 @@ class BPTTUpdater(updaters.StandardUpdater):
             h = serialize_array(serializer["states"], name or "/", gru.h)
             if not isinstance(serializer, chainer.serializer.Deserializer):
                 continue
-            if h is None:
-                gru.reset_state()
-            elif h.dtype != gru.W_h.dtype:
+            if h is not None and h.dtype != gru.W_h.dtype:
                 raise ValueError(
                     f"the state of layer {name or '/'} is {h.dtype} there, {gru.W_h.dtype} here"
                 )
-            else:
-                gru.set_state(h)
+            gru.set_state(h)
 
     def clock(self) -> float:
         """Now, in seconds, as ``seconds_by_part`` is taken."""

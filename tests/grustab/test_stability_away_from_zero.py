@@ -61,6 +61,8 @@ def test_the_terms_of_the_paths_add_up():
     assert all(np.abs(jacobian[()] - jacobian[path,]).max() > 0.01 for path in PATHS)
     kept = jacobian[PATHS] * np.eye(N)  # z alone: a diagonal of numbers between 0 and 1
     np.testing.assert_array_equal(jacobian[PATHS], kept)
+    with pytest.raises(ValueError, match=r"z, r and candidate, got \['reset'\]"):
+        stability.jacobian_at(xs[0], h, *weights(gru), ("r", "reset"))
 
 
 @pytest.mark.parametrize("cut", [(), ("z", "r"), PATHS], ids=str)

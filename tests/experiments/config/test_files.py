@@ -73,6 +73,7 @@ MISTAKES = [
         ({"method": "projection", "delta": 0.2, "threshold": 5}, "threshold", "clipping"),
         ({"schedule": "plateau"}, "schedule", "decay_divisor and decay_after"),
         ({"schedule": "exponential", "decay_after": 1}, "schedule", "decay_divisor"),
+        ({"schedule": "constant", "decay_divisor": 2.0}, "decay_divisor", "do not belong"),
         ({"min_learning_rate": 0.6}, "min_learning_rate", "end before it begins"),
         ({"batching": "tunes"}, "batching", "'stream'"),
         ({"bptt_steps": None}, "bptt_steps", "'tunes'"),

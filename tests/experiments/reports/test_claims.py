@@ -27,7 +27,7 @@ from experiments.reports.evidence import (
     Evidence,
 )
 from experiments.reports.pairs import log_norms
-from experiments.results.measures import largest_radius
+from experiments.results.measures import largest_norm, largest_radius
 from experiments.results.success import diverged, learned
 from experiments.system.paths import ROOT
 from experiments.timing.store import PARTS
@@ -269,6 +269,13 @@ def test_the_largest_norm_is_compared(evidence, put, norm, changes, word):
     assert evidence.lower(PAIR, log_norms).word == NOT_ENOUGH
     put(THEIRS, [4.0, 4.0], windows={"gradient_norm_max": [90.0, 3.0]})
     assert Evidence(evidence.out).lower(PAIR, log_norms).word == word
+
+
+def test_the_largest_norm_is_infinite_from_divergence_on():
+    curves = {"iteration": [100, 200], "gradient_norm_max": [3.0, 4.0]}
+    ended = {"iterations": 250, "divergence": {"quantity": "gradient"}}
+    run = {**ended, "curves": {"iterations": curves}}
+    assert [largest_norm(run, i) for i in (150, 249, 250)] == [3, 4, math.inf]
 
 
 @pytest.mark.parametrize("radius", [0.95, 1.0, None])  # None: not known

@@ -49,10 +49,11 @@ def test_ascii_blanks_part_words_and_an_eos_ends_each_line(read, text, words):
 @pytest.mark.parametrize(("train", "valid", "said"), [
     ("a b\n", "a\n\nb zebra\n", r"valid\.txt, line 3: the word 'zebra'"),
     ("a\n", "a \x1b[2J\u202e" + "x" * 10**5, r"the word '\\x1b\[2J\\u202exxx"),
+    ("a\n", "a <eos>\n", r"valid\.txt holds the word <eos>"),
     ("a\n", " \r\n\n", r"valid\.txt holds no words"),
     *((train, "a\n", r"train\.txt") for train in ("", " \n\n", "\ufeff\n", b"caf\xe9\n",
                                                    "a".encode("utf-16"))),
-], ids=range(8))  # fmt: skip
+], ids=range(9))  # fmt: skip
 def test_what_cannot_be_used_is_one_short_sentence(read, train, valid, said):
     with pytest.raises(DataError, match=said) as error:
         read(train, valid, "a\n")

@@ -87,6 +87,7 @@ def test_seeded_dropout_drops_its_share_and_scales_the_rest(ratio, dtype):
 
 def test_two_calls_equal_one_long_call_after_a_reset():
     stack = make()
+    stack.set_state([layer.h for layer in stack])  # None: still zeros
     whole = stack(XS).array
     stack.reset_state()
     assert [layer.h for layer in stack] == [None] * L
@@ -101,6 +102,9 @@ def test_what_is_no_layer_or_not_one_state_of_each_is_refused():
     for states, said in ((STATES[:2], "expected 3"), (STATES[:, :, 1:], r"\(B, 4\)")):
         with pytest.raises(ValueError, match=said):
             make().set_state(states)
+    for ratio in (-0.5, 1.0, np.nan):
+        with pytest.raises(ValueError, match=r"must lie in \[0, 1\)"):
+            make(dropout=ratio)(XS)
 
 
 def test_mixed_precision_works_with_float32_weights():
