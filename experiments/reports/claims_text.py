@@ -71,9 +71,9 @@ def headline(evidence: Evidence) -> str:
     good, bad, undecided, leaning, against, none = (count[word] for word in WORDS)
     return (
         f"Of {len(CLAIMS)} claims of the supplement that runs can test, {good} came out "
-        f"reproduced, {bad} not reproduced, and {undecided} undecided, though all their runs are "
-        f"there; {leaning + against} lean one way while runs are missing ({leaning} as claimed, "
-        f"{against} otherwise), and {none} have too few runs to say anything."
+        f"reproduced, {bad} not reproduced, and {undecided} undecided although their runs are "
+        f"finished. For the others runs are missing: so far {leaning} look as claimed, {against} "
+        f"otherwise, and {none} have too few runs."
     )
 
 

@@ -62,9 +62,9 @@ def _results(out: Path) -> str:
         for kind in ("auto", "truncated")
     )
     cost = (
-        "An iteration with P_δ beside one with clipping (language, on a CPU; medians, in "
-        f"parentheses the smallest and largest round): {ours}; with the paper's truncated SVD "
-        f"instead of our `auto`: {theirs}."
+        "How long an iteration with P_δ takes beside one with clipping (language, on a CPU; "
+        f"median, and in parentheses the smallest and largest round): {ours}. With the paper's "
+        f"truncated SVD instead of our `auto`: {theirs}."
     )
     lines = [textwrap.fill(summary(out), WIDTH), "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, textwrap.fill(cost, WIDTH), ""])

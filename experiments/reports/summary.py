@@ -31,12 +31,13 @@ def summary(out: Path) -> str:
         times: [sum(exploded(two[side], times) for two in runs) for side in (1, 0)]
         for times in (1, 0.5, 10)
     }
+    bound = EXPLOSION["music"]
     return (
         f"{headline(evidence)} Of {len(printed)} validation values that it prints, {len(ratios)} "
         f"have a successful run here, and {near} of these are within {100 * NEAR:g} %. In Table 3 "
-        f"(music), the loss of P_δ, beside that of clipping, is {lower}. Of {len(runs)} runs each "
-        f"with the same seeds, the gradient exploded (a norm above {EXPLOSION['music']:g} before "
-        f"clipping, or divergence) in {at[1][0]} with clipping and {at[1][1]} with P_δ; with half "
-        f"that bound it would be {at[0.5][0]} and {at[0.5][1]}, with ten times {at[10][0]} and "
-        f"{at[10][1]}."
+        f"(music), P_δ's loss, beside clipping's, is {lower}. In {len(runs)} pairs of runs with "
+        f"equal seeds, the gradient exploded (a norm above {bound:g} before clipping, or "
+        f"divergence) {at[1][0]} times with clipping and {at[1][1]} times with P_δ. With a bound "
+        f"of {bound / 2:g} it would be {at[0.5][0]} and {at[0.5][1]}; with {10 * bound:g}, "
+        f"{at[10][0]} and {at[10][1]}."
     )
