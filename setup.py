@@ -16,16 +16,10 @@ setup(
     install_requires=[
         "chainer>=7.8.1,<8",
         "fbpca>=1.0,<2",
-        "markdown>=3.4",
-        "matplotlib>=3.8",
         "numpy>=1.26,<3",
-        "pillow>=10",
         "pooch>=1.8",
-        "pydantic>=2.5,<3",
         "requests>=2.31",
-        "ruamel.yaml>=0.18",
         "scipy>=1.11.4",
-        "threadpoolctl>=3.2",
         "tqdm>=4.66",
     ],
     extras_require={
@@ -33,6 +27,14 @@ setup(
         # CuPy 14 has no cuDNN bindings; Chainer then takes its own kernels.
         "cuda12x": ["cupy-cuda12x[ctk]>=14,<15"],
         "cuda13x": ["cupy-cuda13x[ctk]>=14,<15"],
+        "experiments": [
+            "markdown>=3.4",
+            "matplotlib>=3.8",
+            "pillow>=10",
+            "pydantic>=2.5,<3",
+            "ruamel.yaml>=0.18",
+            "threadpoolctl>=3.2",
+        ],
         # sweep --scheduler
         "cluster": ["distributed>=2024.1"],
         "dev": ["hypothesis>=6.100", "pytest>=8", "pytest-xdist>=3.5", "ruff>=0.6"],

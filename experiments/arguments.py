@@ -17,6 +17,10 @@ def folder(text: str) -> Path:
     """A folder; an empty word, as of an unset variable, would be the current one."""
     if not text:
         raise _wrong("a folder", text)
+    try:
+        given(text).resolve()
+    except (OSError, RuntimeError):  # a link to itself
+        raise _wrong("a folder", text) from None
     return given(text)
 
 
@@ -64,8 +68,9 @@ def seconds(text: str) -> float:
 def devices(text: str) -> list[str]:
     """``cpu``, or numbers of GPUs."""
     found = text.split(",")
-    if found != ["cpu"] and not all(word.isascii() and word.isdigit() for word in found):
-        raise _wrong("cpu, or GPUs such as 0 or 0,1", text)
+    numbers = all(word.isascii() and word.isdigit() for word in found)
+    if found != ["cpu"] and not (numbers and len({*found}) == len(found)):
+        raise _wrong("cpu, or GPUs such as 0 or 0,1, each once", text)
     return found
 
 

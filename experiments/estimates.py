@@ -117,7 +117,7 @@ def total(costs: Sequence[Estimate]) -> Estimate:
     return Estimate(*(None if None in column else sum(column) for column in columns), None)
 
 
-def at_most(cost: Estimate) -> str:
+def cost_in_words(cost: Estimate) -> str:
     """Such as ``at most about 12 h, about 3.1 h if as long as ours``."""
     if cost.at_most is None:
         return "time unknown"

@@ -8,4 +8,6 @@ set -euo pipefail
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 echo "demo: it ends with a table like results/demo/table.md and figures like results/figures/demo_*.png:" \
     "clipping at 20 explodes, clipping at 5 and P_delta do not." >&2
-exec bash "$root/scripts/reproduce.sh" demo --out "$root/runs/demo" --jobs 2 --figures "$@"
+jobs='--jobs 2'
+case " $* " in *' --device'* | *' --scheduler'*) jobs='' ;; esac # these have no --jobs
+exec bash "$root/scripts/reproduce.sh" demo --out "$root/runs/demo" $jobs --figures "$@"

@@ -55,7 +55,7 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
     result = {
         "schema": SCHEMA,
         "command": command_line(
-            ["bench", "--rounds", str(rounds), *["--no-scaling"][scaling:]], device_name
+            ["bench", "--rounds", str(rounds), *([] if scaling else ["--no-scaling"])], device_name
         ),
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "environment": describe_environment(device) | torch,

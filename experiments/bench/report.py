@@ -81,7 +81,7 @@ def write_report(out: Path) -> None:
     """Write ``table.md`` beside the measurements, if there is one.
 
     Raises:
-        ResultError: If a measurement is damaged, or the file cannot be written.
+        ResultError: If a measurement is damaged.
     """
     measured = sorted((out / "bench").glob("*.json"))
     if measured:
@@ -126,7 +126,7 @@ def format_bench(name: str, result: BenchResult) -> str:
         else "Peak: device memory that the allocator has taken.",
         *(f"{share}." for share in shares),
         f"On: {result.environment.name}; {_versions(result.environment)}. {load}",
-        f"Repeat: `{typed(result.command)}`.",
+        f"Repeat: `{typed(result.command)} --force`.",
     ]
     lines = [f"## An iteration, compared ({name})", "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, *(f"- {note}" for note in notes), ""])

@@ -1,6 +1,5 @@
 """The iteration in PyTorch, where that is installed: with ``nn.GRU``, and with our equations."""
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -9,9 +8,8 @@ from torch import nn
 
 from experiments.bench.workload import DROPOUT, INPUT_SCALE, LEARNING_RATE, THRESHOLD, Workload
 
-# The parent sets this variable (`find_device`) and records it; PyTorch has settings of its own.
-TF32 = os.environ.get("CUPY_TF32") == "1"
-torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = TF32
+# As `find_device` has it for CuPy.
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 
 
 @torch.jit.script

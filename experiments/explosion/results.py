@@ -16,12 +16,14 @@ class Cut(Form):
 
 
 class _MeasuredLayer(Form):
-    cuts: dict[str, Cut]
+    cuts: dict[Literal["none", "z", "r", "z and r", "candidate", "W_hh", "all"], Cut] = Field(
+        min_length=7
+    )
 
 
 class _Scaled(Form):
     layer: int
-    matrix: str
+    matrix: Literal["W_hz", "W_hr", "W_hh"]
     factor: float
     gradient_norm: float | None
 
@@ -31,7 +33,7 @@ class MeasuredSnapshot(Form):
 
     update: int
     gradient_norm: float | None
-    other_masks: list[float | None]
+    other_masks: list[float | None] = Field(min_length=1)
     layers: list[_MeasuredLayer] = Field(min_length=1)
     scaled: list[_Scaled]
 

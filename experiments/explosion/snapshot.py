@@ -2,6 +2,7 @@
 
 import json
 import math
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 from zipfile import BadZipFile
@@ -22,7 +23,10 @@ from grustab.masks import Masks
 from grustab.text import printable
 
 #: Errors of reading a damaged file, or of running one of another model.
-DAMAGED = (LookupError, TypeError, ValueError, AttributeError, EOFError, BadZipFile, InvalidType)
+DAMAGED = (
+    *(LookupError, TypeError, ValueError, AttributeError, EOFError, NotImplementedError),
+    *(BadZipFile, zlib.error, InvalidType),
+)
 
 
 class EarlierMasks(Masks):

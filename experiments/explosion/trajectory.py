@@ -81,8 +81,6 @@ def describe_layer(gru: GRU, xs: Any, h: Any) -> dict[str, Any]:
 def train(cell: Cell, seed: int, updates: int, out: Path, interval: int = 100) -> dict[str, Any]:
     """Train a cell for some updates, or until it diverges or is interrupted.
 
-    Its log goes to the folder ``out``.
-
     Raises:
         GrustabError: If the data is not usable.
     """

@@ -28,7 +28,7 @@ def draw_figures(names: list[str], out: Path) -> None:
     """Draw the figures that the results allow, and say which are not possible yet.
 
     Raises:
-        ResultError: If a result file is damaged, or a figure cannot be written.
+        ResultError: If a result file is damaged.
     """
     for name in names:
         print(*_draw_config(name, out), sep="\n")
@@ -64,7 +64,7 @@ def draw_bench(out: Path) -> None:
     """Draw how the cost of an iteration grows, where ``bench`` has measured it.
 
     Raises:
-        ResultError: If a measurement is damaged, or a file cannot be written.
+        ResultError: If a measurement is damaged.
     """
     paths = sorted((out / "bench").glob("*.json"))
     with style.context(STYLE, after_reset=True):
@@ -78,7 +78,7 @@ def draw_explosion(out: Path) -> None:
     """Draw the explosion, where ``explosion`` has measured it.
 
     Raises:
-        ResultError: If a measurement is damaged, or the figure cannot be written.
+        ResultError: If a measurement is damaged.
     """
     measured = read_explosion(out)
     if measured:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from experiments.arguments import LATER, ROUNDS
 from experiments.config.load import Cell, Config, all_overrides
-from experiments.estimates import Estimate, at_most, estimate, human_time, total
+from experiments.estimates import Estimate, cost_in_words, estimate, human_time, total
 from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import shown
 from experiments.timing.store import timing_file
@@ -23,7 +23,7 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
             state = f"measured: {shown(path)}"
         else:  # one cell trains up to the last point, at each of three points all take turns
             turns = [estimate(cell, 3 * ROUNDS) for cell in cells]
-            state = f"not measured: {at_most(total([estimate(cells[-1], LATER), *turns]))}"
+            state = f"not measured: {cost_in_words(total([estimate(cells[-1], LATER), *turns]))}"
         return "\n  ".join([head, *(cell.name for cell in cells), state]) + "\n"
     rows = [("cell", "published", "done", "one run on this CPU, at most", "as long as ours")]
     costs: list[Estimate] = []
@@ -44,5 +44,5 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         rows = [row[:-1] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    end = f"to run: {len(costs)}, {at_most(total(costs))}" if costs else "all done"
+    end = f"to run: {len(costs)}, {cost_in_words(total(costs))}" if costs else "all done"
     return "\n  ".join([head, *lines, end]) + "\n"

@@ -7,12 +7,10 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import Any
 
-from experiments.sweep import job as job_module
 from experiments.sweep.job import Job, run_job
 from grustab.errors import GrustabError
 
 try:
-    import cloudpickle
     from distributed import Client
 except ModuleNotFoundError as error:
     MISSING = error.name
@@ -33,9 +31,9 @@ class ClusterError(GrustabError):
 def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
     """What starts a job on a cluster, and what asks all running ones to end.
 
-    A lost worker's job goes to another one, where it resumes from its snapshot. Workers need the
-    same file system with the same paths, and nothing installed beside Dask itself: a job is a
-    process of this checkout's Python. Each worker counts its GPUs by itself.
+    A lost worker's job goes to another one, where it resumes from its snapshot. Scheduler
+    and workers run from this checkout's environment, on the same file system with the same paths.
+    Each worker counts its GPUs by itself.
 
     Raises:
         ClusterError: If Dask is not installed, that is no address, or no scheduler answers.
@@ -50,13 +48,11 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
         raise ClusterError(f"--scheduler {address}: not an address, {wanted}")
     try:
         client = Client(address, timeout=TIMEOUT, name="grustab", set_as_default=False)
-    except (OSError, ValueError, TimeoutError) as error:
+    except Exception as error:  # of many types
         reason, *_ = str(error).strip().splitlines() or [type(error).__name__]
         raise ClusterError(
             f"--scheduler {address}: cannot be reached ({reason}), {wanted}"
         ) from None
-    # The functions travel by value, so that workers need not import this package.
-    cloudpickle.register_pickle_by_value(job_module)
     try:
         executor = client.get_executor(pure=False)
         commands: list[list[str]] = []
@@ -78,7 +74,6 @@ def cluster_pool(address: str, device: str) -> Iterator[tuple[Any, Any]]:
 
         yield start, stop
     finally:
-        cloudpickle.unregister_pickle_by_value(job_module)
         client.close()
 
 

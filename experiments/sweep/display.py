@@ -54,7 +54,7 @@ class Display:
         """Print a line that stays; a full disk must not end a sweep."""
         with suppress(OSError):
             tqdm.write(printable_lines(text))
-            sys.stdout.flush()
+            print(end="", flush=True)  # there may be no standard output
 
     def waits(self, run: RunSpec, tail: str) -> None:
         """Another process has the run: say so, and which one, now and in each report."""

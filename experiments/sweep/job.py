@@ -1,14 +1,12 @@
-"""One run of a sweep in a process of its own, on this machine or on a worker's.
-
-This module needs no other of the package: it travels to workers by value, so that these need
-nothing but the same file system.
-"""
+"""One run of a sweep in a process of its own, on this machine or on a worker's."""
 
 import os
 import signal
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
+
+from experiments.system.cores import cores
 
 LOG = "log.txt"
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -24,6 +22,7 @@ class Job(NamedTuple):
         folder: Where its log and its progress are.
         threads: Threads of its matrix products; ``None``: the cores shared among the threads of
             the worker that does it.
+        data: Folder of the data, absolute, where the environment names none.
     """
 
     name: str
@@ -31,6 +30,7 @@ class Job(NamedTuple):
     root: str
     folder: str
     threads: int | None
+    data: str | None = None
 
     def on(self, device: str) -> "Job":
         """The same on a device, ``cpu`` or the number of a GPU."""
@@ -57,6 +57,8 @@ def run_job(job: Job) -> tuple[int, str]:
         environment = {**dict.fromkeys(THREADS, threads), **environment}
     else:  # a worker's variables are Dask's
         environment |= dict.fromkeys(THREADS, str(_share_of_worker()))
+    if job.data and not os.path.isabs(environment.get("GRUSTAB_DATA", "")):
+        environment["GRUSTAB_DATA"] = job.data
     with open(log, "ab") as output:
         start = output.tell()
         process = subprocess.Popen(
@@ -79,16 +81,9 @@ def run_job(job: Job) -> tuple[int, str]:
 
 def stop_jobs() -> None:
     """Ask all jobs of this process, once, to save a snapshot and end."""
-    while _running:
-        _running.pop().send_signal(signal.SIGTERM)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):  # not on macOS; a sandbox may refuse it
-        return os.cpu_count() or 1
+    for process in list(_running):
+        _running.discard(process)
+        process.send_signal(signal.SIGTERM)
 
 
 def _share_of_worker() -> int:

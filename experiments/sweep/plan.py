@@ -1,5 +1,6 @@
 """What a sweep has to run: all that has no finished result under just these conditions."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from pathlib import Path
 
 from experiments.config.load import load_config, set_words
 from experiments.config.schema import ConfigError
-from experiments.estimates import at_most, estimate, total
+from experiments.estimates import cost_in_words, estimate, total
 from experiments.results.run_spec import RunSpec
 from experiments.sweep.job import Job
 from experiments.system.paths import PROGRAM, ROOT
@@ -23,7 +24,9 @@ def make_job(run: RunSpec, snapshot_interval: float, threads: int | None) -> Job
     """A run as a job for a process of its own, whatever device it gets."""
     command = [sys.executable, "-m", "experiments", *job_words(run), "--stop-with-parent"]
     command += ["--snapshot-interval", f"{snapshot_interval:g}"]
-    return Job(run.name, command, str(ROOT), str(run.folder.resolve()), threads)
+    data = os.environ.get("GRUSTAB_DATA")
+    data = data and os.path.abspath(data)
+    return Job(run.name, command, str(ROOT), str(run.folder.resolve()), threads, data)
 
 
 def make_plan(
@@ -59,12 +62,12 @@ def describe_plan(runs: Sequence[RunSpec], missing: Sequence[RunSpec], jobs: int
     width = max((len(run.name) for run in missing), default=0)
     for run, cost in zip(missing, costs, strict=True):
         partial = ", from a snapshot" if any(run.folder.glob("snapshot-*.npz")) else ""
-        lines.append(f"  {run.name:{width}}  {at_most(cost)}{partial}")
+        lines.append(f"  {run.name:{width}}  {cost_in_words(cost)}{partial}")
     done = len(runs) - len(missing)
     whole = total(costs)
     lines.append(
         f"{len(missing)} to run, {done} done"
-        + (f"; one after the other on this CPU {at_most(whole)}" if whole.at_most else "")
+        + (f"; one after the other on this CPU {cost_in_words(whole)}" if whole.at_most else "")
         + (f"; here {jobs} at a time" if jobs > 1 else "")
     )
     return "\n".join(lines)

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 
 from experiments.results.run_spec import RunSpec
 from experiments.sweep.display import Display
-from experiments.sweep.job import Job, cores, run_job, stop_jobs
+from experiments.sweep.job import Job, run_job, stop_jobs
 from experiments.sweep.plan import make_job
+from experiments.system.cores import cores
 from experiments.system.lock import LOCKED
 
 #: Seconds until the next try where another process has the run.
-LOOK_AGAIN = 5.0
+LOOK_AGAIN = 60.0
 
 
 Start = Callable[[Job], Future]
@@ -53,7 +54,7 @@ def run_sweep(
             for run in runs:
                 begin(run)
             failed = _follow(futures, begin, display)
-        except KeyboardInterrupt:
+        except BaseException:  # whatever it is, no run goes on unseen
             display.say("stopping: every run saves a snapshot and ends; the same command goes on")
             for future in futures:
                 future.cancel()
@@ -124,4 +125,8 @@ def _pool(scheduler: str | None, jobs: int, devices: Sequence[str]) -> Iterator[
             free.put(device)
 
     with ThreadPoolExecutor(jobs) as executor:
-        yield (lambda job: executor.submit(on_a_free_device, job)), stop_jobs
+        try:
+            yield (lambda job: executor.submit(on_a_free_device, job)), stop_jobs
+        finally:  # what an interruption let nobody keep track of
+            executor.shutdown(wait=False, cancel_futures=True)
+            stop_jobs()

@@ -23,8 +23,9 @@ TEMPLATE = """\
 #SBATCH --time=12:00:00
 #SBATCH --output=slurm-%A_%a.log
 #SBATCH --open-mode=append
-# Two minutes before the time is up the run saves a snapshot and ends; it is then queued again.
-#SBATCH --signal=TERM@120
+# Five minutes before the time is up (an evaluation may take two), the run saves a snapshot and
+# ends; it is then queued again.
+#SBATCH --signal=TERM@300
 #SBATCH --requeue
 
 runs=(

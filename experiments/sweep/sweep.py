@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.config.schema import ConfigError
 from experiments.results.run_spec import RunSpec
 from experiments.results.store import run_is_done
+from experiments.sweep.job import LOG
 from experiments.sweep.plan import describe_done, describe_plan, make_plan
 from experiments.system.storage import check_writable
 
@@ -35,15 +36,14 @@ def sweep(options: argparse.Namespace, out: Path) -> int:
         print(plan, *describe_done(runs, missing, options.cells), sep="\n")
         return 0
     if devices != ["cpu"] and options.scheduler is None:
-        from experiments.system.device import find_device
+        from experiments.system.device import check_devices
 
-        for device in devices:
-            find_device(device)
+        check_devices(devices)
     from experiments.sweep.pool import run_sweep
     from experiments.training.data import load_dataset
 
     for run in missing:
-        check_writable(run.folder / "log.txt")
+        check_writable(run.folder / LOG)
     print(plan, flush=True)
     if options.scheduler is None:  # once, here, not in every run
         needed = [run.cell.conditions for run in missing]

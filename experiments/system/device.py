@@ -1,6 +1,9 @@
 """--device: cpu, or the number of a GPU."""
 
 import os
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import chainer
 from chainer.backends import cuda
@@ -41,3 +44,18 @@ def find_device(name: str) -> chainer.backend.Device:
     # CuPy reads it at its first product: with 1, products would have ten bits of a float32's 23.
     os.environ["CUPY_TF32"] = "0"
     return chainer.get_device(f"@cupy:{name}")
+
+
+def check_devices(names: Iterable[str]) -> None:
+    """Find devices in another process: where it was, CUDA keeps memory and, in exclusive mode, all.
+
+    Raises:
+        DeviceError: As :func:`find_device`.
+    """
+    with ProcessPoolExecutor(1, get_context("spawn")) as child:
+        child.submit(_find_all, list(names)).result()
+
+
+def _find_all(names: list[str]) -> None:
+    for name in names:
+        find_device(name)

@@ -12,6 +12,7 @@ import chainer
 import numpy as np
 import threadpoolctl
 
+from experiments.system.cores import cores
 from experiments.system.provenance import git_state
 
 PACKAGES = ("chainer", "numpy", "scipy", "fbpca")
@@ -28,7 +29,7 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
         "simd": np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", []),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": _cores(),
+        "cores": cores(),
         "device": "cpu",
     }
     if device.xp is np:
@@ -83,13 +84,6 @@ def _blas() -> list[dict[str, Any]]:
     keys = ("internal_api", "version", "num_threads", "architecture")
     pools = [p for p in threadpoolctl.threadpool_info() if p["user_api"] == "blas"]
     return [{key: pool.get(key) for key in keys} for pool in pools]
-
-
-def _cores() -> int | None:
-    try:
-        return len(os.sched_getaffinity(0))
-    except (AttributeError, OSError):  # not on macOS; a sandbox may refuse it
-        return os.cpu_count()
 
 
 def _processor() -> str:

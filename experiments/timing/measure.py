@@ -7,7 +7,6 @@ what the projection costs.
 
 import copy
 import datetime
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -156,11 +155,10 @@ def _take_turns(
     }
     for variant in variants.values():
         variant.copy_from(trained)
-    order = itertools.cycle(range(len(variants)))
+    names = list(variants)
     print("taking turns", flush=True)
     for number in tqdm(range(-WARM_UP, rounds), unit=" rounds", disable=None):
-        names = list(variants)
-        first = next(order)
+        first = number % len(names)
         for name in names[first:] + names[:first]:
             variant = variants[name]
             try:

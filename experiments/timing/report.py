@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from experiments.config.load import Cell, Config, all_overrides
+from experiments.figures.style import method_label
 from experiments.results.measurement import median_and_range
 from experiments.system.paths import typed
 from experiments.timing import store
@@ -107,7 +108,7 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
     columns = len(measured.points)
     size = (3.1 * columns + 1.6, 1.4 + 0.3 * len(names))
     figure, axes = plt.subplots(1, columns, figsize=size, sharey=True, sharex=True, squeeze=False)
-    labels = [_label(config.cells[name]) for name in names]
+    labels = [_label(config, name) for name in names]
     for axis, point in zip(axes.flat, measured.points, strict=True):
         left = [0.0] * len(names)
         for part in store.PARTS:
@@ -131,8 +132,8 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
     return figure
 
 
-def _label(cell: Cell) -> str:
-    c = cell.conditions
+def _label(config: Config, name: str) -> str:
+    c = config.cells[name].conditions
     if c.method == "projection":
         return f"$P_\\delta$ {c.delta:g}, {c.projection}"
-    return f"clipping at {c.threshold:g}" if c.method == "clipping" else "no protection"
+    return method_label(config, name)

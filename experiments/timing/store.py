@@ -61,6 +61,8 @@ class TimingResult(Form):
     def _same_cells(self) -> "TimingResult":
         if len({frozenset(point.cells) for point in self.points}) > 1:
             raise ValueError("not the same cells at every point")
+        if any(len({len(t.forward) for t in p.cells.values()}) > 1 for p in self.points):
+            raise ValueError("not the same rounds for all cells")
         return self
 
     def holds(self, cell: Cell) -> bool:

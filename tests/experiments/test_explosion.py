@@ -1,6 +1,8 @@
 """The command explosion, on snapshots of a tiny model."""
 
 import json
+import zlib
+from unittest.mock import Mock
 
 import chainer
 import numpy as np
@@ -111,8 +113,12 @@ def test_the_command_writes_what_it_measures_and_draws_it(
     (out / "explosion" / "training.json").unlink()
     assert call("figures", "--out", out)[0] == 0
     assert picture.read_bytes() != drawn
-    (out / "explosion" / "explosion.json").write_text('{"schema": 1}')
-    assert "explosion.json: not a result" in refused("figures", "--out", out)
+    file = out / "explosion" / "explosion.json"
+    whole = json.loads(file.read_text())
+    del whole["snapshots"][0]["layers"][0]["cuts"]["z"]
+    for damaged in (whole, {"schema": 1}):
+        file.write_text(json.dumps(damaged))
+        assert "explosion.json: not a result" in refused("figures", "--out", out)
 
 
 @pytest.mark.parametrize(
@@ -140,5 +146,7 @@ def test_a_missing_or_torn_file_is_one_sentence_too(refused, snapshot, tmp_path,
     path = snapshot()
     path.write_bytes(path.read_bytes()[:1000])
     assert "torn.npz" in refused("explosion", path.rename(tmp_path / "torn.npz"))
+    monkeypatch.setattr(np, "load", Mock(side_effect=zlib.error("invalid")))  # one bit is wrong
+    assert "an update (invalid)" in refused("explosion", tmp_path / "torn.npz")
     monkeypatch.setattr("experiments.explosion.study.RESULTS", tmp_path)
     assert "no snapshot there" in refused("explosion")

@@ -117,7 +117,6 @@ def test_a_worker_ends_the_jobs_of_the_sweep_each_once_and_nothing_else():
 @pytest.fixture(scope="module")
 def dask(tmp_path_factory):
     """Address of the scheduler, and the workers."""
-    # Not a folder of the checkout: workers cannot import this package.
     folder = tmp_path_factory.mktemp("cluster")
     file = folder / "scheduler.json"
     started = []

@@ -22,7 +22,7 @@ GOOD = {"epoch": 1.5, "validation_loss": None, "seconds_left": 3, "process": "pr
 
 
 def test_a_failing_run_does_not_keep_the_others_from_running(tiny, sweep, fake_jobs, monkeypatch):
-    monkeypatch.setattr("experiments.system.device.find_device", lambda name: None)
+    monkeypatch.setattr("experiments.system.device.check_devices", lambda names: None)
     done, ends = fake_jobs
     ends |= {"sgd/none seed 0": 3, "sgd/clipping_5 seed 1": -9}
     text = sweep(tiny(), "--device", "1", code=1)

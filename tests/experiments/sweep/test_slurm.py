@@ -78,7 +78,7 @@ def test_a_job_array_does_all_runs_whatever_their_names(
         *("--set", "dropout_after=[ 'gru', \"input\" ]", "dropout=0.1", "--snapshot-interval", "9"),
     )
     # A snapshot before the time is up, and the rest later.
-    wanted = {"#SBATCH --array=0-1", "#SBATCH --signal=TERM@120", "#SBATCH --requeue"}
+    wanted = {"#SBATCH --array=0-1", "#SBATCH --signal=TERM@300", "#SBATCH --requeue"}
     assert wanted <= set(directives(script))
     for task in (0, 1):
         done, requeued = slurm(script, task)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from unittest.mock import Mock
 
 import pytest
 
@@ -48,6 +49,22 @@ def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatc
     with pytest.raises(KeyboardInterrupt), interruptible():
         driver.run_sweep(runs, 1, ["cpu"], 600.0, None)
     assert asked.is_set()
+
+
+def test_an_error_of_the_sweep_itself_ends_its_runs(tiny, b, monkeypatch):
+    asked, done = threading.Event(), []
+
+    def run_job(job):
+        done.append(job)
+        return (130 if asked.wait(timeout=60) else 0), ""
+
+    monkeypatch.setattr(driver, "run_job", run_job)
+    monkeypatch.setattr(driver, "stop_jobs", asked.set)
+    monkeypatch.setattr(driver, "_follow", Mock(side_effect=RuntimeError))
+    runs = [RunSpec(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(3)]
+    with pytest.raises(RuntimeError):
+        driver.run_sweep(runs, 1, ["cpu"], 600.0, None)
+    assert len(done) <= 1
 
 
 def test_a_process_started_after_a_signal_still_listens_to_signals():

@@ -106,6 +106,7 @@ def times(measured):
         lambda measured: cells(measured).clear(),
         lambda measured: cells(measured).popitem(),
         lambda measured: times(measured)["update"].clear(),
+        lambda measured: [times(measured)[key].pop() for key in (*PARTS, "capped")],
         lambda measured: times(measured)["capped"].clear(),
         lambda measured: times(measured).update({key: [0.0] for key in (*PARTS, "capped")}),
         None,  # no JSON
