@@ -40,4 +40,4 @@ class Generators:
         """Save or load where the generators are, but that of the initial weights."""
         serialize_generator(serializer, "order", self.order)
         serialize_generator(serializer, "projection", self.projection)
-        self.masks.drawn = serializer("masks", self.masks.drawn)
+        self.masks.serialize(serializer)

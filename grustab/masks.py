@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import chainer
 import numpy as np
 from chainer.backends import cuda
 
@@ -20,7 +21,7 @@ class Masks:
         key: Two numbers below 2^64; other keys give other masks.
 
     Attributes:
-        drawn: How many masks were drawn so far: all that there is to save.
+        drawn: How many masks were drawn so far.
     """
 
     def __init__(self, key: Any) -> None:
@@ -39,6 +40,10 @@ class Masks:
         self.next()
         keep = self.numbers(shape) >= _least(ratio)
         return np.multiply(keep, dtype.type(1 / (1 - ratio)), dtype=dtype)
+
+    def serialize(self, serializer: chainer.AbstractSerializer) -> None:
+        """Save or load how many masks were drawn: there is no more to save."""
+        self.drawn = serializer("masks", self.drawn)
 
     def next(self) -> int:
         """Number of the next mask, which counts as drawn."""

@@ -64,6 +64,9 @@ def spectral_radius(matrix: Any) -> float:
 
     Returns:
         ``|lambda_1|``; the fixed point is locally stable where that of the Jacobian is below 1.
+
+    Raises:
+        numpy.linalg.LinAlgError: If an entry is not finite, or LAPACK does not converge.
     """
     return float(np.abs(np.linalg.eigvals(cuda.to_cpu(matrix).astype(np.float64))).max())
 
@@ -73,6 +76,10 @@ def largest_singular_value(matrix: Any) -> float:
 
     Args:
         matrix: Matrix of any shape.
+
+    Raises:
+        numpy.linalg.LinAlgError: If LAPACK does not converge.
+        ValueError: If an entry is not finite.
     """
     return float(svd(cuda.to_cpu(matrix).astype(np.float64), compute_uv=False)[0])
 

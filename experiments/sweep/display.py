@@ -63,8 +63,8 @@ class Display:
             self.say(text)
         self.waiting[run.name] = text
 
-    def ended(self, run: RunSpec, code: int, tail: str) -> None:
-        """A run ended, well or not."""
+    def ended(self, run: RunSpec, code: int | None, tail: str) -> None:
+        """A run ended, well or not; ``None``: it could not be run."""
         for runs in (self.runs, self.waiting):
             runs.pop(run.name, None)
         self.ended_count += 1
@@ -72,9 +72,12 @@ class Display:
             self.say(f"{run.name}: {_last_words(tail)}")
             return
         self.failed_count += 1
-        how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
-        log = shown(run.folder / LOG)
-        self.say(f"{run.name}: FAILED ({how}), see {log}, which ends:")
+        if code is None:
+            self.say(f"{run.name}: FAILED (could not be run):")
+        else:
+            how = f"killed by signal {-code}" if code < 0 else f"exit code {code}"
+            log = shown(run.folder / LOG)
+            self.say(f"{run.name}: FAILED ({how}), see {log}, which ends:")
         self.say("\n".join(f"    {printable(line, WIDTH)}" for line in tail.split("\n")))
         self.say(f"  to repeat it: {command_line(run.words(), self.device)}")
 

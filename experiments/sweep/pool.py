@@ -97,11 +97,11 @@ def _follow(
     return failed
 
 
-def _outcome(future: Future) -> tuple[int, str]:
+def _outcome(future: Future) -> tuple[int | None, str]:
     try:
         return future.result()
     except Exception as error:  # no such Python on the worker, a worker lost too often, ...
-        return 1, f"{type(error).__name__}: {error}"
+        return None, f"{type(error).__name__}: {error}"
 
 
 @contextmanager

@@ -21,8 +21,8 @@ class StackedGRU(chainer.ChainList):
         dropout: Probability to drop an element of the sequence that one layer hands to the next.
             Neither the input of the first layer nor the output of the last is dropped here.
         initial_std, rng, dtype: As in :class:`GRU`; the layers draw from ``rng`` in turn.
-        masks: The dropout masks, whose ``drawn`` is the caller's to save; ``None``: some with a key
-            from NumPy's global state, which no snapshot holds.
+        masks: The dropout masks, which the caller saves (``masks.serialize``); ``None``: some with
+            a key from NumPy's global state, which no snapshot holds.
 
     Raises:
         ValueError: If ``n_layers`` < 1.

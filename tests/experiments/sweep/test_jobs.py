@@ -39,7 +39,7 @@ def test_a_failing_run_does_not_keep_the_others_from_running(tiny, sweep, fake_j
 def test_a_run_that_cannot_be_started_is_a_failed_one(tiny, sweep, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     text = sweep(tiny(), "--cells", "sgd/none", code=1)
-    assert "FileNotFoundError: " in text
+    assert "FAILED (could not be run):\n    FileNotFoundError: " in text
     assert "2 of 2 runs failed" in text
 
 
