@@ -159,8 +159,10 @@ def test_training_takes_the_same_way(name):
     for device in ("@numpy", "@cupy:0"):
         device = chainer.get_device(device)
         device.use()
-        gru = StackedGRU(M, N, 2, 0.5, rng=np.random.default_rng(2), masks=Masks((3, 4)))
-        model = chainer.Chain(embed=L.EmbedID(V, M), gru=gru)
+        # RMSprop would enlarge the rounding of small gradients in float32.
+        with chainer.using_config("dtype", np.float64):
+            gru = StackedGRU(M, N, 2, 0.5, rng=np.random.default_rng(2), masks=Masks((3, 4)))
+            model = chainer.Chain(embed=L.EmbedID(V, M), gru=gru)
         model.embed.W.array[...] = np.random.default_rng(1).normal(size=(V, M))
         model.to_device(device)
         setup = getattr(optimizers, name)(0.01).setup(model)
