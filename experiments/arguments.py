@@ -17,11 +17,12 @@ def folder(text: str) -> Path:
     """A folder; an empty word, as of an unset variable, would be the current one."""
     if not text:
         raise _wrong("a folder", text)
+    path = given(text)
     try:
-        given(text).resolve()
+        path.resolve()
     except (OSError, RuntimeError):  # a link to itself
         raise _wrong("a folder", text) from None
-    return given(text)
+    return path
 
 
 def seeds(text: str) -> list[int]:

@@ -3,7 +3,8 @@
 #
 # Makes the folder .venv (or the one that GRUSTAB_VENV names) with the pinned packages of
 # requirements*.txt. Where that is done, it does nothing. Where anything has changed, or an earlier
-# call did not finish, it makes the folder anew: stop your runs first. Later calls keep what the options said:
+# call did not finish, it makes the folder anew: stop your runs first. Later calls keep what the
+# options said:
 #
 #   --python PY   the Python to use, 3.11 to 3.14; default: python3 or the first python3.X that fits
 #   --gpu NAME    add CuPy and CUDA's libraries (2 GB), for a driver of CUDA 12 or 13

@@ -35,7 +35,7 @@ def largest_norm(run: Result, iteration: float = math.inf) -> float:
         if i <= iteration
     ]
     if run["iterations"] <= iteration and (end := run["divergence"]):
-        norms += [math.inf] * (end["quantity"] in ("gradient", "loss"))
+        norms += [math.inf] * (end.get("quantity") in ("gradient", "loss"))
     return max(norms, default=math.inf)
 
 

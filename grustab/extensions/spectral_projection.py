@@ -11,7 +11,7 @@ from chainer import Parameter, training
 
 from grustab.links.matrices import Matrix, chosen_matrices, recurrent_matrices
 from grustab.projection.auto import AutoProjection
-from grustab.projection.cap import cap_of, require_finite, require_method
+from grustab.projection.cap import cap_of, require_finite, require_matrix, require_method
 from grustab.projection.project import project
 from grustab.projection.together import Steps, after_the_copy, together
 from grustab.serialization import serialize_array, serialize_generator
@@ -93,9 +93,10 @@ class SpectralProjection(training.Extension):
         self.matrices = (
             recurrent_matrices(target) if matrices is None else chosen_matrices(target, matrices)
         )
+        if not self.matrices:
+            raise ValueError("the model holds no GRU: give the parameters to cap as matrices=[...]")
         for matrix in self.matrices.values():
-            if (dtype := matrix.parameter.dtype).char not in "fd":
-                raise ValueError(f"{matrix.title} must be float32 or float64, got {dtype}")
+            require_matrix(matrix.array, matrix.title)
         self.delta, self.method = delta, method
         self.rng = np.random.default_rng(0) if rng is None else rng
         self._owns_rng = rng is None

@@ -42,6 +42,8 @@ class SpectrumMonitor(training.Extension):
 
     def __init__(self, target: chainer.Link) -> None:
         self.matrices = recurrent_matrices(target)
+        if not self.matrices:
+            raise ValueError("the model holds no GRU")
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Compute and report."""

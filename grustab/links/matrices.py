@@ -35,9 +35,6 @@ def recurrent_matrices(model: chainer.Link) -> dict[str, Matrix]:
     Returns:
         The matrices by the path of their link, empty for a model that is a GRU itself. Of Chainer's
         ``NStepGRU`` and ``NStepBiGRU`` every layer, and every direction of a layer, is a link.
-
-    Raises:
-        ValueError: If there is none.
     """
     found: dict[str, tuple[Any, ...]] = {}
     for path, link in model.namedlinks():
@@ -48,8 +45,6 @@ def recurrent_matrices(model: chainer.Link) -> dict[str, Matrix]:
             found[path] = (link.U.W,)
         elif isinstance(link, (L.NStepGRU, L.NStepBiGRU)):
             found |= {f"{path}/{i}": (layer.w5,) for i, layer in enumerate(link)}
-    if not found:
-        raise ValueError("the model holds no GRU")
     return {path: Matrix(f"W_hh of layer {path or '/'}", *rows) for path, rows in found.items()}
 
 

@@ -50,11 +50,11 @@ def require_method(method: str) -> None:
         raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
 
 
-def require_matrix(W: Any) -> None:
+def require_matrix(W: Any, name: str = "W") -> None:
     """Raise ``ValueError`` if an array is no float32 or float64 matrix, or is empty."""
     if W.ndim != 2 or W.size == 0 or W.dtype.char not in "fd":
         raise ValueError(
-            f"expected a float32 or float64 matrix, got shape {W.shape} and type {W.dtype}"
+            f"{name}: expected a float32 or float64 matrix, got shape {W.shape} and type {W.dtype}"
         )
 
 

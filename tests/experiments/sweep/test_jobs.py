@@ -102,6 +102,16 @@ def test_the_threads_that_a_person_has_set_are_kept(tmp_path, monkeypatch):
     assert run_job(job) == (0, "3 3 3 3")
 
 
+@pytest.mark.parametrize(("set_to", "seen"), [(None, "/ours"), ("here", "/ours"), ("/a", "/a")])
+def test_a_job_knows_where_the_data_is_unless_its_machine_says(tmp_path, monkeypatch, set_to, seen):
+    monkeypatch.delenv("GRUSTAB_DATA", raising=False)
+    if set_to:
+        monkeypatch.setenv("GRUSTAB_DATA", set_to)
+    program = "import os; print(os.environ['GRUSTAB_DATA'])"
+    words = [sys.executable, "-S", "-c", program]
+    assert run_job(Job("a", words, str(tmp_path), str(tmp_path), 2, "/ours")) == (0, seen)
+
+
 def test_each_gpu_gets_its_share_of_the_jobs(tiny, b, monkeypatch):
     runs = [RunSpec(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(4)]
     together = threading.Barrier(4, timeout=20)
