@@ -47,3 +47,10 @@ class DivergenceError(GrustabError):
 
     def __str__(self) -> str:
         return f"the {self.quantity} is no longer finite ({self.value})"
+
+
+def require_above_zero(**numbers: float) -> None:
+    """Raise ``ValueError`` if an argument, given with its name, is not above 0."""
+    for name, value in numbers.items():
+        if not value > 0:  # NaN neither
+            raise ValueError(f"{name} must be above 0, got {value}")

@@ -3,6 +3,8 @@
 import chainer
 from chainer import training
 
+from grustab.errors import require_above_zero
+
 
 class RateDecay(training.Extension):
     """Divides an attribute of an optimizer, and keeps its value in snapshots.
@@ -15,12 +17,14 @@ class RateDecay(training.Extension):
         optimizer: The optimizer; ``None``: the updater's ``"main"`` one.
 
     Raises:
-        ValueError: When training begins, if the optimizer has no such ``attr`` that can be set.
+        ValueError: If a number given is not above 0; when training begins, if the optimizer has no
+            such ``attr`` that can be set.
     """
 
     def __init__(
         self, divisor: float, attr: str = "lr", optimizer: chainer.Optimizer | None = None
     ) -> None:
+        require_above_zero(divisor=divisor)
         self.divisor, self.attr = divisor, attr
         self._given = self._optimizer = optimizer
         self._loaded: float | None = None  # and not yet put back

@@ -3,6 +3,7 @@
 import chainer
 from chainer import training
 
+from grustab.errors import require_above_zero
 from grustab.extensions.rate_decay import RateDecay
 
 
@@ -35,6 +36,7 @@ class SpikeDecay(RateDecay):
         optimizer: chainer.Optimizer | None = None,
     ) -> None:
         super().__init__(divisor, attr, optimizer)
+        require_above_zero(bound=bound)
         self.bound, self.monitor = bound, monitor
         self.epoch = -1
 

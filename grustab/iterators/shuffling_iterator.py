@@ -7,6 +7,7 @@ import chainer
 import numpy as np
 from chainer.dataset import Iterator
 
+from grustab.errors import require_above_zero
 from grustab.iterators.batch import SequenceBatch
 from grustab.serialization import serialize_json
 
@@ -41,10 +42,7 @@ class ShufflingIterator(Iterator):
         repeat: bool,
         rng: np.random.Generator | None,
     ) -> None:
-        if batch_size < 1 or (n_steps is not None and n_steps < 1):
-            raise ValueError(
-                f"batch_size and n_steps must be at least 1, got {batch_size} and {n_steps}"
-            )
+        require_above_zero(batch_size=batch_size, n_steps=1 if n_steps is None else n_steps)
         if any(np.ndim(item) == 0 for item in items):
             raise ValueError("expected a list of sequences, [words] for a single one")
         self.items, self.batch_size, self.n_steps = list(items), batch_size, n_steps

@@ -5,6 +5,7 @@ from typing import Any
 import chainer
 import numpy as np
 
+from grustab.errors import require_above_zero
 from grustab.functions.dropout import seeded_dropout
 from grustab.generators import default_generator
 from grustab.links.gru import GRU
@@ -39,8 +40,7 @@ class StackedGRU(chainer.ChainList):
         masks: Masks | None = None,
         dtype: Any = None,
     ) -> None:
-        if n_layers < 1:
-            raise ValueError(f"n_layers must be at least 1, got {n_layers}")
+        require_above_zero(n_layers=n_layers)
         rng = default_generator() if rng is None else rng
         sizes = [in_size] + [out_size] * (n_layers - 1)
         super().__init__(*(GRU(size, out_size, initial_std, rng, dtype) for size in sizes))

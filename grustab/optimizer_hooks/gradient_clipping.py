@@ -2,6 +2,7 @@
 
 import chainer
 
+from grustab.errors import require_above_zero
 from grustab.optimizer_hooks.gradient_monitor import GradientMonitor
 
 
@@ -17,7 +18,7 @@ class GradientClipping(GradientMonitor):
         elements_interval: As in :class:`GradientMonitor`.
 
     Raises:
-        ValueError: If ``threshold`` is not above 0.
+        ValueError: If an argument is not above 0.
         DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.
     """
 
@@ -25,8 +26,7 @@ class GradientClipping(GradientMonitor):
 
     def __init__(self, threshold: float, elements_interval: int = 10) -> None:
         super().__init__(elements_interval)
-        if not threshold > 0:
-            raise ValueError(f"threshold must be above 0, got {threshold}")
+        require_above_zero(threshold=threshold)
         self.threshold = threshold
 
     def __call__(self, opt: chainer.Optimizer) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
+from grustab.errors import require_above_zero
 from grustab.projection import subspace
 from grustab.projection.cap import (
     ACCURACY,
@@ -66,7 +67,7 @@ class AutoProjection:
             ``failed_checks``.
 
     Raises:
-        ValueError: If ``delta`` does not lie between 0 and 2.
+        ValueError: If ``delta`` does not lie between 0 and 2, or ``check_interval`` is not above 0.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class AutoProjection:
     ) -> None:
         self.cap = cap_of(delta)
         self.rng = np.random.default_rng(0) if rng is None else rng
+        require_above_zero(check_interval=check_interval)
         self.check_interval = check_interval
         self.counts = dict.fromkeys(("skipped", "subspace", "exact", "checks", "failed_checks"), 0)
         self._v: Any = None  # followed right singular vectors (n, q)

@@ -8,7 +8,7 @@ import chainer
 import numpy as np
 from chainer.backends import cuda
 
-from grustab.errors import DivergenceError
+from grustab.errors import DivergenceError, require_above_zero
 from grustab.iterators.batch import SequenceBatch
 from grustab.updaters import gpu_step
 from grustab.updaters.bptt_updater import BPTTUpdater, Receiver
@@ -47,7 +47,7 @@ class LateUpdater(BPTTUpdater):
     Raises:
         TypeError: If given another optimizer.
         ValueError: If it has one of those options, such as Adam's ``weight_decay_rate``, or
-            ``threshold`` is not above 0.
+            ``threshold`` or ``elements_interval`` is not above 0.
         DivergenceError: In an update or in :meth:`settle`, if loss or gradient of the iteration
             that is outstanding was not finite.
     """
@@ -65,8 +65,7 @@ class LateUpdater(BPTTUpdater):
         if type(optimizer) not in gpu_step.RULES:
             names = ", ".join(rule.__name__ for rule in gpu_step.RULES)
             raise TypeError(f"expected one of {names}, got {type(optimizer).__name__}")
-        if not threshold > 0:
-            raise ValueError(f"threshold must be above 0, got {threshold}")
+        require_above_zero(threshold=threshold, elements_interval=elements_interval)
         self.threshold, self.late, self.elements_interval = threshold, late, elements_interval
         for name, value in gpu_step.DEFAULTS.items():
             if (found := getattr(optimizer.hyperparam, name, value)) != value:

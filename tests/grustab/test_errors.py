@@ -1,10 +1,21 @@
-"""Errors that cross from one process to another."""
+"""Errors that cross from one process to another, and those of numbers that must be above 0."""
 
 import pickle
+from functools import partial
 
+import numpy as np
 import pytest
+from chainer.optimizers import SGD
 
 from grustab.errors import DivergenceError, NonFiniteMatrixError
+from grustab.extensions import PlateauDecay, SpikeDecay
+from grustab.iterators import StreamIterator, TuneIterator
+from grustab.links import GRU, StackedGRU
+from grustab.optimizer_hooks import GradientClipping, GradientMonitor
+from grustab.projection.auto import AutoProjection
+from grustab.updaters import LateUpdater
+
+STREAM = np.zeros(40, np.int32)
 
 
 @pytest.mark.parametrize("error", [
@@ -13,3 +24,28 @@ from grustab.errors import DivergenceError, NonFiniteMatrixError
 def test_an_error_survives_a_pickle(error):
     copied = pickle.loads(pickle.dumps(error))
     assert (str(copied), vars(copied)) == (str(error), vars(error))
+
+
+@pytest.mark.parametrize("value", [0, -1, np.nan])
+@pytest.mark.parametrize(("make", "name"), [
+    (GradientMonitor, "elements_interval"),
+    (GradientClipping, "threshold"),
+    (partial(GradientClipping, 5.0), "elements_interval"),
+    (partial(PlateauDecay, patience=1), "divisor"),
+    (partial(PlateauDecay, 2.0), "patience"),
+    (partial(SpikeDecay, divisor=2.0), "bound"),
+    (partial(AutoProjection, 0.2), "check_interval"),
+    (partial(StackedGRU, 4, 4), "n_layers"),
+    *(
+        (partial(iterator, [STREAM], **{other: 2}), name)
+        for iterator in (StreamIterator, TuneIterator)
+        for name, other in (("batch_size", "n_steps"), ("n_steps", "batch_size"))
+    ),
+    *(
+        (partial(LateUpdater, StreamIterator([STREAM], 2, 2), SGD().setup(GRU(2, 2))), name)
+        for name in ("threshold", "elements_interval")
+    ),
+])  # fmt: skip
+def test_a_number_that_is_not_above_0_is_refused_by_its_name(make, name, value):
+    with pytest.raises(ValueError, match=f"^{name} must be above 0, got {value}"):
+        make(**{name: value})

@@ -155,10 +155,6 @@ def test_epochs_are_counted_and_detail_rises_evenly_after_a_reset(make):
 
 @pytest.mark.parametrize(("make", "said"), [
     *(
-        (lambda make=make, sizes=sizes: make(tunes(), *sizes), "must be at least 1")
-        for sizes in ((0, 5), (4, 0), (-1, 5)) for make in (StreamIterator, TuneIterator)
-    ),
-    *(
         (lambda n=n, repeat=repeat: StreamIterator([words(n)], 1, 1, repeat), "too short")
         for n in (0, 1) for repeat in (True, False)
     ),

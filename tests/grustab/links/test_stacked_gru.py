@@ -95,10 +95,7 @@ def test_two_calls_equal_one_long_call_after_a_reset():
     np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-13)
 
 
-def test_what_is_no_layer_or_not_one_state_of_each_is_refused():
-    for n_layers in (0, -1):
-        with pytest.raises(ValueError, match="at least 1"):
-            make(n_layers=n_layers)
+def test_what_is_not_one_state_of_each_layer_is_refused():
     for states, said in ((STATES[:2], "expected 3"), (STATES[:, :, 1:], r"\(B, 4\)")):
         with pytest.raises(ValueError, match=said):
             make().set_state(states)
