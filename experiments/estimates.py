@@ -53,7 +53,7 @@ def iterations_an_epoch(c: Conditions) -> int | None:
 
 def _data(c: Conditions) -> str:
     words = c.task == "language" and c.dataset == "synthetic"
-    return "synthetic words" if words else c.dataset.removesuffix("_pickle")
+    return "synthetic words" if words else c.dataset
 
 
 def _steps_an_epoch(c: Conditions) -> int | None:

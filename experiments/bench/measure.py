@@ -11,7 +11,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from experiments.bench.report import SCHEMA, bench_file, write_report
+from experiments.bench.report import SCHEMA, write_report
 from experiments.bench.worker import IMPLEMENTATIONS, SIDE, TORCH, Worker
 from experiments.bench.workload import PAPER, Workload
 from experiments.results.json_file import write_json
@@ -36,7 +36,7 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
         GrustabError: If the device or the results folder is not usable, or a worker ends.
     """
     device = find_device(device_name)
-    path = bench_file(out, "cpu" if device_name == "cpu" else "gpu")
+    path = out / "bench" / ("cpu.json" if device_name == "cpu" else "gpu.json")
     if path.exists() and not force:
         print(f"measured already, see {shown(path)} (--force measures again)")
         return

@@ -72,11 +72,6 @@ class BenchResult(Form):
     scaling: list[Measurement]
 
 
-def bench_file(out: Path, name: str) -> Path:
-    """Where a measurement goes: ``cpu`` or ``gpu``."""
-    return out / "bench" / f"{name}.json"
-
-
 def write_report(out: Path) -> None:
     """Write ``table.md`` beside the measurements, if there is one.
 

@@ -24,7 +24,7 @@ class Conditions(BaseModel):
 
     # Data
     task: Literal["language", "music"]
-    dataset: Literal["ptb", "nottingham", "nottingham_pickle", "synthetic", "text", "tunes"]
+    dataset: Literal["ptb", "nottingham", "synthetic", "text", "tunes"]
     path: str | None = None
     """text: a folder with train.txt, valid.txt and test.txt; tunes: a .mat or .pickle file.
     From the config's folder, or with --set from the current one."""

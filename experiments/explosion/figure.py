@@ -36,7 +36,7 @@ def explosion_figure(measured: Explosion, training: Training | None) -> Figure:
         rows = [figure.add_subplot(grid[top : top + 2, 0]) for top in (0, 2, 4)]
         _draw_training(rows, training, where)
     _draw_growth(figure.add_subplot(grid[:3, -1]), worst, where)
-    _draw_bars(figure.add_subplot(grid[3:, -1]), worst)
+    _draw_bars(figure.add_subplot(grid[3:, -1]), worst, where)
     figure.tight_layout()
     return figure
 
@@ -81,7 +81,7 @@ def _draw_growth(axis: Axes, snapshot: MeasuredSnapshot, where: str) -> None:
     axis.legend(fontsize=8)
 
 
-def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot) -> None:
+def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot, where: str) -> None:
     cuts = snapshot.layers[-1].cuts
     rows = [(label, cuts[name].gradient_norm, color) for name, (label, color) in CUTS.items()]
     rows += [
@@ -96,7 +96,7 @@ def _draw_bars(axis: Axes, snapshot: MeasuredSnapshot) -> None:
     axis.bar_label(bars, fmt="%.0f", padding=3, fontsize=8)
     axis.grid(visible=False)
     axis.set_xlabel("norm of the whole gradient")
-    axis.set_title("The same batch with one thing changed")
+    axis.set_title(f"The same batch with one thing changed (paths, matrices: {where})", fontsize=10)
 
 
 def _logarithmic(axis: Axes) -> None:

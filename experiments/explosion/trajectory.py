@@ -21,19 +21,20 @@ MATRICES = ("W_xz", "W_xr", "W_xh", "W_hz", "W_hr", "W_hh")
 
 
 class WorstUpdates:
-    """Hook of an optimizer: of each window of updates, the one with the largest gradient.
+    """Hook of an optimizer: of each hundred updates, the one with the largest gradient.
 
     It looks before the update, at the weights that made the gradient.
 
     Attributes:
-        points: Of each window ``update`` (the worst one's number, from 1), ``gradient_norm`` (its),
-            ``mean_gradient_norm`` (the window's), and ``layers``: see :func:`describe_layer`.
+        points: Of each hundred ``update`` (the worst one's number, from 1), ``gradient_norm``
+            (its), ``mean_gradient_norm`` (the hundred's), and ``layers``: see
+            :func:`describe_layer`.
     """
 
     name = "WorstUpdates"
 
-    def __init__(self, model: chainer.Link, interval: int) -> None:
-        self.monitor, self.interval = LyapunovMonitor(model), interval
+    def __init__(self, model: chainer.Link) -> None:
+        self.monitor = LyapunovMonitor(model)
         self.points: list[dict[str, Any]] = []
         self._norms: list[float] = []
 
@@ -47,7 +48,7 @@ class WorstUpdates:
                 for name, gru in self.monitor.grus.items()
             ]
             self._worst = {"update": opt.t + 1, "gradient_norm": finite(norm)}, layers
-        if (opt.t + 1) % self.interval == 0:
+        if (opt.t + 1) % 100 == 0:
             self.close()
 
     def close(self) -> None:
@@ -78,14 +79,14 @@ def describe_layer(gru: GRU, xs: Any, h: Any) -> dict[str, Any]:
     }
 
 
-def train(cell: Cell, seed: int, updates: int, out: Path, interval: int = 100) -> dict[str, Any]:
+def train(cell: Cell, seed: int, updates: int, out: Path) -> dict[str, Any]:
     """Train a cell for some updates, or until it diverges or is interrupted.
 
     Raises:
         GrustabError: If the data is not usable.
     """
     run = Run(RunSpec(cell, seed, out, updates), chainer.get_device("@numpy"))
-    worst = WorstUpdates(run.model, interval)
+    worst = WorstUpdates(run.model)
     run.optimizer.add_hook(worst)
     run.trainer.extend(TrainingBar(cell.conditions, updates))
     print_safely(f"training {cell.config} {cell.name}, seed {seed}, for {updates} updates")

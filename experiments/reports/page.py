@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 
 import markdown
@@ -76,7 +77,8 @@ def write_report(out: Path, own: Sequence[str] = ()) -> None:
 
 def make_report(out: Path, own: Sequence[str] = ()) -> str:
     """The page in Markdown; equal results give an equal page."""
-    names = [*ORDER, *(name for name in config_names() if name not in ORDER), *own]
+    names = [*ORDER, *(name for name in config_names() if name not in ORDER)]
+    names += [name for name in own if load_config(name).name not in names]
     configs = [load_config(name) for name in names]
     parts = ["# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced"]
     parts += [summary(out)]
@@ -153,7 +155,7 @@ def _figures(out: Path, name: str, partial: str = "") -> list[str]:
     """The figures of a config with their captions; several of one kind two by two."""
     parts = []
     for kind, text in FIGURES.items():
-        paths = sorted((out / "figures").glob(f"{name}_{kind}*.png"))
+        paths = sorted((out / "figures").glob(f"{escape(name)}_{kind}*.png"))
         width = "49%" if len(paths) > 1 else "100%"
         images = [f'<img alt="{text}" src="figures/{p.name}" width="{width}">' for p in paths]
         groups = [path.stem.removeprefix(f"{name}_{kind}").strip("_") for path in paths]

@@ -16,7 +16,7 @@ Model = TypeVar("Model", bound=BaseModel)
 class Form(BaseModel):
     """What is read of a file, in just these types; other keys are free."""
 
-    model_config = ConfigDict(strict=True)
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
 
 class ResultError(GrustabError):

@@ -3,26 +3,26 @@
 import statistics
 from collections.abc import Sequence
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from experiments.results.json_file import Form
 
 
-class Blas(BaseModel):
+class Blas(Form):
     """A library of matrix products."""
 
-    model_config = ConfigDict(strict=True)
     num_threads: int | None = None
 
 
-class Machine(BaseModel):
+class Machine(Form):
     """The machine that was measured on, as far as the file says."""
 
-    model_config = ConfigDict(strict=True)
     device: str = "cpu"
     processor: str | None = None
-    blas: list[Blas] = []
-    packages: dict[str, str] = {}
+    blas: list[Blas] = Field([])
+    packages: dict[str, str] = Field({})
     torch: str | None = None
-    cuda: dict[str, int | str | None] = {}
+    cuda: dict[str, int | str | None] = Field({})
 
     @property
     def name(self) -> str:

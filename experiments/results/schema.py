@@ -2,18 +2,16 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from experiments.results.json_file import Form
 
 SCHEMA = 1
 Curve = list[float | None]
 LayerCurve = list[list[float | None]]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-
-class Best(_Part):
+class Best(Form):
     """Where the validation loss was lowest."""
 
     epoch: float
@@ -22,21 +20,21 @@ class Best(_Part):
     test_loss: float | None
 
 
-class GradientMean(_Part):
+class GradientMean(Form):
     """Means over all iterations; ``None`` where one is not finite."""
 
     norm: float | None
     mean_abs: float | None
 
 
-class _Seconds(_Part):
+class _Seconds(Form):
     training: float
     projection: float
     evaluation: float
     total: float
 
 
-class _Points(_Part):
+class _Points(Form):
     @model_validator(mode="after")
     def _equally_long(self) -> "_Points":
         lengths = {key: len(getattr(self, key)) for key in type(self).model_fields}
@@ -71,12 +69,12 @@ class EpochCurves(_Points):
     seconds: list[float]
 
 
-class _Curves(_Part):
+class _Curves(Form):
     iterations: IterationCurves
     epochs: EpochCurves
 
 
-class Git(_Part):
+class Git(Form):
     """State of the source tree; ``reason`` says why it is not known."""
 
     commit: str | None
@@ -84,20 +82,20 @@ class Git(_Part):
     reason: str | None = None
 
 
-class Environment(_Part):
+class Environment(Form):
     """What a run ran on; the rest of it is for people to read."""
 
     git: Git
     device: str = "cpu"
 
 
-class _Session(_Part):
+class _Session(Form):
     """A later part of a run that was interrupted."""
 
     environment: Environment
 
 
-class ResultFile(_Part):
+class ResultFile(Form):
     """What tables and figures read of a result; other keys are free."""
 
     schema_: Literal[1] = Field(alias="schema")
@@ -118,7 +116,7 @@ class ResultFile(_Part):
     conditions: dict[str, Any]
     conditions_sha256: str
     environment: Environment
-    resumed: list[_Session] = []
+    resumed: list[_Session] = Field([])
     curves: _Curves
 
     @model_validator(mode="after")

@@ -68,8 +68,7 @@ def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
         found = sorted({str(pool[key]) for pool in environment["blas"] if pool[key] is not None})
         if found:
             yield name, " and ".join(found)
-    if "simd" in environment:  # not in the snapshots of earlier versions
-        yield "NumPy's SIMD", " ".join(environment["simd"]) or "none"
+    yield "NumPy's SIMD", " ".join(environment["simd"]) or "none"
 
 
 def _versions() -> dict[str, str]:

@@ -51,8 +51,6 @@ def load_dataset(conditions: Conditions) -> datasets.Corpus | datasets.Tunes:
             return datasets.load_ptb()
         case "nottingham":
             return datasets.load_nottingham()
-        case "nottingham_pickle":
-            return datasets.load_nottingham(filename="Nottingham.pickle")
         case "text":
             return datasets.load_text(conditions.path)
         case "tunes":
@@ -67,12 +65,13 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
     parts, language = data[:3], c.task == "language"
     if language:
         parts = [[words] for words in parts]
-        for words in (data.valid, data.test):  # what is missing would be made of padding
-            if c.eval_batch_size > (most := len(words) - 1):
-                raise ValueError(
-                    f"eval_batch_size {c.eval_batch_size}: expected at most {most}, the words to "
-                    "predict"
-                )
+    as_streams = language or c.validation == "stream"
+    for part in parts[1:] if as_streams else ():  # what is missing would be made of padding
+        if c.eval_batch_size > (most := sum(map(len, part)) - 1):
+            raise ValueError(
+                f"eval_batch_size {c.eval_batch_size}: expected at most {most}, the steps to "
+                "predict"
+            )
     if c.batching == "stream":
         rng = None if language else order
         train = StreamIterator(parts[0], c.batch_size, c.bptt_steps, rng=rng, carry_state=carry)
@@ -92,7 +91,7 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
             carry_state=carry,
         )
     size, steps = c.eval_batch_size, c.bptt_steps
-    if language or c.validation == "stream":  # how it is cut has no effect
+    if as_streams:  # how it is cut has no effect
         held_out = (StreamIterator(part, size, steps or 35, repeat=False) for part in parts[1:])
     else:  # each from h = 0, however training cuts them
         held_out = (TuneIterator(p, size, steps, repeat=False, by_length=True) for p in parts[1:])

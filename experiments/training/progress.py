@@ -73,13 +73,11 @@ class TrainingBar(training.Extension):
 
 
 class ProgressFile(training.Extension):
-    """How far a run is, for whoever watches it: ``progress.json``, every ``interval`` seconds."""
+    """How far a run is, for whoever watches it: ``progress.json``, every five seconds."""
 
-    def __init__(
-        self, folder: Path, epochs: int, iterations: int | None = None, interval: float = 5.0
-    ) -> None:
+    def __init__(self, folder: Path, epochs: int, iterations: int | None = None) -> None:
         self.path = folder / PROGRESS
-        self.epochs, self.iterations, self.interval = epochs, iterations, interval
+        self.epochs, self.iterations = epochs, iterations
         self.validation: float | None = None
         self._first: tuple[float, float] | None = None
         self._last = -math.inf
@@ -94,14 +92,13 @@ class ProgressFile(training.Extension):
             share = max(share, updater.iteration / self.iterations)
         if self._first is None:
             self._first = now, share
-        if now - self._last < self.interval:
+        if now - self._last < 5:
             return
         self._last = now
         began, before = self._first
         left = (1 - share) * (now - began) / (share - before) if share > before else None
         state = {
             "epoch": updater.epoch_detail,
-            "iteration": updater.iteration,
             "validation_loss": self.validation,
             "seconds_left": left,
             "process": f"process {os.getpid()} on {socket.gethostname()}",

@@ -26,8 +26,8 @@ def run_cell(
     force: bool,
     snapshot_interval: float,
     stop_with_parent: bool = False,
-) -> Path:
-    """Run a cell unless its result is there, from its newest snapshot; gives the result's path.
+) -> None:
+    """Run a cell unless its result is there, from its newest snapshot.
 
     With ``force`` it runs from the beginning even where a finished result or a snapshot is there;
     if that is interrupted, the next call without ``force`` goes on with it.
@@ -47,13 +47,13 @@ def run_cell(
         if store.is_done(path) and snapshots:  # left by a process that was killed at its very end
             with suppress(LockedError, StorageError), run_lock(folder):
                 snapshots.clear()
-        return path
+        return
     check_writable(path)
     with run_lock(folder), interruptible() as interruption:
         if stop_with_parent:
             interrupt_at_end_of_input()
         if not force and store.run_is_done(spec):  # by whoever held the lock
-            return path
+            return
         for place in (folder, path.parent):
             remove_partial_files(place)
         announce(spec, device_name, epochs_taken(spec.cell))
@@ -61,10 +61,10 @@ def run_cell(
         if force:  # not earlier: what there is stays where the run cannot begin
             store.begin_anew(folder, path)
             snapshots.clear()
-        return _train(run, snapshots, path, snapshot_interval)
+        _train(run, snapshots, path, snapshot_interval)
 
 
-def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
+def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
     if snapshots.resume(run):
         print_safely(f"  resumed at iteration {run.updater.iteration}")
         *earlier, now = (session["environment"] for session in run.sessions)
@@ -74,7 +74,7 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
                 "run that was never stopped"
             )
     periodic = SnapshotExtension(snapshots, run, interval)
-    run.trainer.extend(periodic, trigger=periodic.trigger)
+    run.trainer.extend(periodic)
     conditions, limit = run.spec.cell.conditions, run.spec.max_iterations
     bar = TrainingBar(conditions, limit)
     run.trainer.extend(bar)
@@ -85,7 +85,7 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
     run.finish()
     result = make_result(run)
     fallbacks = snapshots.folder, run.spec._replace(out=RESULTS).folder
-    path = store.keep_result(path, fallbacks, result)
+    store.keep_result(path, fallbacks, result)
     if result["status"] in store.FINISHED:
         snapshots.clear()
         (snapshots.folder / store.BEGUN_ANEW).unlink(missing_ok=True)
@@ -94,4 +94,3 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> Path:
         raise run.failure
     if run.stopped_by == BY_INTERRUPTION:
         raise KeyboardInterrupt
-    return path

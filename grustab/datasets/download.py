@@ -28,16 +28,15 @@ class RemoteFile:
         dataset: The data set it belongs to, as ``scripts/fetch_data.sh`` names it.
         name: Its name in the folder.
         urls: ``http`` or ``https`` addresses, tried in this order.
-        size: Length in bytes, None where it is not known.
-        sha256: SHA-256 in hexadecimal.  None only where nobody could get a copy to compute it
-            from; who reads such a file must not trust it.
+        size: Length in bytes.
+        sha256: SHA-256 in hexadecimal.
     """
 
     dataset: str
     name: str
     urls: tuple[str, ...]
-    size: int | None
-    sha256: str | None
+    size: int
+    sha256: str
 
 
 def obtain(file: RemoteFile, directory: str | PathLike[str] | None = None) -> Path:
@@ -135,12 +134,10 @@ def _receive(file: RemoteFile, url: str, output: str, _: None) -> None:
 
     os.unlink(output)  # It is for its owner alone; the next one is for whom the umask says.
     # disable=None: no bar in a log file.
-    bar = tqdm(desc=file.name, total=file.size or 1, unit="B", unit_scale=True, disable=None)
+    bar = tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=None)
     with _Limited(open(output, "xb", buffering=0)) as opened, bar:
         # identity: what the server calls the length is that of the file.
         HTTPDownloader(bar, 2**16, headers={"Accept-Encoding": "identity"})(url, opened, None)
-    if not os.path.getsize(output):  # a checksum would tell, but there may be none
-        raise ValueError("an empty answer")
 
 
 def _reason(error: Exception) -> str:
@@ -159,7 +156,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check(path: Path, file: RemoteFile) -> None:
-    if file.sha256 is not None and (found := sha256_of(path)) != file.sha256:
+    if (found := sha256_of(path)) != file.sha256:
         raise DataError(
             f"{path} is not the known file (SHA-256 {found[:12]}... where {file.sha256[:12]}... "
             f"was expected), move it away and run {_command(file, path.parent)} for the known one"

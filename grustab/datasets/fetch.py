@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grustab.datasets.download import RemoteFile, default_folder, download
-from grustab.datasets.nottingham import NOTTINGHAM_MAT, NOTTINGHAM_PICKLE
+from grustab.datasets.nottingham import NOTTINGHAM_MAT
 from grustab.datasets.ptb import PTB_FILES
 from grustab.errors import DataError
 from grustab.text import printable
@@ -21,7 +21,6 @@ def _beside_nottingham(dataset: str, name: str, size: int, sha256: str) -> Remot
 FILES = (
     *PTB_FILES,
     NOTTINGHAM_MAT,
-    NOTTINGHAM_PICKLE,
     _beside_nottingham(
         *("jsb", "JSB_Chorales.mat", 96_095),
         "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4",
@@ -65,7 +64,7 @@ def _fetch(names: Sequence[str], folder: Path) -> None:
             )
     files = [file for file in FILES if file.dataset in names]
     listed = ", ".join(
-        f"{file.name} ({f'{file.size / 1e6:.1f} MB' if file.size else 'size unknown'})"
+        f"{file.name} ({file.size / 1e6:.1f} MB)"
         for file in files
         if not (folder / file.name).is_file()
     )

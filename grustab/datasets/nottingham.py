@@ -1,13 +1,9 @@
 """The Nottingham folk tunes as piano rolls (Boulanger-Lewandowski et al., 2012).
 
-Two files hold them: ``Nottingham.mat``, the arrays as Bai et al. (2018) published them, and
-``Nottingham.pickle``, the authors' own list of sounding notes for each step.
-
-The two addresses of ``Nottingham.mat`` name commits whose trees hold a file with the git blob id
-of the file checked here (da74d988), that is, the same bytes.  No copy of ``Nottingham.pickle``
-could be had when this was written, so its checksum is not known: it is read by a reader that
-admits plain data only (`grustab.datasets.safe_pickle`), and its split sizes are compared with those
-of ``Nottingham.mat``.  Whether its tunes equal those of ``Nottingham.mat`` is unverified.
+``Nottingham.mat`` holds the arrays as Bai et al. (2018) published them. Its two addresses name
+commits whose trees hold a file with the git blob id of the file checked here (da74d988), that is,
+the same bytes. The first authors' own files are pickles, a list of sounding notes for each step:
+they are read by a reader that admits plain data only (:mod:`grustab.datasets.safe_pickle`).
 """
 
 from os import PathLike
@@ -41,34 +37,18 @@ NOTTINGHAM_MAT = RemoteFile(
     "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea",
 )
 
-NOTTINGHAM_PICKLE = RemoteFile(
-    "nottingham-pickle",
-    "Nottingham.pickle",
-    (
-        "http://www-etud.iro.umontreal.ca/~boulanni/Nottingham.pickle",
-        "http://www-ens.iro.umontreal.ca/~boulanni/Nottingham.pickle",
-    ),
-    None,
-    None,
-)
-
-_SIZES = {"train": (694, 176_561), "valid": (173, 45_513), "test": (170, 44_463)}
-
 # A pickle can name one tune many times in a few bytes; these bounds, some times the size of the
 # real data, keep such a file from filling the memory with piano rolls.
 _MAX_TUNES = 10_000
 _MAX_STEPS = 1_000_000
 
 
-def load_nottingham(
-    directory: str | PathLike[str] | None = None, filename: str = NOTTINGHAM_MAT.name
-) -> Tunes:
+def load_nottingham(directory: str | PathLike[str] | None = None) -> Tunes:
     """Load the Nottingham tunes.
 
     Args:
         directory: Folder that holds the file.  By default the folder that ``GRUSTAB_DATA`` names;
             where that is unset too, the file is downloaded once into the user's cache.
-        filename: ``"Nottingham.mat"`` or ``"Nottingham.pickle"``.
 
     Returns:
         694 training, 173 validation and 170 test tunes of 176,561, 45,513 and 44,463 steps, each
@@ -77,22 +57,8 @@ def load_nottingham(
     Raises:
         DataError: If the file is missing, is not the known one, cannot be downloaded, or holds
             anything but such tunes.
-        ValueError: If ``filename`` is neither of the two.
     """
-    if filename == NOTTINGHAM_MAT.name:
-        return read_mat(obtain(NOTTINGHAM_MAT, directory))
-    if filename != NOTTINGHAM_PICKLE.name:
-        raise ValueError(f"filename is {filename!r}, not 'Nottingham.mat' or 'Nottingham.pickle'")
-    path = obtain(NOTTINGHAM_PICKLE, directory)
-    tunes = read_pickle(path)
-    for split, rolls in tunes._asdict().items():
-        found = len(rolls), sum(map(len, rolls))
-        if found != _SIZES[split]:
-            raise DataError(
-                "{}: the {} tunes are {} of {} steps where {} of {} are known, "
-                "use Nottingham.mat instead".format(path, split, *found, *_SIZES[split])
-            )
-    return tunes
+    return read_mat(obtain(NOTTINGHAM_MAT, directory))
 
 
 def read_mat(path: str | PathLike[str]) -> Tunes:

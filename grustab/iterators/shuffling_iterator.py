@@ -75,10 +75,7 @@ class ShufflingIterator(Iterator):
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load the place in the data, but not the generator's state."""
         here = self._layout()
-        try:
-            there = serialize_json(serializer, "layout", here)
-        except KeyError:  # snapshots of earlier versions do not tell
-            there = here
+        there = serialize_json(serializer, "layout", here)
         differing = [
             f"{key} {there.get(key)} there, {here[key]} here"
             for key in here

@@ -57,7 +57,11 @@ def test_what_keeps_cupy_from_a_gpu_is_named(tiny, refused, never_run, monkeypat
     ("changes", "said"),
     [
         ({"batch_size": 100, "bptt_steps": 100}, "too short"),
-        ({"eval_batch_size": 2**31 - 1}, ": expected at most 149, the words to predict"),
+        ({"eval_batch_size": 2**31 - 1}, ": expected at most 149, the steps to predict"),
+        (
+            {**MUSIC, "validation": "stream", "eval_batch_size": 10**5},
+            "eval_batch_size 100000: expected at most ",
+        ),
         (
             {**MUSIC, "batch_size": 5},
             "batch_size 5: expected at most 4, the number of training tunes",
