@@ -2,6 +2,7 @@
 
 import statistics
 from collections.abc import Sequence
+from typing import Any
 
 from pydantic import Field
 
@@ -17,6 +18,7 @@ class Blas(Form):
 class Machine(Form):
     """The machine that was measured on, as far as the file says."""
 
+    git: dict[str, Any] = Field({})
     device: str = "cpu"
     processor: str | None = None
     blas: list[Blas] = Field([])
@@ -26,11 +28,11 @@ class Machine(Form):
 
     @property
     def name(self) -> str:
-        """The device, or the processor and its BLAS threads."""
-        if self.device != "cpu":
-            return self.device
+        """The device, or the processor and its BLAS threads; and the commit, if it is known."""
         threads = max((blas.num_threads or 1 for blas in self.blas), default=1)
-        return f"{self.processor}, {threads} BLAS threads"
+        cpu = f"{self.processor}, {threads} BLAS threads"
+        commit = f"commit {self.git['commit'][:7]}" if self.git.get("commit") else "commit unknown"
+        return f"{cpu if self.device == 'cpu' else self.device}, {commit}"
 
 
 def median_and_range(values: Sequence[float], form: str) -> str:

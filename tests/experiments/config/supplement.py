@@ -120,7 +120,7 @@ MAY_BE_STATED = {
     },
     "main_language": SGD_OF_LANGUAGE,
     "main_music": SGD_OF_MUSIC,
-    "beyond_music": SGD_OF_MUSIC,
+    "beyond_music": {**SGD_OF_MUSIC, "delta": {0.2}, "threshold": {15}},
     "demo": {},
     "open_music": {"task": {"music"}},
     "identify_music": {"task": {"music"}},
