@@ -8,6 +8,7 @@ import io
 import json
 import os
 import pickle
+import shlex
 import struct
 import subprocess
 import zipfile
@@ -49,7 +50,7 @@ def hostile_pickles(mark: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _calls(mark: Path):
-    touch = f"touch {mark}"
+    touch = f"touch {shlex.quote(str(mark))}"
     code = f"open({str(mark)!r}, 'w').close()"
     call = Reduced(os.system, (touch,))
     yield "os.system", call

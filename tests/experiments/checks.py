@@ -7,6 +7,9 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import suppress
+
+import psutil
 
 from experiments.results.schema import ResultFile
 from experiments.results.store import finite
@@ -91,15 +94,14 @@ def training_processes(folder):
 
 def alive(pid):
     """Whether a process runs; one that has ended and is not reaped does not."""
-    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return bool(done.stdout.strip()) and not done.stdout.startswith("Z")
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    return False
 
 
 def children(process):
     """Numbers of the processes that a process has started and that still run."""
-    done = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True)
-    pairs = (map(int, line.split()) for line in done.stdout.splitlines())
-    return [pid for pid, parent in pairs if parent == process.pid and alive(pid)]
+    return [child.pid for child in psutil.Process(process.pid).children() if alive(child.pid)]
 
 
 def check_words(sentence):

@@ -15,6 +15,7 @@ from experiments.cli import main
 from experiments.config.load import Cell, load_config
 from experiments.results.json_file import write_json
 from experiments.results.run_spec import RunSpec
+from experiments.system.provenance import git_state
 from grustab.datasets import synthetic_corpus, synthetic_tunes
 from grustab.initializers import GRUInitializer
 from grustab.updaters import BPTTUpdater
@@ -103,9 +104,14 @@ def timed(tiny_text, write_config):
     return make
 
 
+#: Git takes half of a small run's time, and a commit made meanwhile is no other commit of a run.
+asked_once = functools.cache(git_state)
+
+
 @pytest.fixture(autouse=True)
 def keep_out_of_the_checkout(tmp_path, monkeypatch):
     """Neither results/ nor runs/ of the checkout is read or written; signals stay as they were."""
+    monkeypatch.setattr("experiments.system.environment.git_state", asked_once)
     monkeypatch.setattr("experiments.system.paths.RESULTS", tmp_path / "results")
     for module in ("results.run_spec", "training.run_cell", "estimates", "explosion.study"):
         monkeypatch.setattr(f"experiments.{module}.RESULTS", tmp_path / "results")
@@ -237,7 +243,7 @@ def interrupt_at(monkeypatch):
 
 @pytest.fixture
 def demo():
-    return load_config("demo").cell("sgd/clipping_20")
+    return committed("demo").cell("sgd/clipping_20")
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ def test_words_of_that_kind_are_refused_and_printable(tiny, refused, capsys, tmp
     for words in (["demo", "more", name], ["demo", f"--seeds={name}"], [f"--{name}"]):
         with pytest.raises(SystemExit):
             main(["list", *words])
-        assert all(line.isprintable() for line in capsys.readouterr().err.splitlines())
+        err = capsys.readouterr().err
+        assert printable(name) in err
+        assert all(line.isprintable() for line in err.split("\n"))
 
 
 @pytest.mark.parametrize("name", FINE)

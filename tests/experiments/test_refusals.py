@@ -1,6 +1,7 @@
 """What commands refuse, one sentence with what was meant, and what a run says."""
 
 import errno
+import itertools
 import os
 from unittest.mock import Mock
 
@@ -167,30 +168,35 @@ def test_a_file_beside_the_name_is_the_hint(refused, tiny, tmp_path, monkeypatch
         assert refused("list", name) == f"there is no config '{name}', did you mean '{path}'?"
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
+OVERRIDES = [
+    ("epochs", "expected key=value"),
+    ("=3", "expected key=value"),
+    ("", "expected key=value"),
+    ("epoch=3", "did you mean 'epochs'?"),
+    ("cells=3", "unknown key"),
+    ("epochs=many", "integer"),
+    ("epochs='2'", "integer"),
+    ("learning_rate=1e400", "finite"),
+    ("threshold=null", "threshold"),
+    ("method=none", "threshold"),
+    ("task=music", "'music'"),
+    ("epochs=[1", "not valid YAML"),
+    ("units=!!int ''", "not valid YAML"),
+    ("layers=true", "key 'layers'"),
+    ("epochs=\x00", "not valid YAML"),
+    ("epochs=" + "9" * 5000, "not valid YAML"),
+    ("epochs=2020-99-99", "not valid YAML"),
+]
+
+
+@pytest.mark.parametrize(  # all commands have one reader
+    ("command", "given", "expected"),
     [
-        ("epochs", "expected key=value"),
-        ("=3", "expected key=value"),
-        ("", "expected key=value"),
-        ("epoch=3", "did you mean 'epochs'?"),
-        ("cells=3", "unknown key"),
-        ("epochs=many", "integer"),
-        ("epochs='2'", "integer"),
-        ("learning_rate=1e400", "finite"),
-        ("threshold=null", "threshold"),
-        ("method=none", "threshold"),
-        ("task=music", "'music'"),
-        ("epochs=[1", "not valid YAML"),
-        ("units=!!int ''", "not valid YAML"),
-        ("layers=true", "key 'layers'"),
-        ("epochs=\x00", "not valid YAML"),
-        ("epochs=" + "9" * 5000, "not valid YAML"),
-        ("epochs=2020-99-99", "not valid YAML"),
+        (command, *case)
+        for command, case in zip(itertools.cycle(("list", "run", "table")), OVERRIDES)
     ],
     ids=lambda text: text[:25],
 )
-@pytest.mark.parametrize("command", ["list", "run", "table"])
 def test_a_bad_override_is_one_sentence(call, command, given, expected):
     words = ["--cell", "sgd_1.1/clipping_5"] if command == "run" else ["--cells", "*/clipping_5"]
     code, _, err = call(command, "main_language", *words, "--set", given)

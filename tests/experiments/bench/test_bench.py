@@ -104,7 +104,7 @@ def test_bench_writes_a_measurement_table_and_figure(call, tmp_path, monkeypatch
     result = json.loads((tmp_path / "bench/cpu.json").read_text())
     assert [m["workload"]["units"] for m in result["scaling"]] == [8]
     assert all(len(s) == 2 for s in result["paper"]["music"]["seconds"].values())
-    text = (tmp_path / "bench/table.md").read_text()
+    text = (tmp_path / "bench/table.md").read_text(encoding="utf-8")
     assert text in out
     assert text.count("stock Chainer") == 2
     assert "we reach" in text

@@ -44,7 +44,7 @@ def test_without_results_nothing_is_decided(call, out, evidence):
     assert len(found) == len(ALL_CLAIMS)  # no two alike
     code, text, err = call("claims", "--out", out)
     assert (code, err) == (0, "")
-    written = (out / "claims.md").read_text()
+    written = (out / "claims.md").read_text(encoding="utf-8")
     assert written == format_claims(out)
     assert all(claim in written and claim in text for _, claim in found)
     assert f"otherwise, and {len(CLAIMS)} have too few runs." in written

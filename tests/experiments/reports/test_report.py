@@ -141,25 +141,19 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
     assert text.startswith("## Demo")
 
 
-def test_how_to_repeat_further_seeds_is_said(table, store, demo):
-    for seed in (0, 5, 3):
-        store(demo, seed)
-    note = (
-        "scripts/reproduce.sh demo --out runs/repeat --seeds 0`; further seeds with `--cells CELL"
-    )
-    assert f"Repeat: `{note} --seeds 3,5`." in table("demo")[1]
-
-
 @pytest.mark.parametrize(
-    ("words", "stopped_by", "command"),
+    ("words", "seeds", "stopped_by", "command"),
     [
-        (["--cells", "sgd/*"], "its own rule", "demo --cells 'sgd/*' --out runs/repeat --seeds 0"),
-        ([], "--max-iterations 7", "demo --out runs/repeat --max-iterations 7 --seeds 0"),
+        ([], (0, 5, 3), "its own rule", "--out runs/repeat --seeds 0`; further seeds with `--cells "
+         "CELL --seeds 3,5"),
+        (["--cells", "sgd/*"], (0,), "its own rule", "--cells 'sgd/*' --out runs/repeat --seeds 0"),
+        ([], (0,), "--max-iterations 7", "--out runs/repeat --max-iterations 7 --seeds 0"),
     ],
-)
-def test_a_trials_table_repeats_the_trial(table, store, demo, words, stopped_by, command):
-    store(demo, stopped_by=stopped_by)
-    assert f"Repeat: `scripts/reproduce.sh {command}`." in table("demo", *words)[1]
+)  # fmt: skip
+def test_how_to_repeat_is_said(table, store, demo, words, seeds, stopped_by, command):
+    for seed in seeds:
+        store(demo, seed, stopped_by=stopped_by)
+    assert f"Repeat: `scripts/reproduce.sh demo {command}`." in table("demo", *words)[1]
 
 
 def test_labels_come_from_the_config_and_not_from_a_result(table, store, demo):

@@ -155,7 +155,7 @@ def test_no_difference_to_a_print_that_is_no_number(store, table, config, cell):
 def test_without_a_config_every_table_with_such_cells_is_written(call, out, cells):
     code, text, err = call("table", "--cells", cells, "--out", out)
     assert (code, err) == (0, "")
-    written = {path.parent.name: path.read_text() for path in out.rglob("table.md")}
+    written = {path.parent.name: path.read_text(encoding="utf-8") for path in out.rglob("table.md")}
     assert set(written) == set(
         config_names() if cells == "*" else ["beyond_music", "main_music", "table3_music"]
     )

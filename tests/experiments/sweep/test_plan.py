@@ -143,6 +143,7 @@ def test_missing_data_is_one_sentence_before_anything_starts(
 def test_a_machine_without_dask_is_told_what_to_install(refused, tiny, b, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     monkeypatch.delitem(sys.modules, "experiments.sweep.cluster", raising=False)
+    monkeypatch.delattr("experiments.sweep.cluster", raising=False)  # is put back, too
     sentence = refused("sweep", tiny(), "--scheduler", "tcp://127.0.0.1:1", "--out", b)
     assert "requirements-cluster.txt" in sentence
 

@@ -27,21 +27,28 @@ from tests.experiments.checks import (
 from tests.experiments.sweep.conftest import ENDLESS, FAST, read
 
 
-def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatch):
-    asked, begun = threading.Event(), threading.Event()
+@pytest.fixture
+def jobs(tiny, b, monkeypatch):
+    """Runs whose jobs go on until they are asked to end; when they were, and what has begun."""
+    asked, begun = threading.Event(), []
 
-    def run_job(job):  # goes on until it is asked to end
-        begun.set()
+    def run_job(job):
+        begun.append(job)
         return (130 if asked.wait(timeout=60) else 0), ""
 
     monkeypatch.setattr(driver, "run_job", run_job)
     monkeypatch.setattr(driver, "stop_jobs", asked.set)
-    runs = [RunSpec(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(3)]
+    cell = load_config(tiny()).cell("sgd/none")
+    return [RunSpec(cell, seed, b, None) for seed in range(3)], asked, begun
+
+
+def test_a_signal_while_jobs_are_still_being_begun_ends_them(jobs, monkeypatch):
+    runs, asked, begun = jobs
     make_job = driver.make_job
 
     def job(run, *arguments):
         if run.seed == 1:
-            assert begun.wait(timeout=60)
+            wait_until(lambda: begun)
             signal.raise_signal(signal.SIGTERM)
         return make_job(run, *arguments)
 
@@ -51,20 +58,13 @@ def test_a_signal_while_jobs_are_still_being_begun_ends_them(tiny, b, monkeypatc
     assert asked.is_set()
 
 
-def test_an_error_of_the_sweep_itself_ends_its_runs(tiny, b, monkeypatch):
-    asked, done = threading.Event(), []
-
-    def run_job(job):
-        done.append(job)
-        return (130 if asked.wait(timeout=60) else 0), ""
-
-    monkeypatch.setattr(driver, "run_job", run_job)
-    monkeypatch.setattr(driver, "stop_jobs", asked.set)
+def test_an_error_of_the_sweep_itself_ends_its_runs(jobs, monkeypatch):
+    runs, asked, begun = jobs
     monkeypatch.setattr(driver, "_follow", Mock(side_effect=RuntimeError))
-    runs = [RunSpec(load_config(tiny()).cell("sgd/none"), s, b, None) for s in range(3)]
     with pytest.raises(RuntimeError):
         driver.run_sweep(runs, 1, ["cpu"], 600.0, None)
-    assert len(done) <= 1
+    assert asked.is_set()
+    assert len(begun) <= 1
 
 
 def test_a_process_started_after_a_signal_still_listens_to_signals():

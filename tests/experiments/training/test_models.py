@@ -7,8 +7,9 @@ import pytest
 from experiments.config.load import load_config
 from experiments.config.model_size import n_parameters
 from experiments.training.models import LanguageModel, MusicModel
-from experiments.training.optimization import make_optimizer, make_projection
+from experiments.training.optimization import make_optimizer, make_projection, make_updater
 from grustab.generators import Generators
+from grustab.iterators import StreamIterator
 from grustab.links import GRU, StackedGRU
 from tests.grustab import reference
 
@@ -194,6 +195,15 @@ def test_what_is_clipped_is_what_the_method_says_and_recorded_before(conditions,
     np.testing.assert_allclose(link.W.array, -0.01 * clipped, rtol=1e-5)
     assert reporter.observation["gradient/norm"] == pytest.approx(norm, rel=1e-5)
     assert make_projection(conditions(*settings), GRU(3, 4), Generators(0)) is None
+
+
+@pytest.mark.parametrize("over_steps", ["sum", "mean"])
+@pytest.mark.parametrize("over_batch", ["sum", "mean"])
+def test_the_updater_sums_or_averages_as_the_conditions_say(conditions, over_steps, over_batch):
+    c = conditions(f"loss={over_steps}_over_steps", f"loss_over_batch={over_batch}")
+    updater = make_updater(c, StreamIterator([np.arange(9)], 2, 2), make_optimizer(c, GRU(2, 3)))
+    assert updater.mean_over_steps == (over_steps == "mean")
+    assert updater.sum_over_batch == (over_batch == "sum")
 
 
 @pytest.mark.parametrize("projected", ["candidate", "all"])

@@ -102,26 +102,3 @@ def test_patience_ends_a_run_after_so_many_epochs_without_improvement(
     result, _, _ = run(tiny(stop_patience=patience, epochs=epochs))
     assert (result["status"], result["epochs"]) == ("completed", end)
     assert result["best"]["epoch"] == 1 + losses.index(min(losses[:end]))
-
-
-@pytest.mark.parametrize(
-    ("key", "values", "factor"),
-    [
-        ("loss", ("sum_over_steps", "mean_over_steps"), 10),  # steps per batch
-        ("loss_over_batch", ("sum", "mean"), 10),  # sequences per batch
-    ],
-)
-def test_the_loss_may_be_averaged(tiny, run, key, values, factor):
-    by_sum, by_mean = (
-        run(tiny(learning_rate=rate, **{key: value}))[0]
-        for value, rate in zip(values, (0.05, 0.05 * factor))
-    )
-    # A fraction of the gradient at so many times the rate.
-    np.testing.assert_allclose(
-        by_sum["curves"]["epochs"]["validation_loss"],
-        by_mean["curves"]["epochs"]["validation_loss"],
-        rtol=1e-4,
-    )
-    assert by_sum["gradient_mean"]["norm"] == pytest.approx(
-        factor * by_mean["gradient_mean"]["norm"], rel=1e-3
-    )

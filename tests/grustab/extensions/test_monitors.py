@@ -1,11 +1,13 @@
 """Spectra of the weights, and exponents along the batches of training, as the monitors see them."""
 
+from functools import partial
+
 import chainer
 import numpy as np
 import pytest
 import scipy.linalg
 
-from grustab.extensions import LyapunovMonitor, SpectrumMonitor
+from grustab.extensions import LyapunovMonitor, SpectralProjection, SpectrumMonitor
 from grustab.links import GRU, StackedGRU
 from grustab.stability import largest_lyapunov_exponent
 from tests.grustab.projection.reference import observed
@@ -62,6 +64,7 @@ def test_two_monitors_watch_one_model_once_it_is_trained(model):
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_spectrum_monitor_reports_what_numpy_computes_and_nan_for_what_is_not_finite(bad):
     model = chainer.Chain(a=GRU(3, 6, rng=np.random.default_rng(1)), b=GRU(3, 5), c=GRU(3, 4))
+    np.random.seed(0)  # Chainer's links draw from it
     model.add_link("chainers", chainer.links.NStepGRU(1, 3, 5, 0))
     model.a.W_hh = np.random.default_rng(0).normal(size=(6, 6))
     model.c.W_hh[2, 3] = bad
@@ -105,6 +108,7 @@ def test_spectrum_monitor_leaves_a_gap_where_nothing_converges(
     [
         (LyapunovMonitor, chainer.links.StatefulGRU, r"holds no grustab\.links\.GRU"),
         (SpectrumMonitor, chainer.links.Linear, "holds no GRU"),
+        (partial(SpectralProjection, delta=0.2), chainer.links.Linear, "holds no GRU: give the"),
     ],
 )
 def test_a_model_without_a_gru_is_refused(monitor, link, said):
