@@ -14,23 +14,7 @@ class DataError(GrustabError):
 
 
 class NonFiniteMatrixError(GrustabError, ValueError):
-    """A matrix to project holds NaN or Inf.
-
-    Attributes:
-        count: Number of entries that are NaN or Inf.
-        size: Number of entries in all.
-        matrix: What the matrix is called.
-    """
-
-    def __init__(self, count: int, size: int, matrix: str = "a matrix") -> None:
-        super().__init__(count, size, matrix)
-        self.count, self.size, self.matrix = count, size, matrix
-
-    def __str__(self) -> str:
-        return (
-            f"cannot project {self.matrix} with NaN or Inf: "
-            f"{self.count} of its {self.size} entries are not finite"
-        )
+    """A matrix to project holds NaN or Inf."""
 
 
 class DivergenceError(GrustabError):

@@ -62,7 +62,10 @@ def require_finite(W: Any, name: str = "a matrix") -> None:
     """Raise :class:`~grustab.errors.NonFiniteMatrixError` if a matrix holds NaN or Inf."""
     finite = backend.get_array_module(W).isfinite(W)
     if not finite.all():
-        raise NonFiniteMatrixError(W.size - int(finite.sum()), W.size, name)
+        raise NonFiniteMatrixError(
+            f"cannot project {name} with NaN or Inf: "
+            f"{W.size - int(finite.sum())} of its {W.size} entries are not finite"
+        )
 
 
 def within_cap(W: Any, cap: float) -> bool:

@@ -115,9 +115,8 @@ def test_no_other_matrix_within_the_cap_is_nearer(way, w, delta, seed, t):
 def test_nan_and_inf_are_counted_and_refused(bad, dtype, way):
     w = matrix("random", 7, dtype).copy()
     w[0, 0] = w[3, 4] = w[6, 1] = bad
-    with pytest.raises(NonFiniteMatrixError, match="3 of its 49") as caught:
+    with pytest.raises(NonFiniteMatrixError, match="3 of its 49"):
         WAYS[way](w, DELTA)
-    assert (caught.value.count, caught.value.size) == (3, 49)
 
 
 @pytest.mark.parametrize("way", [*WAYS, "followed"])
