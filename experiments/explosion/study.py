@@ -44,7 +44,9 @@ def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None
     measured = []
     for snapshot in snapshots:
         measured.append(measure(snapshot))
-        print_safely(f"update {snapshot.update}: gradient norm {measured[-1]['gradient_norm']}")
+        norm = measured[-1]["gradient_norm"]
+        shown_norm = "not finite" if norm is None else f"{norm:.4g}"
+        print_safely(f"update {snapshot.update}: gradient norm {shown_norm}")
     write_json(folder / "explosion.json", head | {"snapshots": measured})
     print_safely(f"written: {shown(folder / 'explosion.json')}")
     trained = updates and train(snapshots[0].cell, snapshots[0].seed, updates, RUNS / "explosion")

@@ -81,7 +81,7 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
     """The claims with their verdicts, as Markdown; of own configs the published values."""
     evidence = Evidence(out)
     lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
-    apart, configs = [*APART], [load_config(name) for name in own]
+    apart, configs = [*APART], [load_config(name) for name in dict.fromkeys(own)]
     for config in configs:
         claims = published_values(config)
         apart.append((f"Published: {config.title}", OWN if claims else NO_VALUES, claims))

@@ -77,9 +77,8 @@ def write_report(out: Path, own: Sequence[str] = ()) -> None:
 
 def make_report(out: Path, own: Sequence[str] = ()) -> str:
     """The page in Markdown; equal results give an equal page."""
-    names = [*ORDER, *(name for name in config_names() if name not in ORDER)]
-    names += [name for name in own if load_config(name).name not in names]
-    configs = [load_config(name) for name in names]
+    names = dict.fromkeys([*ORDER, *config_names(), *own])
+    configs = list({config.name: config for config in map(load_config, names)}.values())
     parts = ["# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced"]
     parts += [summary(out)]
     first = f"figures/{TABLE_3}_published.png"

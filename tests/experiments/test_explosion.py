@@ -121,6 +121,12 @@ def test_the_command_writes_what_it_measures_and_draws_it(
         assert "explosion.json: not a result" in refused("figures", "--out", out)
 
 
+def test_a_gradient_that_is_not_finite_is_measured_and_drawn(call, out, snapshot):
+    path = snapshot(**{"params/output/W": np.full((NOTES, UNITS), 1e200)})
+    code, text, _ = call("explosion", path, "--out", out)
+    assert (code, "gradient norm not finite" in text) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

@@ -1,6 +1,7 @@
 """``time``: the cells take turns, and what the table and figure make of it."""
 
 import json
+import math
 
 import pytest
 
@@ -109,6 +110,7 @@ def times(measured):
         lambda measured: [times(measured)[key].pop() for key in (*PARTS, "capped")],
         lambda measured: times(measured)["capped"].clear(),
         lambda measured: times(measured).update({key: [0.0] for key in (*PARTS, "capped")}),
+        lambda measured: times(measured)["update"].__setitem__(0, math.nan),
         None,  # no JSON
     ],
 )
