@@ -48,7 +48,8 @@ def iterations_an_epoch(c: Conditions) -> int | None:
         return None
     if c.bptt_steps is None:
         return math.ceil(TUNES[_data(c)] / c.batch_size)
-    return max(steps // (c.batch_size * c.bptt_steps), 1)
+    least = 1 if c.batching == "stream" else math.ceil(TUNES[_data(c)] / c.batch_size)
+    return max(steps // (c.batch_size * c.bptt_steps), least)
 
 
 def _data(c: Conditions) -> str:

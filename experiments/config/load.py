@@ -25,7 +25,8 @@ from experiments.system.paths import CONFIGS, given, shown
 from grustab.text import is_printable
 
 #: Folders of results that are no config's.
-RESERVED = ("bench", "explosion", "faults", "figures", "gpu", ".", "..")
+RESERVED = ("README.md", "bench", "claims.md", "explosion", "faults", "figures", "gpu")
+RESERVED += ("report.html", ".", "..")
 
 
 class Cell(NamedTuple):
@@ -155,19 +156,20 @@ def load_config(name: str) -> Config:
     if not path.is_file():
         files: Iterable[str] = ()
         with suppress(OSError, ValueError):  # a folder that cannot be read, or be at all
-            files = map(str, given(name).parent.glob("*.yaml"))
+            files = map(str, filter(Path.is_file, given(name).parent.glob("*.yaml")))
         meant = hint(name, [*config_names(), "the path of a .yaml file"], files)
         raise ConfigError(f"there is no config {name!r}{meant}")
     if not all(map(is_printable, path.stem)):
         raise ConfigError(f"{shown(path)}: expected a file name without control characters")
-    if path.resolve().parent != CONFIGS and path.stem in {*config_names(), *RESERVED}:
+    ours = path.resolve().parent == CONFIGS
+    if not ours and path.stem in {*config_names(), *RESERVED}:
         raise ConfigError(
-            f"{shown(path)}: its results would go to the folder {path.stem}, which has others, "
-            "expected another file name"
+            f"{shown(path)}: its results would go to the folder {path.stem}, a name that others "
+            "have, expected another file name"
         )
     text = validated(shown(path), ConfigText, parse(path))
     base, base_sources = merge_sources(path, text.conditions)
-    file = name if named else str(path.resolve())
+    file = path.stem if ours else str(path.resolve())
     cells = {}
     for cell_name, cell in text.cells.items():
         where = f"{shown(path)}: cell {cell_name!r}"
@@ -181,6 +183,23 @@ def load_config(name: str) -> Config:
             sources["data_sha256"] = sources["path"]
         cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {}, file)
     return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
+
+
+def load_configs(names: Iterable[str]) -> list[Config]:
+    """Several, each once however often and by whatever path it is named.
+
+    Raises:
+        ConfigError: As of :func:`load_config`, or if two files have one name.
+    """
+    configs: dict[str, Config] = {}
+    for config in map(load_config, dict.fromkeys(names)):
+        other = configs.setdefault(config.name, config)
+        if other.file != config.file:
+            raise ConfigError(
+                f"{config.word} and {other.word} have one name, so their results would go to one "
+                "folder, expected another file name"
+            )
+    return list(configs.values())
 
 
 def _parse_override(item: str) -> tuple[str, Any]:

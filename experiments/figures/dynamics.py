@@ -65,11 +65,12 @@ def _draw_run(norm: Axes, radius: Axes, run: Result, color: str) -> None:
         [v if v else float("nan") for v in curves[key]]
         for key in ("gradient_norm", "gradient_norm_max")
     )
-    norm.plot(x, mean, color=color, linewidth=1.2)
+    marker = "o" if len(x) < 2 else None
+    norm.plot(x, mean, color=color, linewidth=1.2, marker=marker)
     norm.fill_between(x, mean, top, color=color, alpha=0.25, linewidth=0)
     norm.plot(x, top, color=color, alpha=0.5, linewidth=0.5)  # the area of one point is not seen
     largest = [
         max((v for v in layers if v is not None), default=float("nan"))
         for layers in curves["spectral_radius"]
     ]
-    radius.plot(x, largest, color=color, linewidth=1.2)
+    radius.plot(x, largest, color=color, linewidth=1.2, marker=marker)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.config.load import load_config
+from experiments.config.load import load_config, load_configs
 from experiments.config.model_size import n_parameters
 from experiments.reports.claims import (
     CLAIMS,
@@ -34,7 +34,8 @@ NOTES = """\
 both cells have: the mean of the differences, first cell minus second; in brackets its 95 % \
 t-interval (mean ± t s/√n, n − 1 degrees of freedom); n; and with how many seeds the first is \
 lower. Clear: the interval leaves out 0, \
-which takes two seeds. A run that failed is worse than any value and does not enter the mean; \
+which takes two seeds. A run that failed is worse than any value and does not enter the mean (if \
+all of a cell failed, those that stayed finite do); \
 where fewer than two seeds remain, or no more than half, clear means that all seeds, two at least, \
 say the same, and the median of all takes the mean's place.
 - *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \
@@ -81,7 +82,7 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
     """The claims with their verdicts, as Markdown; of own configs the published values."""
     evidence = Evidence(out)
     lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
-    apart, configs = [*APART], [load_config(name) for name in dict.fromkeys(own)]
+    apart, configs = [*APART], load_configs(own)
     for config in configs:
         claims = published_values(config)
         apart.append((f"Published: {config.title}", OWN if claims else NO_VALUES, claims))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import markdown
 
-from experiments.config.load import Config, config_names, load_config
+from experiments.config.load import Config, config_names, load_configs
 from experiments.reports.claims import TABLE_3
 from experiments.reports.claims_text import format_claims
 from experiments.reports.markdown import markdown_table
@@ -77,8 +77,7 @@ def write_report(out: Path, own: Sequence[str] = ()) -> None:
 
 def make_report(out: Path, own: Sequence[str] = ()) -> str:
     """The page in Markdown; equal results give an equal page."""
-    names = dict.fromkeys([*ORDER, *config_names(), *own])
-    configs = list({config.name: config for config in map(load_config, names)}.values())
+    configs = load_configs([*ORDER, *config_names(), *own])
     parts = ["# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced"]
     parts += [summary(out)]
     first = f"figures/{TABLE_3}_published.png"

@@ -43,8 +43,10 @@ def read_json(path: Path, form: type[Model]) -> tuple[dict[str, Any], Model]:
         first = error.errors()[0]
     place = ".".join(map(str, first["loc"]))
     expected = first["msg"][0].lower() + first["msg"][1:]
+    where = f"key '{place}'" if place else "the whole"
+    expected = expected.partition(" or instance of")[0]
     raise ResultError(
-        f"{shown(path)}: not a result of this version (key '{place}': {expected}), "
+        f"{shown(path)}: not a result of this version ({where}: {expected}), "
         "delete the file and run again"
     )
 

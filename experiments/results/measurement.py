@@ -2,11 +2,18 @@
 
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
 from pydantic import Field
 
 from experiments.results.json_file import Form
+
+
+class Git(Form):
+    """State of the source tree; ``reason`` says why it is not known."""
+
+    commit: str | None
+    dirty: bool | None
+    reason: str | None = None
 
 
 class Blas(Form):
@@ -18,7 +25,7 @@ class Blas(Form):
 class Machine(Form):
     """The machine that was measured on, as far as the file says."""
 
-    git: dict[str, Any] = Field({})
+    git: Git | None = None
     device: str = "cpu"
     processor: str | None = None
     blas: list[Blas] = Field([])
@@ -31,7 +38,8 @@ class Machine(Form):
         """The device, or the processor and its BLAS threads; and the commit, if it is known."""
         threads = max((blas.num_threads or 1 for blas in self.blas), default=1)
         cpu = f"{self.processor}, {threads} BLAS threads"
-        commit = f"commit {self.git['commit'][:7]}" if self.git.get("commit") else "commit unknown"
+        known = self.git and self.git.commit
+        commit = f"commit {known[:7]}" if known else "commit unknown"
         return f"{cpu if self.device == 'cpu' else self.device}, {commit}"
 
 

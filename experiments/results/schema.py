@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from experiments.results.json_file import Form
+from experiments.results.measurement import Git
 
 SCHEMA = 1
 Curve = list[float | None]
@@ -72,14 +73,6 @@ class EpochCurves(_Points):
 class _Curves(Form):
     iterations: IterationCurves
     epochs: EpochCurves
-
-
-class Git(Form):
-    """State of the source tree; ``reason`` says why it is not known."""
-
-    commit: str | None
-    dirty: bool | None
-    reason: str | None = None
 
 
 class Environment(Form):

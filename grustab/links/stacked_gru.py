@@ -26,7 +26,7 @@ class StackedGRU(chainer.ChainList):
             a key from NumPy's global state, which no snapshot holds.
 
     Raises:
-        ValueError: If ``n_layers`` < 1.
+        ValueError: If ``n_layers`` or a size is not above 0.
     """
 
     def __init__(

@@ -36,6 +36,8 @@ def test_an_error_survives_a_pickle(error):
     (partial(SpikeDecay, divisor=2.0), "bound"),
     (partial(AutoProjection, 0.2), "check_interval"),
     (partial(StackedGRU, 4, 4), "n_layers"),
+    (partial(GRU, out_size=4), "in_size"),
+    (partial(GRU, 4), "out_size"),
     *(
         (partial(iterator, [STREAM], **{other: 2}), name)
         for iterator in (StreamIterator, TuneIterator)

@@ -1,8 +1,12 @@
 """What stands in a config: it is read, or refused with one sentence that names file and key."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
-from experiments.config.load import load_config
+from experiments.config.load import load_config, load_configs
+from experiments.config.schema import ConfigError
 from experiments.system.paths import CONFIGS
 from tests.experiments.checks import check_words
 
@@ -216,10 +220,23 @@ def test_another_way_to_write_the_same_is_the_same_config(write_config, old, new
 
 def test_a_directory_is_no_config(tmp_path, refused):
     (tmp_path / "folder.yaml").mkdir()
-    assert "folder.yaml" in refused("list", tmp_path / "folder.yaml")
+    assert "folder.yaml', expected one of" in refused("list", tmp_path / "folder.yaml")
 
 
-@pytest.mark.parametrize("name", ["demo.yaml", "timing.yaml", "bench.yaml", "..yaml"])
+def test_two_configs_of_one_name_are_refused_and_one_is_one_by_any_path(write_config, tiny_text):
+    path = Path(write_config(tiny_text()))
+    again, other = path.parent / "." / ".." / path.parent.name / path.name, path.parent / "a"
+    other.mkdir()
+    names = [config.name for config in load_configs(map(str, (path, "demo", again)))]
+    assert names == ["tiny", "demo"]
+    shutil.copy(path, other)
+    with pytest.raises(ConfigError, match=r"have one name, .* expected another file name"):
+        load_configs(map(str, (path, other / path.name)))
+
+
+@pytest.mark.parametrize(
+    "name", ["demo.yaml", "timing.yaml", "bench.yaml", "README.md.yaml", "..yaml"]
+)
 def test_a_config_whose_results_would_join_others_is_refused(refused, tmp_path, name):
     path = tmp_path / name
     path.write_bytes((CONFIGS / "demo.yaml").read_bytes())

@@ -178,6 +178,8 @@ def test_made_up_tunes_are_not_taken_for_made_up_words(tiny_music):
     cell = load_config(tiny_music(**cut)).cell("sgd/none")
     steps = sum(map(len, synthetic_tunes().train))
     assert iterations_an_epoch(cell.conditions) == steps // (20 * 35)
+    whole = tiny_music(batching="tunes", batch_size=3, bptt_steps=2**31 - 1)  # 40 tunes
+    assert iterations_an_epoch(load_config(whole).cell("sgd/none").conditions) == 14
 
 
 def test_the_estimates_say_it(tiny, store, call, run, small_data, tmp_path):

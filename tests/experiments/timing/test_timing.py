@@ -111,6 +111,7 @@ def times(measured):
         lambda measured: times(measured)["capped"].clear(),
         lambda measured: times(measured).update({key: [0.0] for key in (*PARTS, "capped")}),
         lambda measured: times(measured)["update"].__setitem__(0, math.nan),
+        lambda measured: measured["environment"]["git"].update(commit=12),
         None,  # no JSON
     ],
 )
