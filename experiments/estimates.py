@@ -46,9 +46,9 @@ def iterations_an_epoch(c: Conditions) -> int | None:
     steps = _steps_an_epoch(c)
     if steps is None:
         return None
-    if c.bptt_steps is None:
-        return math.ceil(TUNES[_data(c)] / c.batch_size)
     least = 1 if c.batching == "stream" else math.ceil(TUNES[_data(c)] / c.batch_size)
+    if c.bptt_steps is None:
+        return least
     return max(steps // (c.batch_size * c.bptt_steps), least)
 
 

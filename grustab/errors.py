@@ -38,3 +38,10 @@ def require_above_zero(**numbers: float) -> None:
     for name, value in numbers.items():
         if not value > 0:  # NaN neither
             raise ValueError(f"{name} must be above 0, got {value}")
+
+
+def require_counts(**numbers: int) -> None:
+    """Raise ``ValueError`` if an argument, given with its name, is below 1."""
+    for name, value in numbers.items():
+        if not value >= 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")

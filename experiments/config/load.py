@@ -24,9 +24,9 @@ from experiments.config.yaml_text import NOT_YAML, load_yaml
 from experiments.system.paths import CONFIGS, given, shown
 from grustab.text import is_printable
 
-#: Folders of results that are no config's.
-RESERVED = ("README.md", "bench", "claims.md", "explosion", "faults", "figures", "gpu")
-RESERVED += ("report.html", ".", "..")
+#: What stands in the folder of results and is no config's.
+RESERVED = (".", "..", "README.md", "report.html", "claims.md")
+RESERVED += ("bench", "explosion", "faults", "figures", "gpu")
 
 
 class Cell(NamedTuple):

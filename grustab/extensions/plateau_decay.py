@@ -6,7 +6,7 @@ import warnings
 import chainer
 from chainer import training
 
-from grustab.errors import require_above_zero
+from grustab.errors import require_counts
 from grustab.extensions.rate_decay import RateDecay
 
 
@@ -39,7 +39,7 @@ class PlateauDecay(RateDecay):
         optimizer: chainer.Optimizer | None = None,
     ) -> None:
         super().__init__(divisor, attr, optimizer)
-        require_above_zero(patience=patience)
+        require_counts(patience=patience)
         self.patience, self.monitor = patience, monitor
         self.best = math.inf
         self.count = 0

@@ -17,7 +17,7 @@ class RateDecay(training.Extension):
         optimizer: The optimizer; ``None``: the updater's ``"main"`` one.
 
     Raises:
-        ValueError: If a number given is not above 0; when training begins, if the optimizer has no
+        ValueError: If a number given is too small; when training begins, if the optimizer has no
             such ``attr`` that can be set.
     """
 

@@ -7,7 +7,7 @@ import chainer
 import numpy as np
 from chainer.dataset import Iterator
 
-from grustab.errors import require_above_zero
+from grustab.errors import require_counts
 from grustab.iterators.batch import SequenceBatch
 from grustab.serialization import serialize_json
 
@@ -42,7 +42,7 @@ class ShufflingIterator(Iterator):
         repeat: bool,
         rng: np.random.Generator | None,
     ) -> None:
-        require_above_zero(batch_size=batch_size, n_steps=1 if n_steps is None else n_steps)
+        require_counts(batch_size=batch_size, n_steps=1 if n_steps is None else n_steps)
         if any(np.ndim(item) == 0 for item in items):
             raise ValueError("expected a list of sequences, [words] for a single one")
         self.items, self.batch_size, self.n_steps = list(items), batch_size, n_steps

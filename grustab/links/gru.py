@@ -7,7 +7,7 @@ import chainer.functions as F
 import numpy as np
 from chainer import Parameter
 
-from grustab.errors import require_above_zero
+from grustab.errors import require_counts
 from grustab.functions.gru import gru_sequence
 from grustab.generators import default_generator
 from grustab.initializers import GRUInitializer
@@ -52,7 +52,7 @@ class GRU(chainer.Link):
         dtype: Floating dtype of weights and states; ``None``: ``chainer.config.dtype``.
 
     Raises:
-        ValueError: If a size is not above 0.
+        ValueError: If a size is below 1.
 
     Attributes:
         W_x: Parameter (3n, m), ``W_xz``, ``W_xr``, ``W_xh`` stacked.
@@ -76,7 +76,7 @@ class GRU(chainer.Link):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        require_above_zero(in_size=in_size, out_size=out_size)
+        require_counts(in_size=in_size, out_size=out_size)
         rng = default_generator() if rng is None else rng
         std = out_size**-0.5 if initial_std is None else initial_std
         dtype = chainer.get_dtype(dtype, map_mixed16=np.float32)

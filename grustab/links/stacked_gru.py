@@ -5,7 +5,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from grustab.errors import require_above_zero
+from grustab.errors import require_counts
 from grustab.functions.dropout import seeded_dropout
 from grustab.generators import default_generator
 from grustab.links.gru import GRU
@@ -26,7 +26,7 @@ class StackedGRU(chainer.ChainList):
             a key from NumPy's global state, which no snapshot holds.
 
     Raises:
-        ValueError: If ``n_layers`` or a size is not above 0.
+        ValueError: If ``n_layers`` or a size is below 1.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class StackedGRU(chainer.ChainList):
         masks: Masks | None = None,
         dtype: Any = None,
     ) -> None:
-        require_above_zero(n_layers=n_layers)
+        require_counts(n_layers=n_layers)
         rng = default_generator() if rng is None else rng
         sizes = [in_size] + [out_size] * (n_layers - 1)
         super().__init__(*(GRU(size, out_size, initial_std, rng, dtype) for size in sizes))

@@ -18,7 +18,7 @@ class GradientClipping(GradientMonitor):
         elements_interval: As in :class:`GradientMonitor`.
 
     Raises:
-        ValueError: If an argument is not above 0.
+        ValueError: If ``threshold`` is not above 0 or ``elements_interval`` is below 1.
         DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.
     """
 

@@ -6,7 +6,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from grustab.errors import DivergenceError, require_above_zero
+from grustab.errors import DivergenceError, require_counts
 
 
 class GradientMonitor:
@@ -20,14 +20,14 @@ class GradientMonitor:
         elements_interval: Steps between two looks at the single elements.
 
     Raises:
-        ValueError: If ``elements_interval`` is not above 0.
+        ValueError: If ``elements_interval`` is below 1.
         DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.
     """
 
     name = "GradientMonitor"
 
     def __init__(self, elements_interval: int = 10) -> None:
-        require_above_zero(elements_interval=elements_interval)
+        require_counts(elements_interval=elements_interval)
         self.elements_interval = elements_interval
 
     def __call__(self, opt: chainer.Optimizer) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
-from grustab.errors import require_above_zero
+from grustab.errors import require_counts
 from grustab.projection import subspace
 from grustab.projection.cap import (
     ACCURACY,
@@ -67,7 +67,7 @@ class AutoProjection:
             ``failed_checks``.
 
     Raises:
-        ValueError: If ``delta`` does not lie between 0 and 2, or ``check_interval`` is not above 0.
+        ValueError: If ``delta`` does not lie between 0 and 2, or ``check_interval`` is below 1.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class AutoProjection:
     ) -> None:
         self.cap = cap_of(delta)
         self.rng = np.random.default_rng(0) if rng is None else rng
-        require_above_zero(check_interval=check_interval)
+        require_counts(check_interval=check_interval)
         self.check_interval = check_interval
         self.counts = dict.fromkeys(("skipped", "subspace", "exact", "checks", "failed_checks"), 0)
         self._v: Any = None  # followed right singular vectors (n, q)

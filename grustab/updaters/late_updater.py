@@ -8,7 +8,7 @@ import chainer
 import numpy as np
 from chainer.backends import cuda
 
-from grustab.errors import DivergenceError, require_above_zero
+from grustab.errors import DivergenceError, require_above_zero, require_counts
 from grustab.iterators.batch import SequenceBatch
 from grustab.updaters import gpu_step
 from grustab.updaters.bptt_updater import BPTTUpdater, Receiver
@@ -47,7 +47,7 @@ class LateUpdater(BPTTUpdater):
     Raises:
         TypeError: If given another optimizer.
         ValueError: If it has one of those options, such as Adam's ``weight_decay_rate``, or
-            ``threshold`` or ``elements_interval`` is not above 0.
+            ``threshold`` is not above 0 or ``elements_interval`` is below 1.
         DivergenceError: In an update or in :meth:`settle`, if loss or gradient of the iteration
             that is outstanding was not finite.
     """
@@ -65,7 +65,8 @@ class LateUpdater(BPTTUpdater):
         if type(optimizer) not in gpu_step.RULES:
             names = ", ".join(rule.__name__ for rule in gpu_step.RULES)
             raise TypeError(f"expected one of {names}, got {type(optimizer).__name__}")
-        require_above_zero(threshold=threshold, elements_interval=elements_interval)
+        require_above_zero(threshold=threshold)
+        require_counts(elements_interval=elements_interval)
         self.threshold, self.late, self.elements_interval = threshold, late, elements_interval
         for name, value in gpu_step.DEFAULTS.items():
             if (found := getattr(optimizer.hyperparam, name, value)) != value:
