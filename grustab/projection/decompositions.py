@@ -25,13 +25,20 @@ def svd(matrix: np.ndarray, **options: Any) -> Any:
         return scipy.linalg.svd(matrix, **options, lapack_driver="gesvd")
 
 
-def eigh(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``numpy.linalg.eigh`` of a finite symmetric matrix.
+def eigh(matrix: np.ndarray, above: float = -np.inf) -> tuple[np.ndarray, np.ndarray]:
+    """Eigenvalues, ascending, and eigenvectors of a finite symmetric matrix.
+
+    Args:
+        matrix: In main memory, float32 or float64.
+        above: Only the eigenvalues above this, which is faster where they are few.
 
     Raises:
         numpy.linalg.LinAlgError: If neither routine converges.
     """
     try:
+        if above > -np.inf:
+            return scipy.linalg.eigh(matrix, driver="evr", subset_by_value=(above, np.inf))
         return np.linalg.eigh(matrix)
     except np.linalg.LinAlgError:
-        return scipy.linalg.eigh(matrix, driver="ev")
+        values, vectors = scipy.linalg.eigh(matrix, driver="ev")
+        return values[values > above], vectors[:, values > above]
