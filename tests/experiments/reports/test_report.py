@@ -6,6 +6,7 @@ import pytest
 
 from experiments.config.load import config_names, load_config
 from experiments.reports.identification import FAILS, HOLDS, OPEN, SIGNS, format_identification
+from experiments.reports.markdown import markdown_table
 from experiments.reports.page import make_report
 from experiments.reports.readme import README, fill_in
 from experiments.system.paths import ROOT
@@ -90,6 +91,10 @@ def test_other_texts_are_taken_in_where_they_are_there(out, call, name, text, sh
     assert page == make_report(out)
     assert shown in page
     assert "<h2>The paper's claims</h2>" in (out / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_bar_in_a_cell_does_not_end_it():
+    assert markdown_table(["name"], [["a|b"]])[-1] == r"| a\|b |"
 
 
 def test_a_table_that_cannot_be_read_is_one_sentence(refused, out):
