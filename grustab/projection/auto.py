@@ -30,7 +30,7 @@ PROBES = 8
 FOLLOWED, SPARE = 0.88, 4
 #: Nothing that is not followed may come closer to the cap than this share of it.
 MARGIN = 0.97
-#: Columns to follow, as a share of all, from which on the exact way costs less; on a GPU, too.
+#: Share of the columns to follow from which on the exact way costs less, on a CPU and on a GPU.
 CROWDED, GPU_CROWDED = 1 / 6, 1 / 3
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
 FAR, HUGE = 3, 1000
@@ -162,7 +162,7 @@ class AutoProjection:
         require_finite(a, name)  # no other way succeeds where it is not
         self.counts["exact"] += 1
         huge = np.linalg.norm(a) > 100 * self.cap
-        few = crowded and not huge and self.counts["exact"] % self.check_interval > 0
+        few = crowded and self.counts["exact"] % self.check_interval > 0
         if huge:  # its square, or subtracting its excess, loses what is near the cap
             u, sigma, vt = svd(a, full_matrices=False)
             v = vt.T
@@ -170,10 +170,9 @@ class AutoProjection:
             gram = a.T @ a
             squares, v = eigh(gram, self.cap**2 if few else -np.inf)
             if len(squares) == 0:  # none above the cap, but sigma_1 is wanted
-                few = False
                 squares, v = eigh(gram)
             sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
-        if not few:
+        if len(sigma) == len(v):
             self._v = xp.ascontiguousarray(xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype))
         k = int((sigma > self.cap).sum())
         top = float(sigma[0])
