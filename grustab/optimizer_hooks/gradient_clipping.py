@@ -15,17 +15,15 @@ class GradientClipping(GradientMonitor):
 
     Args:
         threshold: Largest norm that is left alone, > 0.
-        elements_interval: As in :class:`GradientMonitor`.
 
     Raises:
-        ValueError: If ``threshold`` is not above 0 or ``elements_interval`` is below 1.
+        ValueError: If ``threshold`` is not above 0.
         DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.
     """
 
     name = "GradientClipping"
 
-    def __init__(self, threshold: float, elements_interval: int = 10) -> None:
-        super().__init__(elements_interval)
+    def __init__(self, threshold: float) -> None:
         require_above_zero(threshold=threshold)
         self.threshold = threshold
 

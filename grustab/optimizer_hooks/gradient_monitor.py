@@ -6,29 +6,24 @@ from typing import Any
 import chainer
 import numpy as np
 
-from grustab.errors import DivergenceError, require_counts
+from grustab.errors import DivergenceError
+
+#: Steps between two looks at the single elements.
+ELEMENTS_INTERVAL = 10
 
 
 class GradientMonitor:
     """Report the norm of the whole gradient and the mean absolute value of its elements.
 
     Add it to the optimizer before any clipping hook. Reports ``gradient/norm`` at each step and
-    ``gradient/mean_abs`` at every ``elements_interval``-th: the two averages that the supplement
-    chose its clipping thresholds by (sections B and C).
-
-    Args:
-        elements_interval: Steps between two looks at the single elements.
+    ``gradient/mean_abs`` at every tenth: the two averages that the supplement chose its clipping
+    thresholds by (sections B and C).
 
     Raises:
-        ValueError: If ``elements_interval`` is below 1.
         DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.
     """
 
     name = "GradientMonitor"
-
-    def __init__(self, elements_interval: int = 10) -> None:
-        require_counts(elements_interval=elements_interval)
-        self.elements_interval = elements_interval
 
     def __call__(self, opt: chainer.Optimizer) -> None:
         """Look at the gradients of all parameters of the optimizer's target."""
@@ -55,7 +50,7 @@ class GradientMonitor:
                 square = float(sum(g.dot(g) for g in grads))
             norm = math.sqrt(square)
             report = {"gradient/norm": scale * norm}
-            if opt.t % self.elements_interval == 0:
+            if opt.t % ELEMENTS_INTERVAL == 0:
                 total = float(sum(xp.abs(g).sum() for g in grads))
                 report["gradient/mean_abs"] = scale * (total / opt.target.count_params())
         chainer.report(report)

@@ -8,8 +8,9 @@ import chainer
 import numpy as np
 from chainer.backends import cuda
 
-from grustab.errors import DivergenceError, require_above_zero, require_counts
+from grustab.errors import DivergenceError, require_above_zero
 from grustab.iterators.batch import SequenceBatch
+from grustab.optimizer_hooks.gradient_monitor import ELEMENTS_INTERVAL
 from grustab.updaters import gpu_step
 from grustab.updaters.bptt_updater import BPTTUpdater, Receiver
 
@@ -41,13 +42,12 @@ class LateUpdater(BPTTUpdater):
         threshold: Largest norm of the gradient that is left alone, > 0.
         late: Without it, each iteration waits for its own numbers and reports them, as it has to
             where extensions look at them, or change weights without :meth:`settle` before.
-        elements_interval: As of :class:`grustab.optimizer_hooks.GradientMonitor`.
         **options: As of :class:`BPTTUpdater`.
 
     Raises:
         TypeError: If given another optimizer.
         ValueError: If it has one of those options, such as Adam's ``weight_decay_rate``, or
-            ``threshold`` is not above 0 or ``elements_interval`` is below 1.
+            ``threshold`` is not above 0.
         DivergenceError: In an update or in :meth:`settle`, if loss or gradient of the iteration
             that is outstanding was not finite.
     """
@@ -58,7 +58,6 @@ class LateUpdater(BPTTUpdater):
         optimizer: chainer.GradientMethod,
         threshold: float = math.inf,
         late: bool = True,
-        elements_interval: int = 10,
         **options: Any,
     ) -> None:
         super().__init__(iterator, optimizer, **options)
@@ -66,8 +65,7 @@ class LateUpdater(BPTTUpdater):
             names = ", ".join(rule.__name__ for rule in gpu_step.RULES)
             raise TypeError(f"expected one of {names}, got {type(optimizer).__name__}")
         require_above_zero(threshold=threshold)
-        require_counts(elements_interval=elements_interval)
-        self.threshold, self.late, self.elements_interval = threshold, late, elements_interval
+        self.threshold, self.late = threshold, late
         for name, value in gpu_step.DEFAULTS.items():
             if (found := getattr(optimizer.hyperparam, name, value)) != value:
                 raise ValueError(f"expected {name} {value}, got {found}: use BPTTUpdater")
@@ -85,7 +83,7 @@ class LateUpdater(BPTTUpdater):
     def _step(self, total: chainer.Variable, batch: SequenceBatch) -> None:
         self.settle()
         iterator, optimizer = self.get_iterator("main"), self.get_optimizer("main")
-        with_elements = optimizer.t % self.elements_interval == 0
+        with_elements = optimizer.t % ELEMENTS_INTERVAL == 0
         place = copy.copy(iterator)
         with chainer.using_device(optimizer.target.device):
             optimizer.reallocate_cleared_grads()

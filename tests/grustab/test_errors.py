@@ -11,7 +11,7 @@ from grustab.errors import DivergenceError, NonFiniteMatrixError
 from grustab.extensions import PlateauDecay, SpikeDecay
 from grustab.iterators import StreamIterator, TuneIterator
 from grustab.links import GRU, StackedGRU
-from grustab.optimizer_hooks import GradientClipping, GradientMonitor
+from grustab.optimizer_hooks import GradientClipping
 from grustab.projection.auto import AutoProjection
 from grustab.updaters import LateUpdater
 
@@ -27,9 +27,7 @@ def test_an_error_survives_a_pickle(error):
 
 
 @pytest.mark.parametrize(("make", "name"), [
-    (GradientMonitor, "elements_interval"),
     (GradientClipping, "threshold"),
-    (partial(GradientClipping, 5.0), "elements_interval"),
     (partial(PlateauDecay, patience=1), "divisor"),
     (partial(PlateauDecay, 2.0), "patience"),
     (partial(SpikeDecay, divisor=2.0), "bound"),
@@ -42,10 +40,7 @@ def test_an_error_survives_a_pickle(error):
         for iterator in (StreamIterator, TuneIterator)
         for name, other in (("batch_size", "n_steps"), ("n_steps", "batch_size"))
     ),
-    *(
-        (partial(LateUpdater, StreamIterator([STREAM], 2, 2), SGD().setup(GRU(2, 2))), name)
-        for name in ("threshold", "elements_interval")
-    ),
+    (partial(LateUpdater, StreamIterator([STREAM], 2, 2), SGD().setup(GRU(2, 2))), "threshold"),
 ])  # fmt: skip
 def test_a_number_that_is_too_small_is_refused_by_its_name(make, name):
     real = name in ("threshold", "divisor", "bound")
