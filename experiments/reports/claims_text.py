@@ -73,8 +73,8 @@ def headline(evidence: Evidence) -> str:
     return (
         f"Of {len(CLAIMS)} claims of the supplement that runs can test, {good} came out "
         f"reproduced, {bad} not reproduced, and {undecided} undecided although their runs are "
-        f"finished. For the others runs are missing: so far {leaning} look as claimed, {against} "
-        f"otherwise, and {none} have too few runs."
+        f"finished. For the others runs are missing: so far {leaning} as claimed, {against} "
+        f"otherwise, and {none} with too few runs."
     )
 
 

@@ -47,7 +47,7 @@ def test_without_results_nothing_is_decided(call, out, evidence):
     written = (out / "claims.md").read_text(encoding="utf-8")
     assert written == format_claims(out)
     assert all(claim in written and claim in text for _, claim in found)
-    assert f"otherwise, and {len(CLAIMS)} have too few runs." in written
+    assert f"otherwise, and {len(CLAIMS)} with too few runs." in written
 
 
 @pytest.mark.parametrize(
