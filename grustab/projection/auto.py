@@ -30,8 +30,8 @@ PROBES = 8
 FOLLOWED, SPARE = 0.88, 4
 #: Nothing that is not followed may come closer to the cap than this share of it.
 MARGIN = 0.97
-#: Share of the columns to follow from which on the exact way costs less, on a CPU and on a GPU.
-CROWDED, GPU_CROWDED = 1 / 6, 1 / 3
+#: Share of the columns to follow from which on the exact way costs less.
+CROWDED = 1 / 3
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
 FAR, HUGE = 3, 1000
 #: Looks at the block, each after a pass of the filter, before the search is given up.
@@ -53,19 +53,16 @@ class AutoProjection:
        vectors.
     3. *Exact*: eigenvectors of ``W^T W`` in float64 (a full SVD of a huge matrix), when that did
        not converge or failed its verification, when there is no call before, when too many
-       values come near the cap for the matrix's size, or when one lies far above it. Where they
-       are too many, those above the cap only.
+       values come near the cap for the matrix's size, or when one lies far above it.
 
     Every ``check_interval``-th result of the second way is verified by a Cholesky decomposition
-    in float64, and replaced by an exact one if that fails; every ``check_interval``-th of the third
-    shows whether the values near the cap are still too many. Singular values above 2 - delta are
+    in float64, and replaced by an exact one if that fails. Singular values above 2 - delta are
     then capped by subtracting the excess, ``W - U (Sigma - cap)_+ V^T``.
 
     Args:
         delta: Safety margin in (0, 2).
         rng: Generator of the random vectors; ``None`` makes one seeded with 0.
-        check_interval: Results of the second way from one verification to the next, and of the
-            third from one look at all values to the next.
+        check_interval: Results of the second way from one verification to the next.
 
     Attributes:
         counts: Calls so far by way: ``skipped``, ``subspace``, ``exact``; and ``checks``,
@@ -115,10 +112,8 @@ class AutoProjection:
                 return w, ProjectionInfo(None, bound, 0, 0, None)
             if xp is not np:  # it would be waited for at every step, and seldom serve again
                 self._reference = None
-        most = (CROWDED if xp is np else GPU_CROWDED) * w.shape[1]
-        crowded = self._v is not None and self._v.shape[1] >= most
         found = None
-        if self._v is not None and not crowded:
+        if self._v is not None and self._v.shape[1] < CROWDED * w.shape[1]:
             found = yield from self._search(xp, w)
         if found is not None:
             projected, info = self._subtract(w, *found)
@@ -127,7 +122,7 @@ class AutoProjection:
                 return projected, info
         else:
             yield from after_the_copy(xp)
-        return self._exact(xp, w, name, crowded)
+        return self._exact(xp, w, name)
 
     def serialize(self, serializer: chainer.AbstractSerializer, device: Any) -> None:
         """Save or load what is followed and counted, but not the generator's state.
@@ -156,24 +151,19 @@ class AutoProjection:
         projected = remove_excess(w, u, sigma, v.T, self.cap)
         return projected, ProjectionInfo(before, self.cap, capped, len(sigma), None)
 
-    def _exact(self, xp: Any, w: Any, name: str, crowded: bool) -> tuple[Any, ProjectionInfo]:
+    def _exact(self, xp: Any, w: Any, name: str) -> tuple[Any, ProjectionInfo]:
         """Eigenvectors of ``W^T W``, on the CPU in float64."""
         a = cuda.to_cpu(w).astype(np.float64)
         require_finite(a, name)  # no other way succeeds where it is not
         self.counts["exact"] += 1
         huge = np.linalg.norm(a) > 100 * self.cap
-        few = crowded and self.counts["exact"] % self.check_interval > 0
         if huge:  # its square, or subtracting its excess, loses what is near the cap
             u, sigma, vt = svd(a, full_matrices=False)
             v = vt.T
         else:
-            gram = a.T @ a
-            squares, v = eigh(gram, self.cap**2 if few else -np.inf)
-            if len(squares) == 0:  # none above the cap, but sigma_1 is wanted
-                squares, v = eigh(gram)
+            squares, v = eigh(a.T @ a)
             sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
-        if len(sigma) == len(v):
-            self._v = xp.ascontiguousarray(xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype))
+        self._v = xp.ascontiguousarray(xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype))
         k = int((sigma > self.cap).sum())
         top = float(sigma[0])
         self._reference = (w.copy(), top) if k == 0 else None
