@@ -26,16 +26,20 @@ from grustab.serialization import serialize_array, serialize_json
 
 #: Random vectors in each search, which find what the followed subspace does not hold.
 PROBES = 8
-#: Singular values above this share of the cap are followed, and at least SPARE more.
-FOLLOWED, SPARE = 0.88, 4
-#: Nothing that is not followed may come closer to the cap than this share of it.
-MARGIN = 0.97
-#: Share of the columns to follow from which on the exact way costs less.
-CROWDED = 1 / 3
+#: Singular values above the first of these shares of the cap are followed, and at least SPARE
+#: more; where that takes a part CROWDED of the columns or more, those above the second.
+FOLLOWED, SPARE, CROWDED = (0.88, 0.95), 4, 1 / 8
+#: Part of the columns to follow from which on the exact way costs less.
+TOO_MANY = 1 / 3
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
 FAR, HUGE = 3, 1000
 #: Looks at the block, each after a pass of the filter, before the search is given up.
 MAX_LOOKS = 4
+
+
+def margin_of(share: float) -> float:
+    """Nothing that is not followed may come closer to the cap than this share of it."""
+    return 1 - (1 - share) / 4
 
 
 class AutoProjection:
@@ -113,7 +117,7 @@ class AutoProjection:
             if xp is not np:  # it would be waited for at every step, and seldom serve again
                 self._reference = None
         found = None
-        if self._v is not None and self._v.shape[1] < CROWDED * w.shape[1]:
+        if self._v is not None and self._v.shape[1] < TOO_MANY * w.shape[1]:
             found = yield from self._search(xp, w)
         if found is not None:
             projected, info = self._subtract(w, *found)
@@ -163,7 +167,8 @@ class AutoProjection:
         else:
             squares, v = eigh(a.T @ a)
             sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
-        self._v = xp.ascontiguousarray(xp.asarray(v[:, : self._width(sigma)], dtype=w.dtype))
+        width = self._width(sigma, len(v), FOLLOWED[0])
+        self._v = xp.ascontiguousarray(xp.asarray(v[:, :width], dtype=w.dtype))
         k = int((sigma > self.cap).sum())
         top = float(sigma[0])
         self._reference = (w.copy(), top) if k == 0 else None
@@ -182,8 +187,9 @@ class AutoProjection:
             return None  # the filter would overflow; a GPU's result says that it did
         probes = self.rng.standard_normal((w.shape[1], PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
-        times = subspace.operator(xp, w, FOLLOWED * self.cap, block.shape[1])
-        degree = subspace.DEGREE if xp is np else subspace.GPU_DEGREE
+        share = FOLLOWED[self._v.shape[1] >= CROWDED * len(self._v)]
+        times = subspace.operator(xp, w, share * self.cap, block.shape[1])
+        degree = subspace.degree(xp, share)
         if xp is np:
             block = subspace.orthonormal(subspace.chebyshev(times, block, degree))
         for number in range(MAX_LOOKS):
@@ -195,33 +201,43 @@ class AutoProjection:
             if found is None:
                 return None
             u, sigma, block, residuals = found
-            if (sigma > FOLLOWED * self.cap).sum() > len(sigma) - PROBES:
+            if (sigma > share * self.cap).sum() > len(sigma) - PROBES:
                 return None  # there may be more of them
             if sigma[0] > FAR * self.cap:
                 return None  # float32 would lose what is near the cap beside it
             nothing_hidden = sigma[-1] > 0  # else a second pass shows it
-            if (nothing_hidden or number) and self._converged(sigma, residuals):
-                self._v = xp.ascontiguousarray(block[:, : self._width(sigma)])
+            if (nothing_hidden or number) and self._converged(sigma, residuals, share):
+                self._v = xp.ascontiguousarray(block[:, : self._width(sigma, len(block), share)])
                 return u, sigma, block
         return None
 
-    def _width(self, sigma: np.ndarray) -> int:
-        """How many vectors to follow: with the probes a multiple of 16, as BLAS likes it."""
-        wanted = int((sigma > FOLLOWED * self.cap).sum()) + SPARE + PROBES
-        return -(-wanted // 16) * 16 - PROBES
+    def _width(self, sigma: np.ndarray, n: int, share: float) -> int:
+        """How many of n vectors to follow, by singular values known down to a share of the cap."""
+        all_near, nearest = (
+            _rounded(int((sigma > share * self.cap).sum()) + SPARE) for share in FOLLOWED
+        )
+        if share == FOLLOWED[0] and all_near < CROWDED * n:
+            return all_near
+        return max(nearest, _rounded(math.ceil(CROWDED * n)))
 
-    def _converged(self, sigma: np.ndarray, residuals: np.ndarray) -> bool:
-        cap, near = self.cap, sigma > MARGIN * self.cap
+    def _converged(self, sigma: np.ndarray, residuals: np.ndarray, share: float) -> bool:
+        cap, margin = self.cap, margin_of(share) * self.cap
+        near = sigma > margin
         sigma, residuals = sigma[near], residuals[near]
-        excess, gap = np.maximum(sigma - cap, 0), sigma - FOLLOWED * cap
+        excess, gap = np.maximum(sigma - cap, 0), sigma - share * cap
         # How much larger the value may be, and how far its vectors may be turned.
         error = np.maximum(sigma + residuals**2 / gap - cap, 0) - excess + residuals * excess / gap
         if np.linalg.norm(error) > ACCURACY * np.linalg.norm(excess):
             return False
         # In the basis of the singular vectors the result is block triangular: value i, its
         # residual beside it, the rest below. The norm of each 2 x 2 of norms bounds the whole.
-        bound = MARGIN * cap
+        bound = margin
         for s, r in zip(sigma[::-1], residuals[::-1], strict=True):
             s = min(s, cap)
             bound = (math.hypot(s + bound, r) + math.hypot(s - bound, r)) / 2
         return bound <= cap * (1 + 0.9 * TOLERANCE)
+
+
+def _rounded(columns: int) -> int:
+    """With the probes a multiple of 16, as BLAS likes it."""
+    return -(-(columns + PROBES) // 16) * 16 - PROBES

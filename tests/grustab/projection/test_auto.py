@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from grustab.projection import subspace
-from grustab.projection.auto import FOLLOWED, MARGIN, AutoProjection
+from grustab.projection.auto import FOLLOWED, AutoProjection, margin_of
 from grustab.projection.cap import TOLERANCE
-from grustab.projection.subspace import DEGREE
 from tests.grustab.projection.reference import check, check_info, dtypes, orthogonal
 
 
@@ -19,16 +18,17 @@ def with_top(rng, n, *top):
     return (orthogonal(rng, n) * sigma) @ orthogonal(rng, n)
 
 
-def training(size, noise):
+def training(size, noise, crowd=0):
     def step(rng, n, i, last):
         if last is None:
-            return with_top(rng, n, 0.99)
+            return with_top(rng, n, 0.99, *np.linspace(1, 0.9, int(crowd * n)))
         u, v = rng.normal(size=(2, n, 3))
         return last + size * u @ v.T / n + noise * rng.normal(size=(n, n)) / np.sqrt(n)
 
     return step
 
 
+EDGES = [*FOLLOWED, *map(margin_of, FOLLOWED), 1]
 #: Largest singular values, over the cap, of call i; the vectors are new ones in each.
 TOPS = {
     "new vectors": lambda i, n: [1.5, 1.2, 1.01],
@@ -40,8 +40,8 @@ TOPS = {
     "one huge": lambda i, n: [[1.2, 3, 3.9, 30, 50, 1e3, 1e4, 1e6][i % 8]],
     "huge and more": lambda i, n: [[1.2, 3, 3.9, 15, 20, 50, 1e3][i % 7], 1.1],
     "several huge": lambda i, n: [*[[1.1, 30, 50][i % 3]] * 3, 1.1],
-    "edges": lambda i, n: [[FOLLOWED, MARGIN, 1][i % 3]] * 3,
-    "all equal": lambda i, n: [[0.5, FOLLOWED, MARGIN, 1, 1.1][i % 5]] * n,
+    "edges": lambda i, n: [EDGES[i % 5]] * 3,
+    "all equal": lambda i, n: [[0.5, *EDGES, 1.1][i % 7]] * n,
     "in the bulk": lambda i, n: np.r_[1.05, np.linspace(0.94 + 0.01 * i, 0.1, n)],
     "zero": lambda i, n: np.r_[1.2, np.linspace(0.86, 0.1, n)] * (i % 2 == 0),
     "rank 2": lambda i, n: [1.2, 1.1, *np.zeros(n)],
@@ -53,6 +53,8 @@ SEQUENCES = {
     "small steps": training(0.01, 1e-4),
     "large steps": training(0.5, 0.01),
     "huge steps": training(20, 0.1),
+    "crowd": training(0.01, 1e-4, 0.25),
+    "crowd, large steps": training(0.5, 0.01, 0.25),
     # The same vectors each time, or in every second call.
     "creeping": lambda _, n, i, w: with_top(np.random.default_rng(n), n, 1 + 0.1 ** (10 - i), 0.9),
     "back and forth": lambda _, n, i, w: with_top(np.random.default_rng(i % 2), n, 1.5, 1.01),
@@ -84,7 +86,7 @@ def test_each_projection_is_the_exact_one(n, delta, sequence, dtype):
         last = check_call(auto, (auto.cap * SEQUENCES[sequence](rng, n, i, last)).astype(dtype))
 
 
-@pytest.mark.parametrize("sequence", ["small steps", "new vectors", "huge and more"])
+@pytest.mark.parametrize("sequence", ["small steps", "crowd", "new vectors", "huge and more"])
 @pytest.mark.parametrize("n", [257, 650])
 def test_each_projection_is_the_exact_one_at_the_papers_sizes(n, sequence):
     rng, auto, last = np.random.default_rng(n), AutoProjection(0.2), None
@@ -118,7 +120,7 @@ def test_takes_the_cheap_ways_where_they_serve():
 @pytest.mark.parametrize(("n", "top"), [
     (24, [1.2]),  # too small for a subspace
     (100, [1.2] * 50),  # too many above,
-    (100, [1.2, *[0.95] * 50]),  # or near the cap
+    (100, [1.2, *[0.96] * 50]),  # or near the cap
     (100, [50, 1.1]),  # float32 does not hold both
     (100, [1e6]),
 ])  # fmt: skip
@@ -127,6 +129,13 @@ def test_takes_the_exact_way_where_no_other_serves(n, top):
     check_call(auto, (1.8 * with_top(rng, n, 1.2)).astype(np.float32))
     check_call(auto, (1.8 * with_top(rng, n, *top)).astype(np.float32))
     assert (auto.counts["exact"], auto.counts["subspace"]) == (2, 0)
+
+
+def test_follows_a_crowd_by_its_nearest_values():
+    rng, auto, w = np.random.default_rng(0), AutoProjection(1), None
+    for i in range(20):
+        w = check_call(auto, training(0.01, 1e-4, crowd=0.3)(rng, 300, i, w))
+    assert (auto.counts["exact"], auto.counts["subspace"]) == (1, 19)
 
 
 def test_lemma_6_is_used_only_as_far_as_it_reaches():
@@ -189,33 +198,35 @@ def test_takes_a_matrix_of_any_layout(dtype):
             check_call(auto, same)
 
 
-def test_converged_means_that_both_promises_hold():
+@pytest.mark.parametrize("share", FOLLOWED)
+def test_converged_means_that_both_promises_hold(share):
     # [[Sigma, R], [0, B]] is the matrix in the basis of its Ritz vectors.
     rng, auto, converged = np.random.default_rng(0), AutoProjection(0.2), 0
     cap = auto.cap
     for size in np.logspace(-16, 0, 400):
         k = rng.integers(1, 6)
-        tops = [1.5, 1.1, 1, 1 - 1e-6, 1 - 5e-4, 0.98]
+        tops = [1.5, 1.1, 1, 1 - 1e-6, 1 - 5e-4, 0.99]
         sigma = np.sort(cap * rng.choice(tops, k) * (1 + size))[::-1]
         residuals = size * rng.uniform(0, 1, k)
         w, r = np.zeros((12, 12)), rng.normal(size=(k, 12 - k))
         r[:, 1:] *= rng.integers(2)  # or all of them in one direction
         w[:k, :k] = np.diag(np.minimum(sigma, cap))
         w[:k, k:] = r * (residuals / np.linalg.norm(r, axis=1))[:, None]
-        w[k:, k:] = orthogonal(rng, 12 - k) * cap * MARGIN
-        if auto._converged(sigma, residuals):
+        w[k:, k:] = orthogonal(rng, 12 - k) * cap * margin_of(share)
+        if auto._converged(sigma, residuals, share):
             converged += 1
             assert np.linalg.svd(w, compute_uv=False)[0] <= cap * (1 + TOLERANCE)
     assert 100 < converged < 380
     # A value below the cap whose residual does not exclude one above it.
-    assert not auto._converged(np.array([cap - 1e-6]), np.array([0.01]))
+    assert not auto._converged(np.array([cap - 1e-6]), np.array([0.01]), share)
 
 
-def test_the_filter_grows_only_what_lies_above_its_edge():
-    w = np.diag(np.r_[1.0, np.linspace(FOLLOWED, 0, 29)])
+@pytest.mark.parametrize("share", FOLLOWED)
+def test_the_filter_grows_only_what_lies_above_its_edge(share):
+    w, degree = np.diag(np.r_[1.0, np.linspace(share, 0, 29)]), subspace.degree(np, share)
     for columns in (8, 100):  # by W^T W, and by W and W^T in turn
-        times = subspace.operator(np, w, FOLLOWED, columns)
-        gains = np.diag(subspace.chebyshev(times, np.eye(30), DEGREE))
-        assert gains[0] == pytest.approx(np.cosh(DEGREE * np.arccosh(2 / FOLLOWED**2 - 1)))
-        assert gains[0] > 85
+        times = subspace.operator(np, w, share, columns)
+        gains = np.diag(subspace.chebyshev(times, np.eye(30), degree))
+        assert gains[0] == pytest.approx(np.cosh(degree * np.arccosh(2 / share**2 - 1)))
+        assert gains[0] >= subspace.GAIN
         assert np.abs(gains[1:]).max() < 1 + 1e-9
