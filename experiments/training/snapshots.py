@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from experiments.training.run import Run
 
 #: Changes whenever what a run saves changes its form or its meaning.
-FORMAT = 3
+FORMAT = 4
 KEPT = 2
 #: Differing keys that a refusal names.
 NAMED = 4

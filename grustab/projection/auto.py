@@ -27,18 +27,18 @@ from grustab.serialization import serialize_array, serialize_json
 #: Random vectors in each search, which find what the followed subspace does not hold.
 PROBES = 8
 #: Singular values above the first of these shares of the cap are followed, and at least SPARE
-#: more; where that takes a part CROWDED of the columns or more, those above the second.
-FOLLOWED, SPARE, CROWDED = (0.88, 0.95), 4, 1 / 8
-#: Part of the columns to follow from which on the exact way costs less.
-TOO_MANY = 1 / 3
+#: more. If they are a crowd, only those above the second share, with a stronger filter.
+FOLLOWED, SPARE = (0.88, 0.95), 4
+#: Parts of the columns: so many are a crowd; so many cost more to follow than the exact way.
+CROWDED, TOO_MANY = 1 / 8, 1 / 3
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
-FAR, HUGE = 3, 1000
+FAR, HUGE = 3, 100
 #: Looks at the block, each after a pass of the filter, before the search is given up.
 MAX_LOOKS = 4
 
 
 def margin_of(share: float) -> float:
-    """Nothing that is not followed may come closer to the cap than this share of it."""
+    """Share of the cap that nothing may exceed unless it is followed."""
     return 1 - (1 - share) / 4
 
 
@@ -85,6 +85,7 @@ class AutoProjection:
         self.check_interval = check_interval
         self.counts = dict.fromkeys(("skipped", "subspace", "exact", "checks", "failed_checks"), 0)
         self._v: Any = None  # followed right singular vectors (n, q)
+        self._crowded = False  # then only values above the second share are followed
         self._reference: tuple[Any, float] | None = None  # a matrix and its exact sigma_1
 
     def __call__(self, w: Any, name: str = "a matrix") -> tuple[Any, ProjectionInfo]:
@@ -139,6 +140,7 @@ class AutoProjection:
         v = serialize_array(serializer, "v", self._v)
         reference = serialize_array(serializer, "reference", reference)
         sigma_1 = serialize_json(serializer, "sigma_1", sigma_1)
+        self._crowded = serialize_json(serializer, "crowded", self._crowded)
         self.counts = serialize_json(serializer, "counts", self.counts)
         self._v = None if v is None else device.send(v)
         self._reference = None if reference is None else (device.send(reference), sigma_1)
@@ -160,15 +162,15 @@ class AutoProjection:
         a = cuda.to_cpu(w).astype(np.float64)
         require_finite(a, name)  # no other way succeeds where it is not
         self.counts["exact"] += 1
-        huge = np.linalg.norm(a) > 100 * self.cap
+        huge = np.linalg.norm(a) > HUGE * self.cap
         if huge:  # its square, or subtracting its excess, loses what is near the cap
             u, sigma, vt = svd(a, full_matrices=False)
             v = vt.T
         else:
             squares, v = eigh(a.T @ a)
             sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
-        width = self._width(sigma, len(v), FOLLOWED[0])
-        self._v = xp.ascontiguousarray(xp.asarray(v[:, :width], dtype=w.dtype))
+        self._crowded = False
+        self._follow(sigma, xp.asarray(v, dtype=w.dtype))
         k = int((sigma > self.cap).sum())
         top = float(sigma[0])
         self._reference = (w.copy(), top) if k == 0 else None
@@ -187,9 +189,9 @@ class AutoProjection:
             return None  # the filter would overflow; a GPU's result says that it did
         probes = self.rng.standard_normal((w.shape[1], PROBES)).astype(w.dtype)
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
-        share = FOLLOWED[self._v.shape[1] >= CROWDED * len(self._v)]
+        share = FOLLOWED[self._crowded]
         times = subspace.operator(xp, w, share * self.cap, block.shape[1])
-        degree = subspace.degree(xp, share)
+        degree = subspace.DEGREES[self._crowded] if xp is np else subspace.GPU_DEGREE
         if xp is np:
             block = subspace.orthonormal(subspace.chebyshev(times, block, degree))
         for number in range(MAX_LOOKS):
@@ -203,22 +205,21 @@ class AutoProjection:
             u, sigma, block, residuals = found
             if (sigma > share * self.cap).sum() > len(sigma) - PROBES:
                 return None  # there may be more of them
-            if sigma[0] > FAR * self.cap:
-                return None  # float32 would lose what is near the cap beside it
+            if not sigma[0] <= FAR * self.cap:
+                return None  # what is near the cap would be lost beside it
             nothing_hidden = sigma[-1] > 0  # else a second pass shows it
             if (nothing_hidden or number) and self._converged(sigma, residuals, share):
-                self._v = xp.ascontiguousarray(block[:, : self._width(sigma, len(block), share)])
+                self._follow(sigma, block)
                 return u, sigma, block
         return None
 
-    def _width(self, sigma: np.ndarray, n: int, share: float) -> int:
-        """How many of n vectors to follow, by singular values known down to a share of the cap."""
-        all_near, nearest = (
-            _rounded(int((sigma > share * self.cap).sum()) + SPARE) for share in FOLLOWED
-        )
-        if share == FOLLOWED[0] and all_near < CROWDED * n:
-            return all_near
-        return max(nearest, _rounded(math.ceil(CROWDED * n)))
+    def _follow(self, sigma: np.ndarray, v: Any) -> None:
+        """Keep the vectors to follow, given all singular values above the share followed so far."""
+        near = [int((sigma > share * self.cap).sum()) for share in FOLLOWED]
+        self._crowded |= near[0] >= CROWDED * len(v)
+        wanted = near[self._crowded] + SPARE + PROBES
+        width = -(-wanted // 16) * 16 - PROBES  # with the probes a multiple of 16, as BLAS likes it
+        self._v = v[:, :width].copy()
 
     def _converged(self, sigma: np.ndarray, residuals: np.ndarray, share: float) -> bool:
         cap, margin = self.cap, margin_of(share) * self.cap
@@ -236,8 +237,3 @@ class AutoProjection:
             s = min(s, cap)
             bound = (math.hypot(s + bound, r) + math.hypot(s - bound, r)) / 2
         return bound <= cap * (1 + 0.9 * TOLERANCE)
-
-
-def _rounded(columns: int) -> int:
-    """With the probes a multiple of 16, as BLAS likes it."""
-    return -(-(columns + PROBES) // 16) * 16 - PROBES

@@ -179,7 +179,8 @@ def _matrix(rng, top):
 def _known(extension):
     """All that decides what an extension does next, seconds aside."""
     followed = {
-        name: (auto._v, auto._reference, auto.counts) for name, auto in extension.automatic.items()
+        name: (auto._v, auto._crowded, auto._reference, auto.counts)
+        for name, auto in extension.automatic.items()
     }
     return followed, extension._last, extension.rng.bit_generator.state
 

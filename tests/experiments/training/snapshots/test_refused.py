@@ -59,7 +59,7 @@ SETTINGS = {"layers": 2, "dropout": 0.5, "dropout_after": ["gru"], "threshold": 
             'run (task: "music" there, "language" here; units: 12 there, 8 here; layers: 2 there, '
             "1 here; dropout: 0.5 there, 0.0 here and 2 more)",
         ),
-        ({"format": 2}, "version of this program (format: 2 there, 3 here)"),
+        ({"format": 2}, "version of this program (format: 2 there, 4 here)"),
     ],
     ids=str,
 )
