@@ -29,6 +29,10 @@ PROBES = 8
 #: Singular values above the first of these shares of the cap are followed, and at least SPARE
 #: more. If they are a crowd, only those above the second share, with a stronger filter.
 FOLLOWED, SPARE = (0.88, 0.95), 4
+#: Degree of the Chebyshev filter, by share: a pass makes what is at the cap 90 times larger than
+#: what is not followed. On a GPU, where the operator has twice the degree, it is 2000 and 90 times:
+#: more would hide what is at the cap beside what is far above it.
+DEGREES, GPU_DEGREE = (5, 8), 4
 #: Parts of the columns: so many are a crowd; so many cost more to follow than the exact way.
 CROWDED, TOO_MANY = 1 / 8, 1 / 3
 #: Above these multiples of the cap, a singular value or a Frobenius norm is left to the exact way.
@@ -85,7 +89,7 @@ class AutoProjection:
         self.check_interval = check_interval
         self.counts = dict.fromkeys(("skipped", "subspace", "exact", "checks", "failed_checks"), 0)
         self._v: Any = None  # followed right singular vectors (n, q)
-        self._crowded = False  # then only values above the second share are followed
+        self._crowded = False  # whether only values above the second share are followed
         self._reference: tuple[Any, float] | None = None  # a matrix and its exact sigma_1
 
     def __call__(self, w: Any, name: str = "a matrix") -> tuple[Any, ProjectionInfo]:
@@ -170,7 +174,8 @@ class AutoProjection:
             squares, v = eigh(a.T @ a)
             sigma, v = np.sqrt(np.maximum(squares[::-1], 0)), v[:, ::-1]
         self._crowded = False
-        self._follow(sigma, xp.asarray(v, dtype=w.dtype))
+        self._follow(sigma, v)
+        self._v = xp.asarray(self._v, dtype=w.dtype)
         k = int((sigma > self.cap).sum())
         top = float(sigma[0])
         self._reference = (w.copy(), top) if k == 0 else None
@@ -191,7 +196,7 @@ class AutoProjection:
         block = xp.concatenate((self._v, xp.asarray(probes)), axis=1)
         share = FOLLOWED[self._crowded]
         times = subspace.operator(xp, w, share * self.cap, block.shape[1])
-        degree = subspace.DEGREES[self._crowded] if xp is np else subspace.GPU_DEGREE
+        degree = DEGREES[self._crowded] if xp is np else GPU_DEGREE
         if xp is np:
             block = subspace.orthonormal(subspace.chebyshev(times, block, degree))
         for number in range(MAX_LOOKS):
@@ -206,7 +211,7 @@ class AutoProjection:
             if (sigma > share * self.cap).sum() > len(sigma) - PROBES:
                 return None  # there may be more of them
             if not sigma[0] <= FAR * self.cap:
-                return None  # what is near the cap would be lost beside it
+                return None  # it, or NaN, would hide what is near the cap
             nothing_hidden = sigma[-1] > 0  # else a second pass shows it
             if (nothing_hidden or number) and self._converged(sigma, residuals, share):
                 self._follow(sigma, block)

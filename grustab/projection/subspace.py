@@ -13,10 +13,6 @@ from grustab.projection.together import Steps
 #: Left singular vectors (m, q), singular values, right singular vectors (n, q), residuals' norms.
 Triplets = tuple[Any, np.ndarray, Any, np.ndarray]
 
-#: Degrees of the Chebyshev filter above 0.88 and 0.95 of the cap: a pass makes what is at the cap
-#: 90 times larger than what is not followed. On a GPU, where the operator has twice the degree, it
-#: is 2000 and 90 times: more would hide what is at the cap beside what is far above it.
-DEGREES, GPU_DEGREE = (5, 8), 4
 #: Smaller eigenvalues of a Gram matrix in float64 are too near to rounding for singular values that
 #: are to be known to 1e-6.
 HIDDEN = 1e-8

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from grustab.projection import subspace
-from grustab.projection.auto import FOLLOWED, AutoProjection, margin_of
+from grustab.projection.auto import DEGREES, FOLLOWED, AutoProjection, margin_of
 from grustab.projection.cap import TOLERANCE
 from tests.grustab.projection.reference import check, check_info, dtypes, orthogonal
 
@@ -226,7 +226,7 @@ def test_converged_means_that_both_promises_hold(share):
     assert not auto._converged(np.array([cap - 1e-6]), np.array([0.01]), share)
 
 
-@pytest.mark.parametrize(("share", "degree"), [*zip(FOLLOWED, subspace.DEGREES, strict=True)])
+@pytest.mark.parametrize(("share", "degree"), [*zip(FOLLOWED, DEGREES, strict=True)])
 def test_the_filter_grows_only_what_lies_above_its_edge(share, degree):
     w = np.diag(np.r_[1.0, np.linspace(share, 0, 29)])
     for columns in (8, 100):  # by W^T W, and by W and W^T in turn
