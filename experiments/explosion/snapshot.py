@@ -13,7 +13,6 @@ from chainer.utils.type_check import InvalidType
 
 from experiments.config.load import Cell, load_config
 from experiments.results.json_file import ResultError
-from experiments.system.fixed_settings import fixed_settings
 from experiments.system.paths import shown
 from experiments.training.data import RunData
 from experiments.training.models import SequenceModel
@@ -67,7 +66,6 @@ class Snapshot(NamedTuple):
         """Inputs and targets, (T, B, notes), float64."""
         return tuple(self.arrays[f"batch/{key}"].astype(np.float64) for key in ("xs", "ts"))
 
-    @fixed_settings()
     def model(self) -> SequenceModel:
         """The model just before its forward pass: the same states, the same dropout to come.
 

@@ -11,6 +11,7 @@ from experiments.explosion.trajectory import train
 from experiments.results.json_file import ResultError, write_json
 from experiments.system.console import print_safely
 from experiments.system.environment import describe_environment
+from experiments.system.fixed_settings import fixed_settings
 from experiments.system.paths import RESULTS, RUNS, shown
 from experiments.system.storage import check_writable
 from experiments.training.run import BY_INTERRUPTION
@@ -18,6 +19,7 @@ from experiments.training.run import BY_INTERRUPTION
 SCHEMA = 1
 
 
+@fixed_settings()
 def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None:
     """Take the gradients of snapshots apart, by default of those of ``results/explosion``.
 
