@@ -5,7 +5,7 @@ import os
 # What a person has set for other programs decides and breaks nothing here, nor in processes started
 # from here: a notebook's backend of matplotlib, settings of Chainer and of progress bars.
 for _name in list(os.environ):
-    if _name.startswith(("CHAINER_", "TQDM_")) and _name != "TQDM_DISABLE":
+    if _name.startswith(("CHAINER_", "TQDM_")):
         del os.environ[_name]
 os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
 

@@ -191,5 +191,7 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = command("figures", "Draw the figures from the results.")
     add(sub, "config", nargs="?", help="one config; default: all")
-    add_out(sub, "folder of the results; the figures go to its folder figures/")
+    add_out(
+        sub, "folder of the results; figures go to its figures/, the benchmark's table to bench/"
+    )
     return parser

@@ -81,7 +81,8 @@ def estimate_seconds(
     seconds = flops / rate / EFFICIENCY[c.task]
     evaluation = EVALUATION[c.task] * iterations * seconds
     if c.method == "projection":
-        seconds += PROJECTION[c.projection] * c.layers * n**3 / rate
+        matrices = c.layers * (3 if c.projected == "all" else 1)
+        seconds += PROJECTION[c.projection] * matrices * n**3 / rate
     count = min(max_iterations or math.inf, (epochs or c.epochs) * iterations)
     return count * seconds + math.ceil(count / iterations) * evaluation
 
@@ -156,7 +157,10 @@ def estimate(cell: Cell, max_iterations: int | None = None) -> Estimate:
 
 
 def epochs_taken(cell: Cell) -> int | None:
-    """Epochs after which the longest of them ended; ``None`` where none ended before its limit."""
+    """Epochs of a cell's longest finished run in ``results/``.
+
+    ``None`` without one, or where it took all it may.
+    """
     try:
         results = find_results(RESULTS, cell)
     except ResultError:  # said where that file is needed

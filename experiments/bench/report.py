@@ -11,7 +11,6 @@ from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from experiments.reports.markdown import markdown_table
 from experiments.results.json_file import Form, read_json
 from experiments.results.measurement import Machine, median_and_range
-from experiments.system.paths import typed
 from experiments.system.storage import write_text
 
 SCHEMA = 1
@@ -66,7 +65,7 @@ class BenchResult(Form):
     schema_: Literal[1] = Field(alias="schema")
     command: str
     environment: Machine
-    load: float | None = None
+    load: float
     sgemm_side: int = Field(gt=0)
     paper: dict[Literal["language", "music"], Measurement] = Field(min_length=2)
     scaling: list[Measurement]
@@ -102,10 +101,8 @@ def format_bench(name: str, result: BenchResult) -> str:
             f"of square matrices runs at {median_and_range(rates, '.0f')} GFLOP/s; we reach "
             f"{median_and_range(parts, '.0%')} of that"
         )
-    load = "What else ran there was not recorded."
-    if result.load is not None:
-        shared = "shared" if result.load > 0.5 else "free"
-        load = f"Load average just before: {result.load:.1f}, so the machine was {shared}."
+    shared = "shared" if result.load > 0.5 else "free"
+    load = f"Load average just before: {result.load:.1f}, so the machine was {shared}."
     rounds = len(next(iter(result.paper.values())).seconds["ours"])
     notes = [
         "An iteration: forward, backward, norm clipping, SGD step; made-up batches of 20 sequences "
@@ -121,7 +118,7 @@ def format_bench(name: str, result: BenchResult) -> str:
         else "Peak: device memory that the allocator has taken.",
         *(f"{share}." for share in shares),
         f"On: {result.environment.name}; {_versions(result.environment)}. {load}",
-        f"Repeat: `{typed(result.command)} --force`.",
+        f"Repeat: `{result.command} --force`.",
     ]
     lines = [f"## An iteration, compared ({name})", "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, *(f"- {note}" for note in notes), ""])

@@ -182,6 +182,9 @@ def load_config(name: str) -> Config:
         if conditions.path is not None:
             sources["data_sha256"] = sources["path"]
         cells[cell_name] = Cell(path.stem, cell_name, conditions, sources, cell.published, {}, file)
+    tasks = {cell.conditions.task for cell in cells.values()}
+    if len(tasks) > 1:  # perplexities and losses do not go into one column
+        raise ConfigError(f"{shown(path)}: expected the same task for all cells, got both")
     return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
 
 

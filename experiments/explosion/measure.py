@@ -9,7 +9,7 @@ import chainer.functions as F
 import numpy as np
 
 from experiments.explosion.snapshot import Snapshot
-from experiments.explosion.trajectory import MATRICES, describe_layer
+from experiments.explosion.trajectory import describe_layer
 from experiments.results.store import finite
 from grustab.links import GRU
 from grustab.stability import largest_lyapunov_exponent
@@ -27,8 +27,6 @@ CUTS = {
 }
 #: Factor on a matrix, to see how much depends on its size.
 FACTOR = 0.9
-#: Singular values kept of each matrix.
-LARGEST = 10
 #: Other dropout masks tried with the same batch.
 MASKS = 19
 
@@ -140,10 +138,6 @@ def _describe_layer(snapshot: Snapshot, number: int, xs: Any, h: Any) -> dict[st
     gru = snapshot.model().gru[number]
     w_x, w_h = gru.W_x.array, gru.W_h.array
     described = describe_layer(gru, xs, h)
-    described["singular_values"] = {
-        m: [finite(v) for v in np.linalg.svd(getattr(gru, m), compute_uv=False)[:LARGEST]]
-        for m in MATRICES
-    }
     worst = int(np.argmax(largest_lyapunov_exponent(xs, h, w_x, w_h)))
     described["worst"] = worst
     one = slice(worst, worst + 1)

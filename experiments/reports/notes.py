@@ -4,7 +4,7 @@ import json
 import shlex
 from typing import Any
 
-from experiments.config.load import Cell, Config, all_overrides
+from experiments.config.load import Cell, Config, all_overrides, set_words
 from experiments.config.schema import COMMAND_LINE, STATED
 from experiments.results.measures import Result
 from experiments.results.success import NOTES
@@ -24,7 +24,7 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
     notes += ours
     overrides = all_overrides(cells)
     if overrides:
-        given = ", ".join(f"{key}={value}" for key, value in overrides.items())
+        given = ", ".join(f"{key}={_plain(value)}" for key, value in overrides.items())
         if cells[0].sources.get("data_sha256") == COMMAND_LINE:
             given += f", data_sha256={cells[0].conditions.data_sha256}"
         notes.insert(0, f"**Not the config's conditions: {given}.** No difference is given.")
@@ -71,16 +71,16 @@ def repeat_note(config: Config, cells: list[Cell], pattern: str, results: list[R
     """The command for the runs of a table of scores."""
     words = [config.word]
     words += ["--cells", shlex.quote(pattern)] * (pattern != "*")
-    words += ["--out", "runs/repeat", *_set_flags(all_overrides(cells))]
+    words += ["--out", "runs/repeat", *map(shlex.quote, set_words(all_overrides(cells)))]
     stops = {result["stopped_by"] for result in results}
     if len(stops) == 1:  # of a trial, whose runs were all stopped at one iteration
         words += [stop for stop in stops if stop.startswith("--max-iterations ")]
     seeds = sorted({result["seed"] for result in results})
-    usual = [str(seed) for seed in seeds if seed < config.runs]
+    usual = ",".join(str(seed) for seed in seeds if seed < config.runs)
     more = ",".join(str(seed) for seed in seeds if seed >= config.runs)
-    if 0 < len(usual) < config.runs:
-        words += ["--seeds", ",".join(usual)]
-    further = f"; further seeds with `--cells CELL --seeds {more}`" if more else ""
+    if seeds and not set(range(config.runs)) <= set(seeds):
+        words += ["--seeds", usual or more]
+    further = f"; further seeds with `--cells CELL --seeds {more}`" if usual and more else ""
     return f"Repeat: `scripts/reproduce.sh {' '.join(words)}`{further}."
 
 
@@ -92,8 +92,4 @@ def _gpus(result: Result) -> set[str]:
 
 def _plain(value: Any) -> str:
     """A setting as the configs write it."""
-    return json.dumps(value).replace('"', "")
-
-
-def _set_flags(overrides: dict[str, Any]) -> list[str]:
-    return [f"--set {shlex.quote(f'{key}={_plain(value)}')}" for key, value in overrides.items()]
+    return json.dumps(value, ensure_ascii=False).replace('"', "")

@@ -25,7 +25,7 @@ class Blas(Form):
 class Machine(Form):
     """The machine that was measured on, as far as the file says."""
 
-    git: Git | None = None
+    git: Git
     device: str = "cpu"
     processor: str | None = None
     blas: list[Blas] = Field([])
@@ -37,9 +37,8 @@ class Machine(Form):
     def name(self) -> str:
         """The device, or the processor and its BLAS threads; and the commit, if it is known."""
         threads = max((blas.num_threads or 1 for blas in self.blas), default=1)
-        cpu = f"{self.processor}, {threads} BLAS threads"
-        known = self.git and self.git.commit
-        commit = f"commit {known[:7]}" if known else "commit unknown"
+        cpu = f"{self.processor}, {threads} BLAS thread{'s' * (threads > 1)}"
+        commit = f"commit {self.git.commit[:7]}" if self.git.commit else "commit unknown"
         return f"{cpu if self.device == 'cpu' else self.device}, {commit}"
 
 

@@ -42,7 +42,7 @@ class RunSpec(NamedTuple):
         return base / self.path
 
     def words(self, portable: bool = False) -> list[str]:
-        """Its command line after ``PROGRAM``; ``portable``: without a folder of this machine."""
+        """Its command line after ``PROGRAM``; ``portable``: no folders for config and results."""
         file = file_word(self.cell.file) if portable else self.cell.file
         words = ["run", file, "--cell", self.cell.name, "--seed", str(self.seed)]
         words += [] if portable else self.out_words()

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.config.load import load_config, set_words
+from experiments.config.load import all_overrides, load_config, set_words
 from experiments.config.schema import ConfigError
 from experiments.estimates import cost_in_words, estimate, total
 from experiments.results.run_spec import RunSpec
@@ -83,7 +83,8 @@ def describe_done(runs: Sequence[RunSpec], missing: Sequence[RunSpec], pattern: 
         return []
     first = runs[0]
     words = ["table", first.cell.file, *["--cells", pattern] * (pattern != "*")]
-    see = printable(shlex.join([*words, *first.out_words(), *set_words(first.cell.overrides)]))
+    settings = set_words(all_overrides([run.cell for run in runs]))
+    see = printable(shlex.join([*words, *first.out_words(), *settings]))
     return [
         *(f"done: {name}, seed {', '.join(those)}" for name, those in seeds.items()),
         f"to see these: {PROGRAM} {see}; to do them again beside them: another --out",

@@ -18,11 +18,6 @@ def given(text: str) -> Path:
     return Path(os.path.expanduser(text))
 
 
-def typed(command: str) -> str:
-    """A command of a result file as a person types it: older files leave out the folder."""
-    return f"{PROGRAM} {command.partition(' -m experiments ')[2]}"
-
-
 def shown(path: Path) -> str:
     """A path relative to the current folder, where it lies below that."""
     try:

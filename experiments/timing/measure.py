@@ -23,7 +23,7 @@ from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
 from experiments.system.paths import RESULTS, shown
 from experiments.system.storage import check_writable
-from experiments.timing.store import PARTS, SCHEMA, timing_file
+from experiments.timing.store import PARTS, SCHEMA, is_measured, timing_file
 from experiments.training.run import Run
 from grustab.errors import DivergenceError, NonFiniteMatrixError
 
@@ -58,7 +58,7 @@ def time_config(
     device = find_device(device_name)
     device.use()
     path = timing_file(out, config, overrides)
-    if path.exists() and not force:
+    if not force and is_measured(path, cells):
         print(f"{config.name}: measured already, see {shown(path)} (--force measures again)")
         return
     check_writable(path)

@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 from experiments.config.load import Cell, Config, all_overrides
 from experiments.figures.style import method_label
 from experiments.results.measurement import median_and_range
-from experiments.system.paths import typed
 from experiments.timing import store
 
 NOT_MEASURED = "not measured"
@@ -93,7 +92,7 @@ def _notes(measured: store.TimingResult) -> list[str]:
         "themselves (one whose loss is no longer finite goes back to them; an explosion makes the "
         "output layer do work twice). Values capped: mean number per step.",
         f"Ours ran on: {measured.environment.name}.",
-        f"Ours came from: `{typed(measured.command)}` (`--force` to measure again).",
+        f"Ours came from: `{measured.command}` (`--force` to measure again).",
     ]
 
 

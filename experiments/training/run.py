@@ -1,4 +1,4 @@
-"""One cell with one seed: built, trained, saved and resumed."""
+"""A run in memory: its parts, and its training to the end, an interruption or a divergence."""
 
 import datetime
 import gc
@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any
 
 import chainer
-import numpy as np
 from chainer import training
 
 from experiments.config.conditions import Conditions
@@ -60,8 +59,7 @@ class Run:
         c = spec.cell.conditions
         self.generators = Generators(spec.seed)
         self.data = load_data(c, self.generators.order)
-        with np.errstate(over="ignore"):  # an initial_std beyond float32: the run diverges
-            self.model = make_model(c, self.data, self.generators)
+        self.model = make_model(c, self.data, self.generators)
         self.model.to_device(device)
         self.optimizer = optimization.make_optimizer(c, self.model)
         self.updater = optimization.make_updater(c, self.data.train, self.optimizer)

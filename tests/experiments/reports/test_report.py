@@ -151,6 +151,7 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
     [
         ([], (0, 5, 3), "its own rule", "--out runs/repeat --seeds 0`; further seeds with `--cells "
          "CELL --seeds 3,5"),
+        ([], (5, 3), "its own rule", "--out runs/repeat --seeds 3,5"),
         (["--cells", "sgd/*"], (0,), "its own rule", "--cells 'sgd/*' --out runs/repeat --seeds 0"),
         ([], (0,), "--max-iterations 7", "--out runs/repeat --max-iterations 7 --seeds 0"),
     ],

@@ -121,6 +121,14 @@ def test_a_dry_run_lists_what_is_done_and_how_to_see_it(tiny, call, store):
     assert "done: " not in call(*words, "sgd/clipping_5")[1]
 
 
+def test_how_to_see_what_is_done_has_settings_that_the_first_cell_has_anyway(call, store):
+    store(("table3_music", "adam_1e-2/clipping_15"))
+    words = ("--cells", "adam_1e-[23]/clipping_15", "--set", "learning_rate=1e-2")
+    text = call("sweep", "table3_music", *words, "--seeds", "0", "--dry-run")[1]
+    assert "done: adam_1e-2/clipping_15, seed 0" in text
+    assert " --set learning_rate=0.01; " in text
+
+
 def test_a_plan_of_extreme_sizes_tells_years(tiny, sweep, call):
     sizes = ("units=2147483647", "epochs=2147483647", "layers=1000")
     text = sweep(tiny(), "--dry-run", "--jobs", 2**31 - 1, "--set", *sizes)

@@ -66,8 +66,11 @@ def test_every_cell_takes_its_turn_at_every_point(timed, measure, table, call, o
     assert path.read_bytes() == before
     measure(config, "--force")
     assert path.read_bytes() != before
-    # Other conditions than measured are not shown as measured.
-    assert table(timed(learning_rate=0.25))[1].count("not measured") == 9
+    # Other conditions than measured are not shown as measured, and are measured anew.
+    other = timed(learning_rate=0.25)
+    assert table(other)[1].count("not measured") == 9
+    assert "\n  not measured: " in call("list", other, "--out", out)[1]
+    assert "not measured" not in measure(other)
 
 
 def test_settings_of_the_command_line_have_a_file_and_table_of_their_own(timed, measure, table):
