@@ -4,6 +4,8 @@ Every message is one sentence that names what was wrong (file, key, value) and w
 expected.  The command line prints it without a traceback and ends with exit code 2.
 """
 
+from numbers import Integral, Real
+
 
 class GrustabError(Exception):
     """Base of every error that this package raises on purpose."""
@@ -34,14 +36,14 @@ class DivergenceError(GrustabError):
 
 
 def require_above_zero(**numbers: float) -> None:
-    """Raise ``ValueError`` if an argument, given with its name, is not above 0."""
+    """Raise ``ValueError`` if an argument, given with its name, is no number above 0."""
     for name, value in numbers.items():
-        if not value > 0:  # NaN neither
-            raise ValueError(f"{name} must be above 0, got {value}")
+        if not isinstance(value, Real) or not value > 0:  # NaN neither
+            raise ValueError(f"{name} must be a number above 0, got {value!r}")
 
 
 def require_counts(**numbers: int) -> None:
-    """Raise ``ValueError`` if an argument, given with its name, is below 1."""
+    """Raise ``ValueError`` if an argument, given with its name, is no whole number above 0."""
     for name, value in numbers.items():
-        if not value >= 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+        if not isinstance(value, Integral) or not value > 0:
+            raise ValueError(f"{name} must be a whole number above 0, got {value!r}")

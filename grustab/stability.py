@@ -81,7 +81,8 @@ def largest_singular_value(matrix: Any) -> float:
         numpy.linalg.LinAlgError: If LAPACK does not converge.
         ValueError: If an entry is not finite.
     """
-    return float(svd(cuda.to_cpu(matrix).astype(np.float64), compute_uv=False)[0])
+    matrix = np.asarray_chkfinite(cuda.to_cpu(matrix), dtype=np.float64)
+    return float(svd(matrix, compute_uv=False)[0])
 
 
 def spectral_radius_bound(sigma_1: float) -> float:

@@ -44,7 +44,7 @@ class LyapunovMonitor(training.Extension):
             raise ValueError("the model holds no grustab.links.GRU")
         self.seen: dict[str, tuple[Any, Any]] = {}
         for name, gru in self.grus.items():
-            gru.add_hook(_Inputs(self.seen, name), f"LyapunovInputs-{id(self.seen)}")
+            gru.add_hook(_Inputs(self.seen, name, gru), f"LyapunovInputs-{id(self.seen)}")
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Compute and report."""
@@ -71,6 +71,7 @@ def exponents(gru: GRU, xs: Any, h: Any) -> list[float]:
         dtype = gru.W_h.dtype
         if h is None:
             h = gru.xp.zeros((xs.shape[1], gru.out_size), dtype)
+        xs, h = gru.device.send((xs, h))  # the model may have moved
         w_x, w_h = gru.W_x.array, gru.W_h.array
         if not all(bool(gru.xp.isfinite(a).all()) for a in (xs, h, w_x, w_h)):
             return [math.nan] * len(h)
@@ -83,10 +84,10 @@ def exponents(gru: GRU, xs: Any, h: Any) -> list[float]:
 class _Inputs(chainer.LinkHook):
     """Keep what a layer starts a batch of training from: references, so that it costs nothing."""
 
-    def __init__(self, seen: dict[str, tuple[Any, Any]], name: str) -> None:
-        self.seen, self.path = seen, name
+    def __init__(self, seen: dict[str, tuple[Any, Any]], name: str, gru: GRU) -> None:
+        self.seen, self.path, self.gru = seen, name, gru
 
     def forward_preprocess(self, args: Any) -> None:
-        if chainer.config.train:
+        if chainer.config.train and args.link is self.gru:  # copies of it share the hook
             xs = next(iter((*args.args, *args.kwargs.values())))
             self.seen[self.path] = (chainer.as_variable(xs).array, args.link.h)

@@ -23,8 +23,9 @@ class SpectralProjection(training.Extension):
     """Cap the singular values of every ``W_hh`` of a model at ``2 - delta`` (Lemma 5).
 
     Extend a trainer with it and it acts after each optimizer step, before any other extension
-    sees the weights, whatever the optimizer is, and on layers that it does not update, too. Without
-    a trainer, call it after each step::
+    sees the weights, whatever the optimizer is, and on layers that it does not update, too. The
+    copies of the model in a ``ParallelUpdater`` get the capped weights, those in other processes
+    (``MultiprocessParallelUpdater``) do not. Without a trainer, call it after each step::
 
         projection = SpectralProjection(model, delta=0.2)
         optimizer.update(model, xs, ts)
@@ -49,10 +50,12 @@ class SpectralProjection(training.Extension):
     layers of an ``NStepGRU`` are ``/0``, ``/1``, ..., those of an ``NStepBiGRU`` in the order
     forward, backward, forward, ...), ``capped`` (how many singular values were set to the cap),
     ``sigma_bound`` (no singular value is above it now) and, where it was computed,
-    ``sigma_before`` (the largest one before); and ``projection/time`` in seconds.
+    ``sigma_before`` (the largest one before); and ``projection/time`` in seconds. Two models with
+    equal paths need two names: put both into one ``chainer.Chain``, and give that.
 
     Args:
-        target: Model with one or more of these links, at any depth.
+        target: Model with one or more of these links, at any depth. Parameters that replace one
+            later are not seen.
         delta: Safety margin in (0, 2).
         method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.projection.project`, or
             ``"auto"``, :class:`grustab.projection.auto.AutoProjection`.
@@ -64,6 +67,7 @@ class SpectralProjection(training.Extension):
             ``projection/rnn/W[0:100]/...``. Rows of one parameter must not overlap.
 
     Attributes:
+        delta: The margin; may be set, for a schedule.
         matrices: What is capped, by path.
         seconds: Time spent in all calls so far; on a GPU that includes the wait for what the
             optimizer has queued.
@@ -88,7 +92,6 @@ class SpectralProjection(training.Extension):
         rng: np.random.Generator | None = None,
         matrices: Iterable[Parameter | tuple[Parameter, slice]] | None = None,
     ) -> None:
-        cap_of(delta)  # refuses what is not valid
         require_method(method)
         self.matrices = (
             recurrent_matrices(target) if matrices is None else chosen_matrices(target, matrices)
@@ -97,14 +100,27 @@ class SpectralProjection(training.Extension):
             raise ValueError("the model holds no GRU: give the parameters to cap as matrices=[...]")
         for matrix in self.matrices.values():
             require_matrix(matrix.array, matrix.title)
-        self.delta, self.method = delta, method
+        self.method = method
         self.rng = np.random.default_rng(0) if rng is None else rng
         self._owns_rng = rng is None
         followed = self.matrices if method == "auto" else ()
         self.automatic = {name: AutoProjection(delta, self.rng) for name in followed}
+        self.delta = delta
         self.seconds = 0.0
         # What Lemma 6 starts from: a matrix after the last call, and bounds on its singular values.
         self._last: dict[str, tuple[Any, np.ndarray]] = {}
+
+    @property
+    def delta(self) -> float:
+        """Safety margin in (0, 2)."""
+        return self._delta
+
+    @delta.setter
+    def delta(self, delta: float) -> None:
+        cap = cap_of(delta)
+        self._delta = delta
+        for projection in self.automatic.values():
+            projection.cap = cap
 
     def __call__(self, trainer: training.Trainer | None = None) -> None:
         """Project every matrix in place and report."""
@@ -117,6 +133,12 @@ class SpectralProjection(training.Extension):
             with chainer.using_device(device):
                 steps = [self._project(*named) for named in matrices]
                 together([_settle(updater, device.xp), *steps])
+        if isinstance(updater, training.updaters.ParallelUpdater):
+            # It has copied the weights to its other models before an extension is called.
+            main = updater.get_optimizer("main").target
+            for model in updater._models.values():
+                if model is not main:
+                    model.copyparams(main)
         elapsed = time.perf_counter() - start
         self.seconds += elapsed
         chainer.report({"projection/time": elapsed})
@@ -146,6 +168,7 @@ class SpectralProjection(training.Extension):
             require_finite(w, matrix.title)
             if name in self._last:
                 before, sigma = self._last[name]
+                before = matrix.parameter.device.send(before)  # the model may have moved
                 step_norm = float(matrix.parameter.xp.linalg.norm(w - before))
                 bounds = singular_value_bounds(sigma, step_norm)
             projected, info = project(

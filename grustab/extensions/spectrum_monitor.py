@@ -78,9 +78,10 @@ def _beside() -> ThreadPoolExecutor:
 
 
 def _spectra(matrices: dict[str, np.ndarray]) -> Spectra:
+    in_float64 = {name: w.astype(np.float64) for name, w in matrices.items()}
     return {
         name: (_or_nan(largest_singular_value, w), _or_nan(spectral_radius, jacobian(w)))
-        for name, w in matrices.items()
+        for name, w in in_float64.items()
     }
 
 

@@ -30,8 +30,8 @@ class ShufflingIterator(Iterator):
         previous_epoch_detail: ``epoch_detail`` before the last batch, -1 before the first.
 
     Raises:
-        ValueError: If an item is no sequence, or ``batch_size`` or ``n_steps`` < 1; in loading, if
-            the snapshot is one of other data or batches.
+        ValueError: If an item is no sequence of word numbers or notes, or ``batch_size`` or
+            ``n_steps`` < 1; in loading, if the snapshot is one of other data or batches.
     """
 
     def __init__(
@@ -43,9 +43,12 @@ class ShufflingIterator(Iterator):
         rng: np.random.Generator | None,
     ) -> None:
         require_counts(batch_size=batch_size, n_steps=1 if n_steps is None else n_steps)
-        if any(np.ndim(item) == 0 for item in items):
+        self.items = [np.asarray(item) for item in items]
+        if any(item.ndim == 0 for item in self.items):
             raise ValueError("expected a list of sequences, [words] for a single one")
-        self.items, self.batch_size, self.n_steps = list(items), batch_size, n_steps
+        if any(item.ndim == 1 and item.dtype.kind not in "iu" for item in self.items):
+            raise ValueError("expected word numbers, which are integers, or (N, notes) arrays")
+        self.batch_size, self.n_steps = batch_size, n_steps
         self.repeat, self.rng = repeat, rng
         self.reset()
 

@@ -11,7 +11,8 @@ class GradientClipping(GradientMonitor):
 
     Same result as :class:`chainer.optimizer_hooks.GradientClipping`, except that a finite
     gradient whose squares leave the range of its dtype is clipped, too, and not set to zero; and
-    the norm, computed once, is also reported, as by :class:`GradientMonitor`.
+    the norm, computed once, is also reported, as by :class:`GradientMonitor`. As with Chainer's, a
+    loss scale is not divided out before.
 
     Args:
         threshold: Largest norm that is left alone, > 0.

@@ -17,7 +17,7 @@ class GradientMonitor:
 
     Add it to the optimizer before any clipping hook. Reports ``gradient/norm`` at each step and
     ``gradient/mean_abs`` at every tenth: the two averages that the supplement chose its clipping
-    thresholds by (sections B and C).
+    thresholds by (sections B and C). With Chainer's loss scaling, both are of the scaled gradient.
 
     Raises:
         DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.

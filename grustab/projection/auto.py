@@ -111,9 +111,11 @@ class AutoProjection:
         if w.shape[0] < w.shape[1]:  # what follows needs W^T W to be the smaller product
             projected, info = yield from self.steps(w.T, name)
             return w if info.capped == 0 else projected.T, info
-        xp = backend.get_array_module(w)
+        xp, device = backend.get_array_module(w), backend.get_device_from_array(w)
+        if self._v is not None:
+            self._v = device.send(self._v)  # the matrix may have moved
         if self._reference is not None:
-            reference, sigma_1 = self._reference
+            reference, sigma_1 = device.send(self._reference[0]), self._reference[1]
             bound = sigma_1 + float(xp.linalg.norm(w - reference))
             if bound <= self.cap:
                 yield from after_the_copy(xp)

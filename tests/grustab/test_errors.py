@@ -44,7 +44,7 @@ def test_an_error_survives_a_pickle(error):
 ])  # fmt: skip
 def test_a_number_that_is_too_small_is_refused_by_its_name(make, name):
     real = name in ("threshold", "divisor", "bound")
-    least = "above 0" if real else "at least 1"
-    for value in (0, -1, np.nan, *(() if real else (0.5,))):
-        with pytest.raises(ValueError, match=f"^{name} must be {least}, got {value}"):
+    kind = "a number" if real else "a whole number"
+    for value in (0, -1, np.nan, "3", [], *(() if real else (0.5, 1.5))):
+        with pytest.raises(ValueError, match=f"^{name} must be {kind} above 0, got "):
             make(**{name: value})

@@ -8,13 +8,14 @@ import pytest
 from chainer import optimizers
 from chainer.backends import cuda
 
-from grustab.extensions import SpectralProjection
+from grustab.extensions import LyapunovMonitor, SpectralProjection
 from grustab.functions import cross_entropy, embed_with_dropout, gru_sequence, seeded_dropout
 from grustab.iterators import StreamIterator
 from grustab.links import GRU, StackedGRU
 from grustab.masks import Masks
 from grustab.optimizer_hooks import GradientClipping
 from grustab.projection.auto import AutoProjection
+from grustab.projection.cap import METHODS, TOLERANCE
 from grustab.projection.subspace import rayleigh_ritz, rayleigh_ritz_on_gpu
 from grustab.projection.together import together
 from grustab.updaters import LateUpdater
@@ -257,6 +258,23 @@ def test_auto_projection_of_any_sequence(sequence, dtype):
         w = (auto.cap * SEQUENCES[sequence](rng, n, i, last)).astype(dtype)
         last, info = check(on_gpu(auto), w, 0.2, "followed")
         check_info(w, last, info, auto.cap)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("devices", [("@numpy", "@cupy:0"), ("@cupy:0", "@numpy")], ids="-".join)
+def test_p_delta_and_exponents_go_on_after_the_model_has_moved(method, devices):
+    gru = GRU(3, 64, rng=np.random.default_rng(0))  # orthogonal at first
+    gru.W_hh *= np.r_[np.full(5, 1.9), np.linspace(1.3, 0, 59)]
+    projection, monitor = SpectralProjection(gru, 0.2, method), LyapunovMonitor(gru)
+    gru.to_device(devices[0])
+    gru(gru.device.send(normal(4, 2, 3)))
+    for device in (*devices, devices[0]):
+        gru.to_device(device)
+        assert np.isfinite(monitor.observe()[""]).all()
+        for _ in range(3):
+            gru.W_hh *= 1.01
+            projection()
+            assert np.linalg.norm(cuda.to_cpu(gru.W_hh), 2) == pytest.approx(1.8, rel=TOLERANCE)
 
 
 @pytest.mark.skipif(not hasattr(cuda.cupy, "standin"), reason="counted only by a stand-in for CuPy")

@@ -40,6 +40,14 @@ def test_it_reports_the_largest_exponent_of_what_a_layer_was_trained_on(model):
     assert observed(monitor) == expected
 
 
+def test_training_a_copy_of_the_model_is_not_looked_at(model):
+    monitor = LyapunovMonitor(model)
+    model.gru(XS)
+    seen = dict(monitor.seen)
+    model.copy().gru(XS[:2])
+    assert monitor.seen == seen
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 1e38])
 def test_weights_of_no_use_are_a_nan_and_no_error(model, bad):
     monitor = LyapunovMonitor(model)

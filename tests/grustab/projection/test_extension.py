@@ -141,6 +141,41 @@ def test_in_a_trainer_it_acts_before_any_other_extension_sees_the_weights(method
         assert observation["spectrum/gru/1/spectral_radius"] < 0.95 + 1e-5
 
 
+def test_the_copies_of_a_model_that_compute_in_parallel_are_capped_too(tmp_path):
+    class Model(chainer.Chain):
+        def forward(self, xs):
+            seen.append(sigma_1(self.gru))
+            self.gru.reset_state()
+            return chainer.functions.mean_squared_error(self.gru(xs[None])[0], -xs)
+
+    seen: list[float] = []
+    model = Model(gru=GRU(8, 8, rng=np.random.default_rng(0)))
+    data = np.random.default_rng(0).random((40, 8), dtype=np.float32)
+    updater = training.updaters.ParallelUpdater(
+        chainer.iterators.SerialIterator(data, 10),
+        optimizers.SGD(lr=50).setup(model),
+        devices={"main": "@numpy", "second": "@numpy"},
+    )
+    trainer = training.Trainer(updater, (20, "iteration"), tmp_path)
+    trainer.extend(SpectralProjection(model, 1.2))
+    trainer.run()
+    assert len(seen) == 40
+    assert max(seen[2:]) <= 0.8 * (1 + TOLERANCE)
+
+
+@methods
+def test_the_margin_may_change_from_call_to_call(method):
+    gru = GRU(3, 64, rng=np.random.default_rng(0))
+    projection = SpectralProjection(gru, 1.2, method)
+    for delta in (1.2, 1.5, 1.1, 0.2, 1.9):
+        projection.delta = delta
+        gru.W_hh *= 3
+        projection()
+        assert sigma_1(gru) == pytest.approx(2 - delta, rel=TOLERANCE)
+    with pytest.raises(ValueError, match="delta must lie between 0 and 2"):
+        projection.delta = 2
+
+
 def test_half_precision_and_an_unknown_method_are_refused():
     with pytest.raises(ValueError, match="W_hh of layer /: expected a float32 or float64 matrix"):
         SpectralProjection(GRU(3, 4, dtype=np.float16), 0.2)
