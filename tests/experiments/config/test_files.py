@@ -9,6 +9,7 @@ from experiments.config.load import load_config, load_configs
 from experiments.config.schema import ConfigError
 from experiments.system.paths import CONFIGS
 from tests.experiments.checks import check_words
+from tests.experiments.conftest import MUSIC
 
 GONE = "<this key is missing>"
 
@@ -104,6 +105,7 @@ MISTAKES = [
     (cell(publish=None), "publish", "did you mean 'published'"),  # one of a cell's keys
     ((("conditions",), {"stated": {"units": 8}}),
      "key 'units' stands under both 'assumption' and 'stated'"),
+    (cell(set={"method": "none", **MUSIC}), "expected the same task for all cells"),
     # Of several an unknown key comes first, as it may explain what is missing.
     (setting(units=GONE, unitz=8), "'unitz', did you mean 'units'"),
     (cell(set={"metod": "none"}), "cell 'sgd/none': unknown key 'metod', did you mean 'method'"),
