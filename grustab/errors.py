@@ -1,7 +1,8 @@
 """Errors a person can act on.
 
 Every message is one sentence that names what was wrong (file, key, value) and what was
-expected.  The command line prints it without a traceback and ends with exit code 2.
+expected. The command line prints it without a traceback; its exit code is 2, unless
+``experiments/cli.py`` names another.
 """
 
 from numbers import Integral, Real

@@ -1,15 +1,26 @@
 """For all tests."""
 
+import os
 import signal
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
+
+# A person's settings of Chainer, as CHAINER_DTYPE, are no part of the tests.
+for name in [name for name in os.environ if name.startswith("CHAINER_")]:
+    del os.environ[name]
 
 # Before any test imports Chainer, see grustab/__init__.py.
-import grustab  # noqa: F401
+import grustab  # noqa: E402, F401
 
-# The same examples on every machine.
-settings.register_profile("same", derandomize=True, database=None)
+# The same examples on every machine, however slow it is.
+settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("same")
 
 

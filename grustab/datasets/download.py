@@ -56,7 +56,7 @@ def obtain(file: RemoteFile, directory: str | PathLike[str] | None = None) -> Pa
         return download(file, default_folder())
     folder = default_folder() if directory is None else Path(directory)
     path = folder / file.name
-    if not path.is_file():
+    if not os.path.isfile(path):
         other = f", or unset {VARIABLE} to use the cache" if directory is None else ""
         raise DataError(
             f"{file.name} is not in the folder {folder}, run {_command(file, folder)} to download "
@@ -95,7 +95,7 @@ def download(file: RemoteFile, folder: Path) -> Path:
             the file, or if the folder cannot be written to.
     """
     path = folder / file.name
-    if path.is_file():
+    if os.path.isfile(path):
         _check(path, file)
         return path
     import pooch

@@ -66,7 +66,7 @@ def _fetch(names: Sequence[str], folder: Path) -> None:
     listed = ", ".join(
         f"{file.name} ({file.size / 1e6:.1f} MB)"
         for file in files
-        if not (folder / file.name).is_file()
+        if not os.path.isfile(folder / file.name)
     )
     print(f"To download into {printable(str(folder))}: {listed or 'nothing'}", flush=True)
     for file in files:

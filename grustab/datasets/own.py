@@ -1,6 +1,7 @@
 """Texts and tunes of your own."""
 
 import hashlib
+import os
 from os import PathLike
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def data_sha256(kind: str, path: str | PathLike[str]) -> str:
 def _text_files(folder: Path) -> list[Path]:
     files = [folder / name for name in TEXT_FILES]
     for file in files:
-        if not file.is_file():
+        if not os.path.isfile(file):
             raise DataError(f"there is no {file}, expected a folder with {', '.join(TEXT_FILES)}")
     return files
 
@@ -74,6 +75,6 @@ def _tunes_file(path: Path) -> Path:
         raise DataError(
             f"{path}: expected tunes in a file whose name ends with {', '.join(_READERS)}"
         )
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise DataError(f"there is no file {path}, check the path")
     return path

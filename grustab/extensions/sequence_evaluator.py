@@ -1,6 +1,5 @@
 """Mean negative log-likelihood over whole sequences."""
 
-import copy
 import time
 
 import chainer
@@ -18,7 +17,8 @@ class SequenceEvaluator(extensions.Evaluator):
     reports is averaged over the batches, as by Chainer's evaluator.
 
     Args:
-        iterator: Iterator of :class:`grustab.iterators.SequenceBatch` that does not repeat.
+        iterator: Iterator of :class:`grustab.iterators.SequenceBatch` that does not repeat,
+            and has a ``reset``.
         target: Model: ``model(xs, ts, mask)`` gives the summed negative log-likelihood,
             ``model.reset_state()`` starts from ``h = 0``.
         name: Name of the data, the first part of what it reports (``validation/main/loss``).
@@ -27,7 +27,7 @@ class SequenceEvaluator(extensions.Evaluator):
         seconds: Time spent in all evaluations so far.
 
     Raises:
-        ValueError: If the iterator repeats; in a call, if it gives no step that counts.
+        ValueError: If the iterator repeats.
         TypeError: In a call, if it gives anything but a ``SequenceBatch``.
     """
 
@@ -48,10 +48,7 @@ class SequenceEvaluator(extensions.Evaluator):
         """
         start = time.perf_counter()
         iterator = self.get_iterator("main")
-        if hasattr(iterator, "reset"):
-            iterator.reset()
-        else:  # as Chainer's evaluator does
-            iterator = copy.copy(iterator)
+        iterator.reset()
         model = self.get_target("main").copy()  # shares weights, has a state of its own
         reporter, prefix = chainer.get_current_reporter(), f"{self.name}/main"
         reporter.add_observer(prefix, model)
@@ -66,8 +63,6 @@ class SequenceEvaluator(extensions.Evaluator):
                     reported.add(reporter.observation)
                 steps += batch.n_steps
         self.seconds += time.perf_counter() - start
-        if not steps:
-            raise ValueError(f"the evaluation {self.name!r} found no step that counts")
         return {**reported.compute_mean(), f"{prefix}/loss": total / steps}
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:

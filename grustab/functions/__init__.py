@@ -1,7 +1,7 @@
 """Differentiable functions."""
 
 from grustab.functions.dropout import embed_with_dropout, seeded_dropout
-from grustab.functions.gru import GRUSequence, gru_sequence
+from grustab.functions.gru import gru_sequence
 from grustab.functions.softmax_loss import cross_entropy
 
-__all__ = ["GRUSequence", "cross_entropy", "embed_with_dropout", "gru_sequence", "seeded_dropout"]
+__all__ = ["cross_entropy", "embed_with_dropout", "gru_sequence", "seeded_dropout"]

@@ -32,8 +32,8 @@ class TuneIterator(ShufflingIterator):
             another number of tunes.
 
     Raises:
-        ValueError: If there is no tune, one has fewer than 2 steps, or ``batch_size`` or
-            ``n_steps`` < 1.
+        ValueError: If there is no tune, one is no matrix or has fewer than 2 steps, or
+            ``batch_size`` or ``n_steps`` < 1.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class TuneIterator(ShufflingIterator):
         count_padding: bool = False,
         carry_state: bool = False,
     ) -> None:
-        if len(tunes) == 0 or min(len(tune) for tune in tunes) < 2:
-            raise ValueError("expected at least one tune, and at least 2 steps in every tune")
+        if len(tunes) == 0 or any(np.ndim(tune) != 2 or len(tune) < 2 for tune in tunes):
+            raise ValueError("expected tunes, at least one, (steps, notes), at least 2 steps each")
         self.by_length, self.count_padding, self.carry_state = by_length, count_padding, carry_state
         super().__init__(tunes, batch_size, n_steps, repeat, rng)
 

@@ -29,9 +29,9 @@ PROBES = 8
 #: Singular values above the first of these shares of the cap are followed, and at least SPARE
 #: more. If they are a crowd, only those above the second share, with a stronger filter.
 FOLLOWED, SPARE = (0.88, 0.95), 4
-#: Degree of the Chebyshev filter, by share: a pass makes what is at the cap 90 times larger than
-#: what is not followed. On a GPU, where the operator has twice the degree, it is 2000 and 90 times:
-#: more would hide what is at the cap beside what is far above it.
+#: Degree of the Chebyshev filter, by share: one pass makes a value at the cap 90 times larger than
+#: one at the share. On a GPU the operator already has twice the degree, so 4 makes it 2000 and 90
+#: times larger: more would hide what is at the cap beside what is far above it.
 DEGREES, GPU_DEGREE = (5, 8), 4
 #: Parts of the columns: so many are a crowd; so many cost more to follow than the exact way.
 CROWDED, TOO_MANY = 1 / 8, 1 / 3

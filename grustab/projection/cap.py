@@ -91,7 +91,7 @@ def within_cap(W: Any, cap: float) -> bool:
 
 
 def remove_excess(a: Any, u: Any, sigma: np.ndarray, vt: Any, cap: float) -> Any:
-    """``W - U (Sigma - cap)_+ V``: touches only what exceeds the cap."""
+    """``W - U (Sigma - cap)_+ V^T``: touches only what exceeds the cap."""
     k = int((sigma > cap).sum())
     if k == 0:
         return a

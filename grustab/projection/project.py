@@ -79,7 +79,7 @@ def project(
 def _naive(a: np.ndarray, cap: float) -> tuple[np.ndarray, ProjectionInfo]:
     u, sigma, vt = svd(a, full_matrices=False)
     if sigma[0] > 4 * cap:
-        # W - U (Sigma - cap) V would lose the digits that matter: rebuild from float64.
+        # W - U (Sigma - cap) V^T would lose the digits that matter: rebuild from float64.
         u, sigma, vt = svd(a.astype(np.float64), full_matrices=False)
         projected = ((u * np.minimum(sigma, cap)) @ vt).astype(a.dtype)
     else:

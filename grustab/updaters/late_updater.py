@@ -25,7 +25,7 @@ class _Outstanding(NamedTuple):
 
 
 class LateUpdater(BPTTUpdater):
-    """On a GPU, numbers of an iteration that come while the next one is being computed.
+    """For a GPU: the numbers of an iteration arrive while the next one is being computed.
 
     Loss and gradient stay on the GPU, and it leaves the weights alone where one of them is not
     finite. The host reads them before the next update: had they been bad, the weights, the number
@@ -36,12 +36,12 @@ class LateUpdater(BPTTUpdater):
 
     Args:
         iterator: As of :class:`BPTTUpdater`.
-        optimizer: SGD, Adam or RMSprop, which is of no use without this updater afterwards; all
-            weights have the same rate, options that change the rule are not there, and what is
-            frozen stays so.
+        optimizer: SGD, Adam or RMSprop. Its own kernels are switched off: do not use it without
+            this updater afterwards. All weights share one rate, options that change the rule are
+            refused, and frozen weights stay frozen.
         threshold: Largest norm of the gradient that is left alone, > 0.
-        late: Without it, each iteration waits for its own numbers and reports them, as it has to
-            where extensions look at them, or change weights without :meth:`settle` before.
+        late: ``False``: each iteration waits for its own numbers and reports them. Needed where an
+            extension reads them, or changes weights without calling :meth:`settle` before.
         **options: As of :class:`BPTTUpdater`.
 
     Raises:

@@ -160,6 +160,7 @@ def test_epochs_are_counted_and_detail_rises_evenly_after_a_reset(make):
     ),
     (lambda: StreamIterator(words(60), 4, 5), "a list of sequences"),
     (lambda: StreamIterator([np.linspace(0, 1, 60)], 4, 5), "word numbers"),
+    (lambda: TuneIterator([words(60)], 4, 5), r"\(steps, notes\)"),
     *((lambda a=a: TuneIterator(tunes(a), 2, 3), "at least") for a in ((), (5, 1))),
 ])  # fmt: skip
 def test_what_makes_no_batch_is_refused(make, said):

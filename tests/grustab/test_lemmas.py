@@ -10,7 +10,7 @@ from grustab import stability
 from grustab.links import GRU, StackedGRU
 from tests.grustab.test_stability_away_from_zero import states_after
 
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.integers(1, 6)
 
@@ -108,7 +108,7 @@ def measured_jacobian(layers):
     return finite_difference(f, sum(SIZES))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=seeds)
 def test_lemma_4_stacked_jacobian_is_the_links_and_its_radius_the_largest_of_the_layers(seed):
     layers, a, _ = stacked(seed)

@@ -78,28 +78,16 @@ def test_the_exponent_is_that_of_the_product_of_jacobians(cut):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("scale", [0.01, 1, 20])
-@pytest.mark.parametrize("k", [1, N])
-def test_at_zero_the_limit_is_the_logarithm_of_the_spectral_radius(k, scale, dtype):
+def test_at_zero_the_limit_is_the_logarithm_of_the_spectral_radius(scale, dtype):
     """Over 2,000 steps at radius 5 the product itself would leave the range of any dtype."""
     gru, _, _ = make()
     gru.W_hh = scale * np.eye(N) + np.triu(np.ones((N, N)), 1)
-    directions = np.linalg.qr(np.random.default_rng(0).normal(size=(N, k)))[0].astype(dtype)
     inputs = np.zeros((2000, 1, M), dtype), np.zeros((1, N), dtype)
     w_x, w_h = (w.astype(dtype) for w in weights(gru))
-    (exponent,) = stability.largest_lyapunov_exponent(*inputs, w_x, w_h, directions)
+    (exponent,) = stability.largest_lyapunov_exponent(*inputs, w_x, w_h)
     radius = stability.spectral_radius(stability.jacobian(gru.W_hh))
     # A triangular matrix is not normal: its powers have a factor that grows with T^4.
     assert exponent == pytest.approx(np.log(radius), abs=0.03)
-
-
-def test_few_directions_are_a_lower_bound_that_a_long_sequence_closes():
-    gru, xs, h = make(steps=400)
-    directions = np.eye(N)[:, :1]
-    for steps, gap in ((5, 1.0), (400, 0.05)):
-        exact = stability.largest_lyapunov_exponent(xs[:steps], h, *weights(gru))
-        bound = stability.largest_lyapunov_exponent(xs[:steps], h, *weights(gru), directions)
-        assert (bound <= exact + 1e-12).all()
-        assert (exact - bound < gap).all()
 
 
 def test_a_layer_that_forgets_all_has_an_exponent_of_minus_infinity():

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
@@ -33,7 +33,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=5,
 )
-SLOW = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=150)
 
 
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
@@ -167,13 +167,13 @@ def mutated_configs(draw):
     return tree[0]
 
 
-@SLOW
+@MANY
 @given(mutated_configs())
 def test_a_mutated_config_is_valid_or_refused(data):
     _check(json.dumps(data).encode())
 
 
-@settings(SLOW, max_examples=60)  # ruamel's pure reader is slow
+@settings(max_examples=60)  # ruamel's pure reader is slow
 @given(st.data())
 def test_a_damaged_text_is_valid_or_refused(data):
     text = (CONFIGS / "demo.yaml").read_bytes()
@@ -183,7 +183,7 @@ def test_a_damaged_text_is_valid_or_refused(data):
     _check(text[:start] + data.draw(st.binary(max_size=5) | signs) + text[end:])
 
 
-@SLOW
+@MANY
 @given(st.sampled_from(sorted(Conditions.model_fields)), st.text(max_size=12) | VALUES)
 def test_any_override_is_valid_or_refused(key, value):
     text = value if isinstance(value, str) else json.dumps(value)

@@ -155,7 +155,7 @@ def test_no_difference_to_a_print_that_is_no_number(store, table, config, cell):
 def test_without_a_config_every_table_with_such_cells_is_written(call, out, cells):
     code, text, err = call("table", "--cells", cells, "--out", out)
     assert (code, err) == (0, "")
-    written = {path.parent.name: path.read_text(encoding="utf-8") for path in out.rglob("table.md")}
+    written = {path.parent.name: path.read_text("utf-8") for path in out.rglob("table.md")}
     assert set(written) == set(
         config_names() if cells == "*" else ["beyond_music", "main_music", "table3_music"]
     )
@@ -165,7 +165,7 @@ def test_without_a_config_every_table_with_such_cells_is_written(call, out, cell
 def test_a_table_of_some_cells_prints_them_and_writes_all(table, out):
     rows, text, _ = table("table1_language", "--cells", "sgd_1.1/*")
     assert list(rows) == ["sgd_1.1/projection_0.2", "sgd_1.1/clipping_5"]
-    written = (out / "table1_language" / "table.md").read_text()
+    written = (out / "table1_language" / "table.md").read_text("utf-8")
     assert written.count("\n| ") == 20
     assert "written: " in text
 
@@ -180,7 +180,7 @@ def test_a_table_with_settings_repeats_only_the_cells_that_ran(table, out, store
         repeat = (
             f"Repeat: `scripts/reproduce.sh table3_music {cells}--out runs/repeat --set units=9`"
         )
-        assert repeat in path.read_text(encoding="utf-8")
+        assert repeat in path.read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,9 @@ def test_settings_that_some_cells_have_anyway_leave_the_configs_own_table_alone(
     assert path.read_bytes() == before
     others = list(path.parent.glob("table-set-*.md"))
     assert len(others) == of_its_own
-    assert all(f"Not the config's conditions: {setting}" in other.read_text() for other in others)
+    assert all(
+        f"Not the config's conditions: {setting}" in other.read_text("utf-8") for other in others
+    )
 
 
 def test_no_row_of_a_table_with_settings_has_a_difference(store, table):

@@ -47,9 +47,8 @@ def by_hand(model, xs, ts, start=None, after=()):
     h = table[xs] if isinstance(model, LanguageModel) else xs @ table.T
     h = h * model.input_scale * (KEPT if "input" in after else 1)
     for number, layer in enumerate(model.gru):
-        w = (getattr(layer, name).astype("d") for name in reference.Weights._fields)
         first = np.zeros((BATCH, UNITS)) if start is None else start[number]
-        h = reference.forward(reference.Weights(*w), h, first)
+        h = reference.forward(reference.weights_of(layer), h, first)
         last.append(h[-1])
         h = h * (KEPT if "gru" in after else 1)
     y = h @ model.output.W.array.astype("d").T

@@ -100,7 +100,8 @@ def test_no_more_than_the_limit_is_taken(remote, tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made(remote, tmp_path):
     (tmp_path / "file").write_text("")
-    _refused(lambda: download(remote("whole"), tmp_path / "file" / "inner"), "cannot be stored in")
+    for folder in (tmp_path / "file" / "inner", tmp_path / ("a" * 300)):
+        _refused(lambda folder=folder: download(remote("whole"), folder), "cannot be stored in")
 
 
 _PROGRAM = """

@@ -45,5 +45,5 @@ def test_addresses_are_pinned():
     for file in fetch.FILES:
         for url in file.urls:
             assert re.match(r"https?://", url)
-            assert file.sha256 is None or re.search(r"/[0-9a-f]{40}/", url)
-        assert file.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+            assert re.search(r"/[0-9a-f]{40}/", url)
+        assert re.fullmatch(r"[0-9a-f]{64}", file.sha256)

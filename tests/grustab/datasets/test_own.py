@@ -40,6 +40,8 @@ def test_the_training_text_decides_what_is_known(folder, train, words):
     (load_tunes, "a.midi", "ends with .mat, .pickle"),
     (load_tunes, "a.mat", "there is no file"),
     (load_text, ".", r"there is no .*train\.txt"),
+    (load_tunes, f"{'a' * 300}.mat", "there is no file"),
+    (load_text, "a" * 300, "there is no "),
 ])  # fmt: skip
 def test_what_is_not_there_is_one_sentence(tmp_path, load, name, said):
     with pytest.raises(DataError, match=said):

@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from grustab.datasets import safe_pickle
@@ -36,7 +36,6 @@ _PLAIN = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(value=_PLAIN, protocol=st.sampled_from(PROTOCOLS))
 def test_plain_data_comes_through(path, value, protocol):
     assert _load(path, pickle.dumps(value, protocol)) == value
@@ -124,7 +123,6 @@ def test_every_cut_is_noticed(path):
 _CODES = st.sampled_from(sorted(safe_pickle._PlainUnpickler.dispatch))
 
 
-@settings(deadline=None)
 @given(
     content=st.binary(max_size=200) | st.lists(_CODES, max_size=40).map(lambda c: bytes(c) + b".")
 )

@@ -8,7 +8,7 @@ from chainer.iterators import SerialIterator
 from experiments.training.models import LanguageModel, MusicModel
 from grustab.extensions import SequenceEvaluator
 from grustab.generators import Generators
-from grustab.iterators import SequenceBatch, StreamIterator, TuneIterator
+from grustab.iterators import StreamIterator, TuneIterator
 
 
 def language(dropout=0.0):
@@ -78,36 +78,15 @@ def test_evaluation_passes_on_what_the_model_reports():
     assert result == {"validation/main/size": 5, "validation/main/gru/batch": 4}
 
 
-class Given(chainer.dataset.Iterator):
-    """These batches, and no way to reset it."""
-
-    def __init__(self, *batches):
-        self.batches = iter(batches)
-
-    def __next__(self):
-        return next(self.batches)
-
-    def __copy__(self):
-        return Given(*self.batches)
-
-
 @pytest.mark.filterwarnings("ignore:The `repeat` property")  # Chainer's, of the same mistake
 @pytest.mark.parametrize(("iterator", "error", "said"), [
     (lambda: StreamIterator([words(60)], 4, 5), ValueError, "that does not repeat"),
     (lambda: SerialIterator([0], 1), ValueError, "that does not repeat"),
     (lambda: SerialIterator([0], 1, repeat=False), TypeError, "SequenceBatch.*Stream.*got list"),
-    (lambda: Given(), ValueError, "'validation' found no step"),
 ])  # fmt: skip
 def test_evaluation_refuses_in_words_what_it_cannot_read(iterator, error, said):
     with pytest.raises(error, match=said):
         SequenceEvaluator(iterator(), language())()
-
-
-def test_evaluation_takes_an_iterator_without_a_reset():
-    xs = words(12).reshape(6, 2)
-    batch = SequenceBatch(xs, xs, None, True)
-    loss = SequenceEvaluator(Given(batch, batch), language())()["validation/main/loss"]
-    assert loss == pytest.approx(np.log(6), rel=0.2)
 
 
 def test_evaluation_leaves_training_as_it_was():

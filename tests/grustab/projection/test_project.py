@@ -92,7 +92,7 @@ def test_a_matrix_need_not_be_square(method, shape, size):
     np.testing.assert_allclose(project(a, 1.5, method), expected, atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(w=squares, delta=st.floats(0.01, 1.99), seed=st.integers(0, 99), t=st.floats(0, 1))
 @ways
 def test_no_other_matrix_within_the_cap_is_nearer(way, w, delta, seed, t):
