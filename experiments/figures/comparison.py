@@ -50,7 +50,8 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
     axis.grid(True, axis="y", which="minor")
     axis.tick_params(axis="y", which="both", length=0)
     axis.set_ylim(-0.6, len(rows) - 0.4)
-    axis.set_xlabel(f"lowest {value_name(config)}; bar: 95 % t-interval of the mean")
+    bar = "bar: 95 % t-interval of the mean, cut off at half the lowest run"
+    axis.set_xlabel(f"lowest {value_name(config)}\n{bar}", fontsize=9)
     axis.set_title(config.title, fontsize=9, pad=26)
     keys = [Line2D([], [], ls="", label="published", **PUBLISHED)]
     for method in dict.fromkeys(reversed(methods)):
