@@ -101,7 +101,10 @@ def read_snapshot(path: Path) -> Snapshot:
         recorded = {key: meta[key] for key in ("gradient_norm", "loss", "commit")}
         dropout = meta["dropout_generator"]
         snapshot = Snapshot(cell, meta["seed"], meta["update"], arrays, recorded, dropout)
-        snapshot.model()(*snapshot.batch)
+        model = snapshot.model()
+        if not all(np.isfinite(parameter.array).all() for parameter in model.gru.params()):
+            raise ValueError("weights of a GRU beyond float32")
+        model(*snapshot.batch)
     except OSError as error:
         raise ResultError(f"{shown(path)}: cannot be read: {error.strerror or error}") from None
     except DAMAGED as error:

@@ -27,7 +27,7 @@ class SequenceEvaluator(extensions.Evaluator):
         seconds: Time spent in all evaluations so far.
 
     Raises:
-        ValueError: If the iterator repeats.
+        ValueError: If the iterator repeats; in a call, if it gives no step that counts.
         TypeError: In a call, if it gives anything but a ``SequenceBatch``.
     """
 
@@ -63,6 +63,8 @@ class SequenceEvaluator(extensions.Evaluator):
                     reported.add(reporter.observation)
                 steps += batch.n_steps
         self.seconds += time.perf_counter() - start
+        if not steps:
+            raise ValueError(f"the evaluation {self.name!r} found no step that counts")
         return {**reported.compute_mean(), f"{prefix}/loss": total / steps}
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:

@@ -134,6 +134,7 @@ def test_a_gradient_that_is_not_finite_is_measured_and_drawn(call, out, snapshot
         ({"h/1": None}, "of an update ('h/1'"),
         ({"params/gru/0/W_h": None}, "W_h"),
         ({"params/output/b": np.zeros(7)}, "of an update ("),
+        ({"params/gru/0/W_h": np.full((3 * UNITS, UNITS), 1e200)}, "beyond float32"),
         ({"batch/ts": np.zeros((1, 2, 3))}, "of an update ("),
         ({"h/0": np.zeros((9, UNITS))}, "of an update ("),
         ({"h/0": np.full((2, UNITS), np.nan)}, "NaN or Inf"),

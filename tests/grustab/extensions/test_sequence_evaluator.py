@@ -78,11 +78,22 @@ def test_evaluation_passes_on_what_the_model_reports():
     assert result == {"validation/main/size": 5, "validation/main/gru/batch": 4}
 
 
+class Empty(chainer.dataset.Iterator):
+    """No batches."""
+
+    def reset(self):
+        pass
+
+    def __next__(self):
+        raise StopIteration
+
+
 @pytest.mark.filterwarnings("ignore:The `repeat` property")  # Chainer's, of the same mistake
 @pytest.mark.parametrize(("iterator", "error", "said"), [
     (lambda: StreamIterator([words(60)], 4, 5), ValueError, "that does not repeat"),
     (lambda: SerialIterator([0], 1), ValueError, "that does not repeat"),
     (lambda: SerialIterator([0], 1, repeat=False), TypeError, "SequenceBatch.*Stream.*got list"),
+    (Empty, ValueError, "'validation' found no step"),
 ])  # fmt: skip
 def test_evaluation_refuses_in_words_what_it_cannot_read(iterator, error, said):
     with pytest.raises(error, match=said):
