@@ -29,10 +29,10 @@ EPOCH = {
 }
 #: Tunes of the training data.
 TUNES = {"nottingham": 694, "synthetic": 40}
-#: Seen on two cores, 2026-11: share of the machine's rate that an iteration reaches, ...
+#: Seen with one BLAS thread, 2026-11: share of the machine's rate that an iteration reaches, ...
 EFFICIENCY = {"language": 0.75, "music": 0.55}
 #: ... evaluation's time beside training's, ...
-EVALUATION = {"language": 0.06, "music": 0.21}
+EVALUATION = {"language": 0.05, "music": 0.14}
 #: ... and products of n^3 that take as long as a projection: a full SVD, and what ``auto`` does
 #: (several times that where dozens of values come near the cap).
 PROJECTION = {"naive": 80, "truncated": 80, "auto": 6}

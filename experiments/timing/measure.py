@@ -120,7 +120,7 @@ class _Variant:
 
 def _measure(
     cells: list[Cell], leader: Cell, device: chainer.backend.Device, rounds: int, later: int
-) -> tuple[list[dict[str, Any]], int | None]:
+) -> tuple[list[dict[str, Any]], int]:
     """Train the leader from point to point; at each point let all cells take turns."""
     trained = _Variant(leader, device)
     variants = {cell.name: _Variant(cell, device) for cell in cells}
@@ -143,7 +143,7 @@ def _measure(
             continue
         point = {"name": name, "iteration": trained.run.updater.iteration}
         points.append(point | {"cells": _take_turns(variants, trained, rounds)})
-    return points, getattr(trained.run.updater.get_iterator("main"), "batches", None)
+    return points, trained.run.updater.get_iterator("main").batches
 
 
 def _take_turns(

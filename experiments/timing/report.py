@@ -40,7 +40,7 @@ def timing_rows(
         return HEADER, [["", cell.name, NOT_MEASURED, *blank] for cell in cells], []
     epochs = cells[0].conditions.epochs
     epoch = measured.iterations_an_epoch
-    header = [*HEADER, f"hours for {epochs} epochs"] if epoch else HEADER
+    header = [*HEADER, f"hours for {epochs} epochs"]
     rows = []
     for point in measured.points:
         reference = _clipping(cells, measured, point)
@@ -49,11 +49,8 @@ def timing_rows(
                 rows.append([_place(point), cell.name, NOT_MEASURED, *[""] * (len(header) - 3)])
                 continue
             times = point.cells[cell.name]
-            row = _row(times, reference)
-            if epoch:
-                hours = statistics.median(times.totals()) * epoch * epochs / 3600
-                row.append(f"{hours:.1f}")
-            rows.append([_place(point), cell.name, *row])
+            hours = statistics.median(times.totals()) * epoch * epochs / 3600
+            rows.append([_place(point), cell.name, *_row(times, reference), f"{hours:.1f}"])
     return header, rows, _notes(measured)
 
 

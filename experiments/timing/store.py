@@ -55,7 +55,7 @@ class TimingResult(Form):
     command: str
     environment: Machine
     conditions_sha256: dict[str, str]
-    iterations_an_epoch: int | None
+    iterations_an_epoch: int
     points: list[Point] = Field(min_length=1)
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ class PlateauDecay(RateDecay):
     improvement. The count starts anew after each division (our assumption).
 
     Args:
-        divisor, attr, optimizer: As of :class:`grustab.extensions.rate_decay.RateDecay`.
+        divisor, attr: As of :class:`grustab.extensions.rate_decay.RateDecay`.
         patience: Number of consecutive checks without a new best value.
         monitor: Observation to watch, smaller is better.
 
@@ -36,9 +36,8 @@ class PlateauDecay(RateDecay):
         patience: int,
         attr: str = "lr",
         monitor: str = "validation/main/loss",
-        optimizer: chainer.Optimizer | None = None,
     ) -> None:
-        super().__init__(divisor, attr, optimizer)
+        super().__init__(divisor, attr)
         require_counts(patience=patience)
         self.patience, self.monitor = patience, monitor
         self.best = math.inf

@@ -7,31 +7,28 @@ from grustab.errors import require_above_zero
 
 
 class RateDecay(training.Extension):
-    """Divides an attribute of an optimizer, and keeps its value in snapshots.
+    """Divides an attribute of the updater's optimizer, and keeps its value in snapshots.
 
     Optimizers do not save it. Several of these may divide one attribute, in any order.
 
     Args:
         divisor: What the attribute is divided by.
         attr: Attribute of the optimizer, ``"lr"`` or Adam's ``"alpha"``.
-        optimizer: The optimizer; ``None``: the updater's ``"main"`` one.
 
     Raises:
         ValueError: If a number given is too small; when training begins, if the optimizer has no
             such ``attr`` that can be set.
     """
 
-    def __init__(
-        self, divisor: float, attr: str = "lr", optimizer: chainer.Optimizer | None = None
-    ) -> None:
+    def __init__(self, divisor: float, attr: str = "lr") -> None:
         require_above_zero(divisor=divisor)
         self.divisor, self.attr = divisor, attr
-        self._given = self._optimizer = optimizer
+        self._optimizer: chainer.Optimizer | None = None
         self._loaded: float | None = None  # and not yet put back
 
     def initialize(self, trainer: training.Trainer) -> None:
         """Put the loaded value into the optimizer, if one was."""
-        self._optimizer = self._given or trainer.updater.get_optimizer("main")
+        self._optimizer = trainer.updater.get_optimizer("main")
         attribute = getattr(type(self._optimizer), self.attr, None)
         read_only = isinstance(attribute, property) and attribute.fset is None  # Adam's ``lr``
         if read_only or not hasattr(self._optimizer, self.attr):
@@ -49,7 +46,6 @@ class RateDecay(training.Extension):
 
     def __call__(self, trainer: training.Trainer) -> None:
         """Divide where :meth:`is_time` says so."""
-        self._optimizer = self._optimizer or trainer.updater.get_optimizer("main")
         if self.is_time(trainer):
             value = getattr(self._optimizer, self.attr)
             setattr(self._optimizer, self.attr, value / self.divisor)

@@ -16,34 +16,25 @@ class SpikeDecay(RateDecay):
 
     Args:
         bound: Gradient norm, before any clipping, that counts as a spike.
-        divisor, attr, optimizer: As of :class:`grustab.extensions.rate_decay.RateDecay`.
-        monitor: Observation to watch, as reported by
-            :class:`grustab.optimizer_hooks.GradientMonitor`.
+        divisor, attr: As of :class:`grustab.extensions.rate_decay.RateDecay`.
 
     Attributes:
         epoch: Epoch of the last division, -1 before the first.
 
     Raises:
-        KeyError: In a call, if ``monitor`` is not observed.
+        KeyError: In a call, if no :class:`grustab.optimizer_hooks.GradientMonitor` has reported.
     """
 
-    def __init__(
-        self,
-        bound: float,
-        divisor: float,
-        attr: str = "lr",
-        monitor: str = "gradient/norm",
-        optimizer: chainer.Optimizer | None = None,
-    ) -> None:
-        super().__init__(divisor, attr, optimizer)
+    def __init__(self, bound: float, divisor: float, attr: str = "lr") -> None:
+        super().__init__(divisor, attr)
         require_above_zero(bound=bound)
-        self.bound, self.monitor = bound, monitor
+        self.bound = bound
         self.epoch = -1
 
     def is_time(self, trainer: training.Trainer) -> bool:
         """Look at the norm of the last iteration."""
         epoch = trainer.updater.epoch
-        spike = epoch > self.epoch and float(trainer.observation[self.monitor]) > self.bound
+        spike = epoch > self.epoch and float(trainer.observation["gradient/norm"]) > self.bound
         if spike:
             self.epoch = epoch
         return spike

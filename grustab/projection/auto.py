@@ -8,7 +8,6 @@ import numpy as np
 from chainer import backend
 from chainer.backends import cuda
 
-from grustab.errors import require_counts
 from grustab.projection import subspace
 from grustab.projection.cap import (
     ACCURACY,
@@ -39,6 +38,8 @@ CROWDED, TOO_MANY = 1 / 8, 1 / 3
 FAR, HUGE = 3, 100
 #: Looks at the block, each after a pass of the filter, before the search is given up.
 MAX_LOOKS = 4
+#: Results of the subspace from one verification to the next.
+CHECK_INTERVAL = 50
 
 
 def margin_of(share: float) -> float:
@@ -63,30 +64,25 @@ class AutoProjection:
        not converge or failed its verification, when there is no call before, when too many
        values come near the cap for the matrix's size, or when one lies far above it.
 
-    Every ``check_interval``-th result of the second way is verified by a Cholesky decomposition
+    Every :data:`CHECK_INTERVAL`-th result of the second way is verified by a Cholesky decomposition
     in float64, and replaced by an exact one if that fails. Singular values above 2 - delta are
     then capped by subtracting the excess, ``W - U (Sigma - cap)_+ V^T``.
 
     Args:
         delta: Safety margin in (0, 2).
         rng: Generator of the random vectors; ``None`` makes one seeded with 0.
-        check_interval: Results of the second way from one verification to the next.
 
     Attributes:
         counts: Calls so far by way: ``skipped``, ``subspace``, ``exact``; and ``checks``,
             ``failed_checks``.
 
     Raises:
-        ValueError: If ``delta`` does not lie between 0 and 2, or ``check_interval`` is below 1.
+        ValueError: If ``delta`` does not lie between 0 and 2.
     """
 
-    def __init__(
-        self, delta: float, rng: np.random.Generator | None = None, check_interval: int = 50
-    ) -> None:
+    def __init__(self, delta: float, rng: np.random.Generator | None = None) -> None:
         self.cap = cap_of(delta)
         self.rng = np.random.default_rng(0) if rng is None else rng
-        require_counts(check_interval=check_interval)
-        self.check_interval = check_interval
         self.counts = dict.fromkeys(("skipped", "subspace", "exact", "checks", "failed_checks"), 0)
         self._v: Any = None  # followed right singular vectors (n, q)
         self._crowded = False  # whether only values above the second share are followed
@@ -128,7 +124,7 @@ class AutoProjection:
             found = yield from self._search(xp, w)
         if found is not None:
             projected, info = self._subtract(w, *found)
-            if (self.counts["subspace"] + 1) % self.check_interval or self._check(projected):
+            if (self.counts["subspace"] + 1) % CHECK_INTERVAL or self._check(projected):
                 self.counts["subspace"] += 1
                 return projected, info
         else:

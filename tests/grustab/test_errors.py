@@ -12,7 +12,6 @@ from grustab.extensions import PlateauDecay, SpikeDecay
 from grustab.iterators import StreamIterator
 from grustab.links import GRU, StackedGRU
 from grustab.optimizer_hooks import GradientClipping
-from grustab.projection.auto import AutoProjection
 from grustab.updaters import LateUpdater
 
 STREAM = np.zeros(40, np.int32)
@@ -31,7 +30,6 @@ def test_an_error_survives_a_pickle(error):
     (partial(PlateauDecay, patience=1), "divisor"),
     (partial(PlateauDecay, 2.0), "patience"),
     (partial(SpikeDecay, divisor=2.0), "bound"),
-    (partial(AutoProjection, 0.2), "check_interval"),
     (partial(StackedGRU, 4, 4), "n_layers"),
     (partial(GRU, out_size=4), "in_size"),
     (partial(GRU, 4), "out_size"),

@@ -21,6 +21,7 @@ def plateau(values, wrap=float, **options):
     optimizer = optimizers.SGD(lr=1.0)
     optimizer.alpha = 1.0
     decay = PlateauDecay(2.0, 3, **options)
+    decay.initialize(trainer_of(optimizer))
     rates = []
     for value in values:
         seen = {} if value is None else {"validation/main/loss": wrap(value)}
@@ -71,16 +72,6 @@ def test_it_puts_the_rate_back_when_a_trainer_goes_on(tmp_path, values, rate, co
 def test_it_says_so_where_the_loss_was_never_observed():
     with pytest.warns(UserWarning, match="'valid/loss' was never observed"):
         plateau([5, None], monitor="valid/loss")
-
-
-def test_it_takes_the_optimizer_it_is_given():
-    main, given = optimizers.SGD(0.1), optimizers.SGD(0.1)
-    decay, trainer = PlateauDecay(2.0, 1, optimizer=given), trainer_of(main)
-    trainer.observation["validation/main/loss"] = 5.0
-    decay.initialize(trainer)
-    decay(trainer)
-    decay(trainer)
-    assert (main.lr, given.lr) == (0.1, 0.05)
 
 
 @pytest.mark.parametrize("attr", ["lr", "rate"])

@@ -111,8 +111,9 @@ def test_holds_over_a_long_walk(size, dtype):
     assert auto.counts["failed_checks"] == 0
 
 
-def test_takes_the_cheap_ways_where_they_serve():
-    rng, auto = np.random.default_rng(0), AutoProjection(0.2, check_interval=5)
+def test_takes_the_cheap_ways_where_they_serve(monkeypatch):
+    monkeypatch.setattr("grustab.projection.auto.CHECK_INTERVAL", 5)
+    rng, auto = np.random.default_rng(0), AutoProjection(0.2)
     w = 1.8 * with_top(rng, 100, 0.9)
     for i in range(10):
         w = check_call(auto, w + training(1e-3, 0)(rng, 100, i, np.zeros_like(w)))
@@ -156,7 +157,8 @@ def test_lemma_6_is_used_only_as_far_as_it_reaches():
 
 
 def test_a_failed_check_leads_to_the_exact_way(monkeypatch):
-    rng, auto = np.random.default_rng(0), AutoProjection(0.2, check_interval=2)
+    rng, auto = np.random.default_rng(0), AutoProjection(0.2)
+    monkeypatch.setattr("grustab.projection.auto.CHECK_INTERVAL", 2)
     monkeypatch.setattr("grustab.projection.auto.within_cap", lambda w, cap: False)
     for _ in range(5):
         check_call(auto, 1.8 * with_top(rng, 64, 1.2))
@@ -165,7 +167,8 @@ def test_a_failed_check_leads_to_the_exact_way(monkeypatch):
 
 
 def test_the_check_catches_what_a_search_missed(monkeypatch):
-    rng, auto = np.random.default_rng(0), AutoProjection(0.2, check_interval=1)
+    rng, auto = np.random.default_rng(0), AutoProjection(0.2)
+    monkeypatch.setattr("grustab.projection.auto.CHECK_INTERVAL", 1)
 
     def miss(xp, w):
         return np.eye(64)[:, :1], np.array([1.0]), np.eye(64)[:, :1]
