@@ -54,7 +54,9 @@ def time_config(
     overrides = all_overrides(cells)
     leaders = [c for c in cells if c.conditions.projection == "auto" and c.conditions.delta]
     if not leaders:
-        raise ConfigError(f"config {config.name} has no cell with method projection, auto")
+        raise ConfigError(
+            f"config {config.name}: to take times it needs a cell with projection: auto"
+        )
     device = find_device(device_name)
     device.use()
     path = timing_file(out, config, overrides)

@@ -89,20 +89,18 @@ def read_mat(path: str | PathLike[str]) -> Tunes:
 
 def _rolls_of_cell(cell: Any, where: str) -> list[np.ndarray]:
     if not isinstance(cell, np.ndarray) or cell.dtype != object or cell.ndim != 2 or not cell.size:
-        raise DataError(f"{where} is not a cell of tunes, get a new copy")
+        raise DataError(f"{where} is not a cell of tunes")
     return [_checked_roll(roll, f"{where}, tune {k}") for k, roll in enumerate(cell.ravel())]
 
 
 def _checked_roll(roll: Any, where: str) -> np.ndarray:
     form = f"{where} is not a (steps, {NOTES}) array of 0 and 1"
     if not isinstance(roll, np.ndarray) or roll.dtype.kind not in "buif":
-        raise DataError(
-            f"{form} but a {getattr(roll, 'dtype', type(roll).__name__)}, get a new copy"
-        )
+        raise DataError(f"{form} but a {getattr(roll, 'dtype', type(roll).__name__)}")
     if roll.ndim != 2 or roll.shape[1] != NOTES or roll.shape[0] == 0:
-        raise DataError(f"{form} but has the shape {roll.shape}, get a new copy")
+        raise DataError(f"{form} but has the shape {roll.shape}")
     if not np.isin(roll, (0, 1)).all():
-        raise DataError(f"{form}, as it holds other numbers, get a new copy")
+        raise DataError(f"{form}, as it holds other numbers")
     return np.ascontiguousarray(roll, dtype=np.uint8)
 
 
@@ -117,7 +115,7 @@ def read_pickle(path: str | PathLike[str]) -> Tunes:
     """
     splits = load_plain(path)
     if type(splits) is not dict or set(splits) != set(Tunes._fields):
-        raise DataError(f"{path} is not a dict of train, valid and test, get a new copy")
+        raise DataError(f"{path} is not a dict of train, valid and test")
     steps_left = _MAX_STEPS
     tunes = Tunes([], [], [])
     for split, rolls in tunes._asdict().items():
@@ -131,9 +129,9 @@ def read_pickle(path: str | PathLike[str]) -> Tunes:
 
 def _sequence(value: Any, where: str, most: int) -> list | tuple:
     if type(value) not in (list, tuple) or not value:
-        raise DataError(f"{where} is not a filled list, get a new copy")
+        raise DataError(f"{where} is not a filled list")
     if len(value) > most:
-        raise DataError(f"{where} is too long ({len(value)} items), get a new copy")
+        raise DataError(f"{where} is too long ({len(value)} items), expected at most {most}")
     return value
 
 
@@ -142,14 +140,14 @@ def _roll_of_steps(steps: list | tuple, where: str) -> np.ndarray:
     cells = bytearray(len(steps) * NOTES)
     for row, notes in enumerate(steps):
         if type(notes) not in (list, tuple):
-            raise DataError(f"{where}, step {row} is not a list of notes, get a new copy")
+            raise DataError(f"{where}, step {row} is not a list of notes")
         if len(notes) > NOTES:
-            raise DataError(f"{where}, step {row} has {len(notes)} notes, get a new copy")
+            raise DataError(f"{where}, step {row} has {len(notes)} notes, expected at most {NOTES}")
         for note in notes:
             if type(note) is not int or not 0 <= note - LOWEST_NOTE < NOTES:
                 raise DataError(
                     f"{where}, step {row} holds {_brief(note)} where MIDI notes from "
-                    f"{LOWEST_NOTE} to {LOWEST_NOTE + NOTES - 1} are known, get a new copy"
+                    f"{LOWEST_NOTE} to {LOWEST_NOTE + NOTES - 1} are known"
                 )
             cells[row * NOTES + note - LOWEST_NOTE] = 1
     return np.frombuffer(cells, np.uint8).reshape(len(steps), NOTES)

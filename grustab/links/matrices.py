@@ -61,7 +61,8 @@ def chosen_matrices(
     matrices: dict[str, Matrix] = {}
     taken: set[tuple[int, int]] = set()
     for entry in chosen:
-        parameter, rows = entry if isinstance(entry, tuple) else (entry, slice(None))
+        pair = isinstance(entry, tuple) and len(entry) == 2
+        parameter, rows = entry if pair else (entry, slice(None))
         path = paths.get(id(parameter))
         if path is None or not isinstance(rows, slice):
             raise ValueError(

@@ -1,5 +1,6 @@
 """Capping singular values: what all ways of computing P_delta share."""
 
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,8 +40,8 @@ class ProjectionInfo(NamedTuple):
 
 def cap_of(delta: float) -> float:
     """``2 - delta``; raise ``ValueError`` if the margin delta does not lie in (0, 2)."""
-    if not 0 < delta < 2:
-        raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta}")
+    if not isinstance(delta, Real) or not 0 < delta < 2:
+        raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta!r}")
     return 2 - delta
 
 

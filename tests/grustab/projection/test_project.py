@@ -120,7 +120,7 @@ def test_nan_and_inf_are_counted_and_refused(bad, dtype, way):
 
 
 @pytest.mark.parametrize("way", [*WAYS, "followed"])
-@pytest.mark.parametrize("delta", [0, 2, -0.1, 2.5, np.nan, np.inf])
+@pytest.mark.parametrize("delta", [0, 2, -0.1, 2.5, np.nan, np.inf, "0.2", None])
 def test_delta_outside_its_range_is_refused(delta, way):
     call = WAYS.get(way, lambda w, delta: AutoProjection(delta)(w))
     with pytest.raises(ValueError, match="delta must lie between 0 and 2"):
