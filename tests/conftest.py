@@ -40,34 +40,3 @@ def signals_are_heard():
     yield
     for number, way in before.items():
         signal.signal(number, way)
-
-
-@pytest.fixture(autouse=True)
-def a_persons_ctrl_c_ends_the_tests(monkeypatch):
-    """A run that goes on in this process would take it for its own, and the next test would begin.
-
-    Tests send signals by ``signal.raise_signal``; any other SIGINT is a person's.
-    """
-    raised, others = [], []
-    install, send = signal.signal, signal.raise_signal
-
-    def heard(handler):
-        def handle(number, frame):
-            raised.pop() if raised else others.append(number)
-            return handler(number, frame)
-
-        return handle
-
-    def tell(number, handler):
-        mine = number == signal.SIGINT and callable(handler)  # not SIG_IGN
-        return install(number, heard(handler) if mine else handler)
-
-    def send_own(number):
-        raised.extend([number] * (number == signal.SIGINT))
-        send(number)
-
-    monkeypatch.setattr(signal, "signal", tell)
-    monkeypatch.setattr(signal, "raise_signal", send_own)
-    yield
-    if others:
-        pytest.exit("interrupted", returncode=pytest.ExitCode.INTERRUPTED)
