@@ -13,7 +13,7 @@ from experiments.results.measures import Result
 
 COLORS = {
     "projection": ["#1b6ca8", "#3a96c9", "#5bb5c9", "#77c9b8", "#98d8a8"],
-    "clipping": ["#c8553d", "#e07a3f", "#e8a33d", "#d9c24a"],
+    "clipping": ["#c8553d", "#e07a3f", "#e8a33d", "#d9c24a", "#aebf62"],
     "elementwise_clipping": ["#7b3f8c", "#9c5fb0", "#b983c9", "#d4abdf"],
     "none": ["#555555"],
 }
