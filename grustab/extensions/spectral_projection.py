@@ -59,8 +59,8 @@ class SpectralProjection(training.Extension):
         delta: Safety margin in (0, 2).
         method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.projection.project`, or
             ``"auto"``, :class:`grustab.projection.auto.AutoProjection`.
-        rng: Generator for randomized methods, whose state is the caller's to save; ``None`` makes
-            one seeded with 0, which is saved with the extension.
+        rng: For randomized methods: a generator, whose state is the caller's to save, or the seed
+            of one that is saved with the extension; ``None`` means 0.
         matrices: What to cap instead of the ``W_hh``: parameters of the model with two dimensions,
             or pairs of one and a slice of its rows, ``[model.fc.W, (model.rnn.W, slice(0, 100))]``.
             Each is reported under its path, ``projection/fc/W/...``,
@@ -89,7 +89,7 @@ class SpectralProjection(training.Extension):
         target: chainer.Link,
         delta: float,
         method: str = "auto",
-        rng: np.random.Generator | None = None,
+        rng: np.random.Generator | int | None = None,
         matrices: Iterable[Parameter | tuple[Parameter, slice]] | None = None,
     ) -> None:
         require_method(method)
@@ -101,8 +101,8 @@ class SpectralProjection(training.Extension):
         for matrix in self.matrices.values():
             require_matrix(matrix.array, matrix.title)
         self.method = method
-        self.rng = np.random.default_rng(0) if rng is None else rng
-        self._owns_rng = rng is None
+        self.rng = np.random.default_rng(0 if rng is None else rng)
+        self._owns_rng = self.rng is not rng
         followed = self.matrices if method == "auto" else ()
         self.automatic = {name: AutoProjection(delta, self.rng) for name in followed}
         self.delta = delta

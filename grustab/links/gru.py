@@ -47,12 +47,12 @@ class GRU(chainer.Link):
         initial_std: Standard deviation of the normal distribution that every matrix but ``W_hh``
             starts from; ``None`` means ``1 / sqrt(out_size)`` (main paper, unverified: variance
             1/650 with 650 units).
-        rng: Generator of the initial weights; ``None``: one seeded from NumPy's global state, which
-            Chainer's own links draw from.
+        rng: Generator of the initial weights, or a seed; ``None``: one seeded from NumPy's global
+            state, which Chainer's own links draw from.
         dtype: Floating dtype of weights and states; ``None``: ``chainer.config.dtype``.
 
     Raises:
-        ValueError: If a size is below 1.
+        ValueError: If a size is below 1, or the dtype is not a floating one.
 
     Attributes:
         W_x: Parameter (3n, m), ``W_xz``, ``W_xr``, ``W_xh`` stacked.
@@ -72,14 +72,16 @@ class GRU(chainer.Link):
         in_size: int,
         out_size: int,
         initial_std: float | None = None,
-        rng: np.random.Generator | None = None,
+        rng: np.random.Generator | int | None = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
         require_counts(in_size=in_size, out_size=out_size)
-        rng = default_generator() if rng is None else rng
+        rng = default_generator() if rng is None else np.random.default_rng(rng)
         std = out_size**-0.5 if initial_std is None else initial_std
         dtype = chainer.get_dtype(dtype, map_mixed16=np.float32)
+        if np.dtype(dtype).kind != "f":
+            raise ValueError(f"dtype must be a floating one, got {np.dtype(dtype)}")
         with self.init_scope():
             self.W_x = Parameter(GRUInitializer(std, rng, dtype), (3 * out_size, in_size))
             self.W_h = Parameter(

@@ -36,12 +36,12 @@ class StackedGRU(chainer.ChainList):
         n_layers: int,
         dropout: float = 0.0,
         initial_std: float | None = None,
-        rng: np.random.Generator | None = None,
+        rng: np.random.Generator | int | None = None,
         masks: Masks | None = None,
         dtype: Any = None,
     ) -> None:
         require_counts(n_layers=n_layers)
-        rng = default_generator() if rng is None else rng
+        rng = default_generator() if rng is None else np.random.default_rng(rng)
         sizes = [in_size] + [out_size] * (n_layers - 1)
         super().__init__(*(GRU(size, out_size, initial_std, rng, dtype) for size in sizes))
         self.dropout = dropout

@@ -70,7 +70,7 @@ class AutoProjection:
 
     Args:
         delta: Safety margin in (0, 2).
-        rng: Generator of the random vectors; ``None`` makes one seeded with 0.
+        rng: Generator of the random vectors, or a seed; ``None`` means 0.
 
     Attributes:
         counts: Calls so far by way: ``skipped``, ``subspace``, ``exact``; and ``checks``,
@@ -80,9 +80,9 @@ class AutoProjection:
         ValueError: If ``delta`` does not lie between 0 and 2.
     """
 
-    def __init__(self, delta: float, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, delta: float, rng: np.random.Generator | int | None = None) -> None:
         self.cap = cap_of(delta)
-        self.rng = np.random.default_rng(0) if rng is None else rng
+        self.rng = np.random.default_rng(0 if rng is None else rng)
         self.counts = dict.fromkeys(("skipped", "subspace", "exact", "checks", "failed_checks"), 0)
         self._v: Any = None  # followed right singular vectors (n, q)
         self._crowded = False  # whether only values above the second share are followed

@@ -29,7 +29,7 @@ def project(
     method: str = "auto",
     *,
     bounds: np.ndarray | None = None,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | int | None = None,
     return_info: bool = False,
 ) -> Any:
     """The matrix nearest to ``W`` in Frobenius norm with no singular value above 2 - delta.
@@ -48,7 +48,7 @@ def project(
         bounds: For ``truncated``: upper bounds on the singular values of ``W``, descending
             (Lemma 6: the ones before the step plus the step's Frobenius norm). Without them
             ``||W||_F^2 >= k sigma_k^2`` bounds how many can exceed the cap.
-        rng: For ``truncated``: generator of the random start; ``None`` makes one seeded with 0.
+        rng: For ``truncated``: generator of the random start, or a seed; ``None`` means 0.
         return_info: Also return a :class:`ProjectionInfo`.
 
     Returns:
@@ -104,7 +104,7 @@ def _truncated(
         return a, ProjectionInfo(None, float(bounds[0]), 0, 0, bounds)
 
     computed = 0
-    rng = np.random.default_rng(0) if rng is None else rng
+    rng = np.random.default_rng(0 if rng is None else rng)
     a64 = a.astype(np.float64)  # fbpca multiplies by float64 anyway
     k = max(k, 1)
     n_iter = 2  # fbpca's default

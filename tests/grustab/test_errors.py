@@ -1,4 +1,4 @@
-"""Errors that cross from one process to another, and those of numbers that are too small."""
+"""Errors that cross from one process to another, and those of arguments that will not do."""
 
 import pickle
 from functools import partial
@@ -43,3 +43,9 @@ def test_a_number_that_is_too_small_is_refused_by_its_name(make, name):
     for value in (0, -1, np.nan, "3", [], *(() if real else (0.5, 1.5))):
         with pytest.raises(ValueError, match=f"^{name} must be {kind} above 0, got "):
             make(**{name: value})
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.complex64])
+def test_a_gru_of_a_dtype_that_does_not_float_is_refused(dtype):
+    with pytest.raises(ValueError, match="dtype must be a floating one"):
+        GRU(3, 4, dtype=dtype)

@@ -67,7 +67,7 @@ def all_weights(link):
 def test_the_rng_decides_the_weights_or_else_numpys_global_state(link):
     np.random.seed(5)
     state = np.random.get_state()[1].copy()
-    a, b, c = (all_weights(link(3, 4, rng=np.random.default_rng(seed))) for seed in (7, 7, 8))
+    a, b, c = (all_weights(link(3, 4, rng=rng)) for rng in (7, np.random.default_rng(7), 8))
     np.testing.assert_array_equal(np.random.get_state()[1], state)
     d, e = (all_weights(link(3, 4)) for _ in range(2))
     np.random.seed(5)

@@ -220,15 +220,16 @@ def _known(extension):
     return followed, extension._last, extension.rng.bit_generator.state
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["own generator", "generator given"])
+@pytest.mark.parametrize("given", [None, "seed", "generator"])
 @remembering
 def test_a_snapshot_goes_on_to_the_bit_whatever_was_followed_since(method, given, tmp_path):
     """With Chainer's own serializers; a generator that was given is its owner's."""
     model, rng, path = two_layers(), np.random.default_rng(0), tmp_path / "projection.npz"
+    others, seed = given == "generator", 7 if given else None
     model.gru[0].W_hh, direction = _matrix(rng, 1.81)
     model.gru[1].W_hh, _ = _matrix(rng, 0.9)  # below the cap: it has a reference
     live, loaded = (
-        SpectralProjection(m, 0.2, method, rng=np.random.default_rng(7) if given else None)
+        SpectralProjection(m, 0.2, method, rng=np.random.default_rng(7) if others else seed)
         for m in (model, copy.deepcopy(model))
     )
     for used in (False, True):
@@ -238,8 +239,8 @@ def test_a_snapshot_goes_on_to_the_bit_whatever_was_followed_since(method, given
         loaded()
         chainer.serializers.load_npz(path, loaded)
         with np.load(path) as saved:
-            assert ("rng" in saved.files) == (not given)
-        if given:
+            assert ("rng" in saved.files) == (not others)
+        if others:
             loaded.rng.bit_generator.state = live.rng.bit_generator.state
         np.testing.assert_equal(_known(loaded), _known(live))
         if used and method == "auto":
