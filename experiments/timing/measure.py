@@ -23,7 +23,7 @@ from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
 from experiments.system.paths import RESULTS, shown
 from experiments.system.storage import check_writable
-from experiments.timing.store import PARTS, SCHEMA, is_measured, timing_file
+from experiments.timing.store import PARTS, SCHEMA, read_timing, timing_file
 from experiments.training.run import Run
 from grustab.errors import DivergenceError, NonFiniteMatrixError
 
@@ -45,7 +45,8 @@ def time_config(
     Raises:
         GrustabError: If the device, the data, a setting or the results folder is not usable.
         ConfigError: If the config reports no times, or no cell projects with ``auto``: that one
-            trains from point to point.
+            trains from point to point; or if the file there is of a CPU and this one of a GPU, or
+            the reverse.
         DivergenceError: If a cell diverges at once from the weights of a point.
     """
     if config.report != "seconds_per_iteration":
@@ -60,7 +61,13 @@ def time_config(
     device = find_device(device_name)
     device.use()
     path = timing_file(out, config, overrides)
-    if not force and is_measured(path, cells):
+    measured = None if force else read_timing(path)
+    if measured and (measured.environment.device == "cpu") != (device_name == "cpu"):
+        raise ConfigError(
+            f"{shown(path)} was measured on {measured.environment.device}: give another --out for "
+            f"--device {device_name}, or --force to replace it"
+        )
+    if measured and all(map(measured.holds, cells)):
         print(f"{config.name}: measured already, see {shown(path)} (--force measures again)")
         return
     check_writable(path)

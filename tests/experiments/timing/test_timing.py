@@ -35,7 +35,7 @@ def table(call, out):
     return run
 
 
-def test_every_cell_takes_its_turn_at_every_point(timed, measure, table, call, out):
+def test_every_cell_takes_its_turn_at_every_point(timed, measure, table, call, refused, out):
     config = timed(epochs=75)
     assert "\n  not measured: " in call("list", config, "--out", out)[1]
     said = measure(config)
@@ -71,6 +71,11 @@ def test_every_cell_takes_its_turn_at_every_point(timed, measure, table, call, o
     assert table(other)[1].count("not measured") == 9
     assert "\n  not measured: " in call("list", other, "--out", out)[1]
     assert "not measured" not in measure(other)
+    result["environment"]["device"] = "Some GPU"
+    path.write_text(json.dumps(result))
+    assert "timing.json was measured on Some GPU: give another --out" in refused(
+        "time", config, "--out", out
+    )
 
 
 def test_settings_of_the_command_line_have_a_file_and_table_of_their_own(timed, measure, table):
