@@ -8,7 +8,7 @@ from typing import Any
 from experiments.system.paths import given
 from grustab.text import printable
 
-#: Of the command time: iterations per cell, and where in training the third point is.
+#: Of the command time: iterations per cell and point, and where in training the third point is.
 ROUNDS = 40
 LATER = 2654
 

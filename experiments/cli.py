@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command("time", "Section D: what an iteration costs, all cells taking turns.")
     add(sub, "config", nargs="?", default="timing", help="default: timing")
     add(sub, "--device")
-    add(sub, "--rounds", default=ROUNDS, help=f"iterations per cell; default: {ROUNDS}")
+    add(sub, "--rounds", default=ROUNDS, help=f"iterations per cell and point; default: {ROUNDS}")
     later = f"iteration of training to measure at, too; default: {LATER}, two epochs"
     add(sub, "--later", default=LATER, help=later)
     add(sub, "--set")
@@ -187,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
         "report", "All tables and figures on one page, and the results in the front page."
     )
     add(sub, "--config", help="your own configs, to be on the page, too")
-    add_out(sub, "folder of the results, where README.md and report.html go; the front page stays")
+    add_out(sub, "folder of the results and of both pages; the front page stays as it is")
 
     sub = command("figures", "Draw the figures from the results.")
     add(sub, "config", nargs="?", help="one config; default: all")

@@ -63,7 +63,7 @@ def _draw_training(rows: list[Axes], training: Training, where: str) -> None:
     draw(exponent, (y.median_exponent for y in layers), "median sequence", GATE_R)
     draw(exponent, radii, "at h = 0: log of the spectral radius", CANDIDATE)
     exponent.axhline(0, color="#888888", linewidth=1, linestyle=":")
-    exponent.set_title(f"Lyapunov exponent {where}: gradients grow above 0")
+    exponent.set_title(f"Lyapunov exponent {where}: above 0, gradients grow")
     exponent.set_xlabel("update; the worst one of each 100")
     for axis in rows:
         axis.title.set_fontsize(10)

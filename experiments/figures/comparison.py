@@ -50,7 +50,7 @@ def draw_comparison(config: Config, results: dict[str, list[Result]]) -> Figure 
     axis.grid(True, axis="y", which="minor")
     axis.tick_params(axis="y", which="both", length=0)
     axis.set_ylim(-0.6, len(rows) - 0.4)
-    bar = "bar: 95 % t-interval of the mean, cut off at half the lowest run"
+    bar = "bar: 95 % t-interval of the mean, drawn down to half the best run at most"
     axis.set_xlabel(f"lowest {value_name(config)}\n{bar}", fontsize=9)
     axis.set_title(config.title, fontsize=9, pad=26)
     keys = [Line2D([], [], ls="", label="published", **PUBLISHED)]

@@ -68,6 +68,6 @@ def _results(out: Path) -> str:
     )
     if spent := [run["seconds"] for run in evidence.runs((TABLE_1, "sgd_1.1/projection_0.2"))]:
         share = sum(s["projection"] for s in spent) / sum(s["training"] for s in spent)
-        cost += f" Over the language run above, P_δ added {100 * share:.2g} %."
+        cost += f" Over the language run above, P_δ (as it was then) added {100 * share:.2g} %."
     lines = [textwrap.fill(summary(out), WIDTH), "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, textwrap.fill(cost, WIDTH), ""])

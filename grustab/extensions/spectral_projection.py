@@ -23,9 +23,9 @@ class SpectralProjection(training.Extension):
     """Cap the singular values of every ``W_hh`` of a model at ``2 - delta`` (Lemma 5).
 
     Extend a trainer with it and it acts after each optimizer step, before any other extension
-    sees the weights, whatever the optimizer is, and on layers that it does not update, too. The
-    copies of the model in a ``ParallelUpdater`` get the capped weights, those in other processes
-    (``MultiprocessParallelUpdater``) do not. Without a trainer, call it after each step::
+    sees the weights, whatever the optimizer is, and on layers that the optimizer does not update,
+    too. The copies of the model in a ``ParallelUpdater`` get the capped weights, those in other
+    processes (``MultiprocessParallelUpdater``) do not. Without a trainer, call it after each step::
 
         projection = SpectralProjection(model, delta=0.2)
         optimizer.update(model, xs, ts)

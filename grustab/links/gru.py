@@ -44,9 +44,9 @@ class GRU(chainer.Link):
     Args:
         in_size: Length m of an input vector.
         out_size: Length n of the state.
-        initial_std: Standard deviation of the normal distribution that every matrix but ``W_hh``
-            starts from; ``None`` means ``1 / sqrt(out_size)`` (main paper, unverified: variance
-            1/650 with 650 units).
+        initial_std: Standard deviation of the normal distribution that all matrices start from, but
+            ``W_hh``, which starts orthogonal; ``None`` means ``1 / sqrt(out_size)`` (main paper,
+            unverified: variance 1/650 with 650 units).
         rng: Generator of the initial weights, or a seed; ``None``: one seeded from NumPy's global
             state, which Chainer's own links draw from.
         dtype: Floating dtype of weights and states; ``None``: ``chainer.config.dtype``.

@@ -60,9 +60,9 @@ class AutoProjection:
        :data:`ACCURACY` of the correction and the largest singular value left by the tolerance. A
        value above the cap that the subspace misses must be almost orthogonal to all the random
        vectors.
-    3. *Exact*: eigenvectors of ``W^T W`` in float64 (a full SVD of a huge matrix), when that did
-       not converge or failed its verification, when there is no call before, when too many
-       values come near the cap for the matrix's size, or when one lies far above it.
+    3. *Exact*: eigenvectors of ``W^T W`` in float64 (a full SVD where its norm is huge), when
+       that did not converge or failed its verification, when there is no call before, when too
+       many values come near the cap for the matrix's size, or when one lies far above it.
 
     Every :data:`CHECK_INTERVAL`-th result of the second way is verified by a Cholesky decomposition
     in float64, and replaced by an exact one if that fails. Singular values above 2 - delta are

@@ -34,7 +34,7 @@ def project(
 ) -> Any:
     """The matrix nearest to ``W`` in Frobenius norm with no singular value above 2 - delta.
 
-    The singular value decomposition is done on the CPU, as in section D, wherever ``W`` is.
+    All of it is done on the CPU, as in section D, wherever ``W`` is.
 
     Args:
         W: Matrix (m, n), float32 or float64, NumPy or CuPy; never changed.
