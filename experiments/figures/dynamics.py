@@ -26,7 +26,7 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
             axes[1, column].set_xlabel("iteration")
             axes[1, column].xaxis.set_major_locator(MaxNLocator(5))
             axes[1, column].axhline(1, color="#888888", linewidth=1, linestyle=":")
-        axes[0, 0].set_ylabel("gradient norm before clipping")
+        axes[0, 0].set_ylabel("gradient norm\nbefore clipping")
         axes[1, 0].set_ylabel("spectral radius")
         for row in axes:
             style.fit_scale(*row)
