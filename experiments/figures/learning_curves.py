@@ -49,6 +49,8 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
             text = style.method_label(config, cell)
             if several:
                 text = f"{style.optimizer_label(config, cell)}, {text}"
+            if not any(run["curves"]["epochs"]["epoch"] for run in results[cell]):
+                text += ": no epoch"
             for number, run in enumerate(results[cell]):
                 _draw_run(axis, run, top, colors[cell], None if number else text)
             published = config.cells[cell].published
