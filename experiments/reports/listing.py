@@ -8,7 +8,7 @@ from experiments.config.load import Cell, Config, all_overrides
 from experiments.estimates import Estimate, cost_in_words, estimate, human_time, total
 from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import shown
-from experiments.timing.store import is_measured, timing_file
+from experiments.timing.store import read_timing, timing_file
 
 
 def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Path) -> str:
@@ -19,7 +19,8 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
     head = f"{config.name}: {config.title}"
     if config.report == "seconds_per_iteration":
         path = timing_file(out, config, all_overrides(cells))
-        if is_measured(path, cells):
+        measured = read_timing(path)
+        if measured and all(map(measured.holds, cells)):
             state = f"measured: {shown(path)}"
         else:  # one cell trains up to the last point, at each of three points all take turns
             turns = [estimate(cell, 3 * ROUNDS) for cell in cells]

@@ -1,7 +1,6 @@
 """The file that ``time`` writes: its form, its place, and what follows from it."""
 
 import statistics
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -84,16 +83,6 @@ def read_timing(path: Path) -> TimingResult | None:
         ResultError: If the file is damaged.
     """
     return read_json(path, TimingResult)[1] if path.exists() else None
-
-
-def is_measured(path: Path, cells: Iterable[Cell]) -> bool:
-    """Whether a measurement is there that holds all of these cells.
-
-    Raises:
-        ResultError: If the file is damaged.
-    """
-    measured = read_timing(path)
-    return measured is not None and all(map(measured.holds, cells))
 
 
 def ratios(times: CellTimes, reference: CellTimes) -> list[float]:
