@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -100,6 +101,7 @@ class Config(NamedTuple):
         name: The file's name without ``.yaml``.
         report: What its table reports.
         runs: Seeds per cell of the full experiment.
+        compare: Pairs of cells, by name, that the table compares seed by seed.
         file: What a command line calls it: its name, or the path of its file.
     """
 
@@ -108,6 +110,7 @@ class Config(NamedTuple):
     notes: list[str]
     report: str
     runs: int
+    compare: list[list[str]]
     cells: dict[str, Cell]
     file: str
 
@@ -168,6 +171,12 @@ def load_config(name: str) -> Config:
             "have, expected another file name"
         )
     text = validated(shown(path), ConfigText, parse(path))
+    for name in chain(*text.compare):
+        where = f"{shown(path)}: key 'compare'"
+        if name not in text.cells:
+            raise ConfigError(f"{where}: there is no cell {name!r}{hint(name, text.cells)}")
+        if text.report != "validation":
+            raise ConfigError(f"{where} goes with report: validation")
     base, base_sources = merge_sources(path, text.conditions)
     file = path.stem if ours else str(path.resolve())
     cells = {}
@@ -185,7 +194,8 @@ def load_config(name: str) -> Config:
     tasks = {cell.conditions.task for cell in cells.values()}
     if len(tasks) > 1:  # perplexities and losses do not go into one column
         raise ConfigError(f"{shown(path)}: expected the same task for all cells, got both")
-    return Config(path.stem, text.title, text.notes, text.report, text.runs, cells, file)
+    head = path.stem, text.title, text.notes, text.report, text.runs, text.compare
+    return Config(*head, cells, file)
 
 
 def load_configs(names: Iterable[str]) -> list[Config]:

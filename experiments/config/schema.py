@@ -80,6 +80,7 @@ class ConfigText(BaseModel):
     notes: list[Text] = []
     report: Literal["validation", "seconds_per_iteration"] = "validation"
     runs: int = Field(ge=1, le=10_000)
+    compare: list[Annotated[list[str], Field(min_length=2, max_length=2)]] = []
     conditions: dict[Source, dict[str, Any]]
     # Names become folders of results/.
     cells: dict[Annotated[str, Field(pattern=r"^\w[\w.+-]*(/\w[\w.+-]*)*$")], CellText] = Field(

@@ -5,9 +5,12 @@ import statistics
 from collections.abc import Callable
 from typing import NamedTuple
 
+from scipy.special import bdtr
+
 from experiments.results.intervals import t_interval
 from experiments.results.measures import Result, largest_norm, lowest_value
-from experiments.results.success import succeeded
+from experiments.results.store import FINISHED
+from experiments.results.success import exploded, succeeded
 
 #: Of runs of one cell, each up to an iteration: a number each; ``None`` is worse than any number.
 Measure = Callable[[list[Result], list[float]], list[float | None]]
@@ -98,6 +101,28 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     lower = sum(d < 0 for d in every)
     epoch = min((epoch for _, epoch in ends if epoch), default=None)
     return Difference(mean, low, high, len(every), len(every) - len(values), lower, epoch)
+
+
+HEADER = ["first", "second", "first minus second", "only first exploded", "only second", "p"]
+NOTE = (
+    "First minus second: lowest validation values seed by seed, mean and 95 % t-interval of the "
+    "differences, over the n seeds with which both runs have ended. A failed run is worse than any "
+    "other; its seed is not in the mean unless half failed. p: exact sign test, two-sided, of the "
+    "numbers of seeds with which only one of both exploded."
+)
+
+
+def pair_rows(pairs: list[list[str]], results: dict[str, list[Result]]) -> list[list[str]]:
+    """Rows below :data:`HEADER`, one per pair of cells, given by name with the runs of each."""
+    rows = []
+    for pair in pairs:
+        a, b = ([run for run in results[name] if run["status"] in FINISHED] for name in pair)
+        seen = [tuple(map(exploded, two)) for two in same_seeds(a, b)]
+        only = [seen.count((True, False)), seen.count((False, True))]
+        p = min(1.0, 2 * bdtr(min(only), sum(only), 0.5))
+        difference = str(compare(a, b, lowest_values) or "no seed with which both have ended")
+        rows.append([*pair, difference, *map(str, only), f"{p:.2g}" if any(only) else ""])
+    return rows
 
 
 def _end(*runs: Result) -> tuple[float, float | None]:

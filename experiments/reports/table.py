@@ -10,6 +10,7 @@ from experiments.config.load import Cell, Config, all_overrides
 from experiments.config.schema import ConfigError
 from experiments.reports.markdown import markdown_table
 from experiments.reports.notes import make_notes, repeat_note, score_notes
+from experiments.reports.pairs import HEADER, NOTE, pair_rows
 from experiments.results.intervals import mean_and_interval
 from experiments.results.measures import Result, gradient_mean, lowest_value, value
 from experiments.results.store import FINISHED, find_results, override_suffix
@@ -57,6 +58,9 @@ def format_table(config: Config, cells: list[Cell], out: Path, pattern: str = "*
         notes = make_notes(config, cells, score_notes(runs))
         notes.append(repeat_note(config, cells, pattern, runs))
     lines = [f"## {config.title}", "", *markdown_table(header, rows), ""]
+    names = {cell.name for cell in cells}
+    if pairs := [pair for pair in config.compare if names >= set(pair)]:
+        lines += [*markdown_table(HEADER, pair_rows(pairs, results)), "", f"- {NOTE}"]
     lines += [*(f"- {note}" for note in notes), ""]
     return "\n".join(lines)
 

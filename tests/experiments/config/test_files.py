@@ -66,6 +66,7 @@ MISTAKES = [
         ("cells", {}, "at least 1"),
         ("cells", [], "dictionary"),
         ("conditions", {"assumption": None}, "dictionary"),
+        ("compare", "sgd/none", "list"),
         ("conditions", {"a guess": {}}, "stated, main paper (unverified), assumption"),
     ]),
     *((bad_cell(**changes), "bad/cell", key, expected) for changes, key, expected in [
@@ -100,6 +101,9 @@ MISTAKES = [
         "", "../up", "/root", "a//b", "a b", "sgd/", ".", "a/../b", "*"
     )),
     (top(titel="x"), "unknown key 'titel', did you mean 'title'?"),
+    (top(compare=[["sgd/none"]]), "key 'compare.0'", "at least 2"),
+    (top(compare=[["sgd/none", "sgd/non"]]), "key 'compare'", "'sgd/non', did you mean 'sgd/none'"),
+    (top(compare=[["sgd/none"] * 2], report="seconds_per_iteration"), "'compare' goes with report"),
     (setting(Optimizer=1), "unknown key 'Optimizer', did you mean 'optimizer'"),
     (setting(momentum=1), "conditions: unknown key 'momentum'"),
     (cell(publish=None), "publish", "did you mean 'published'"),  # one of a cell's keys

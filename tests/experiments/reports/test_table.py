@@ -120,6 +120,27 @@ def test_the_row_of_a_cell(store, table, task, runs, expected):
     assert not row["gradient norm"] or any("before clipping" in note for note in notes)
 
 
+def test_pairs_are_compared_seed_by_seed_over_the_runs_that_have_ended(store, table):
+    ours, theirs = "sgd/projection_0.2", "sgd/clipping_5"
+
+    def line():
+        lines = [line for line in table("demo")[1].splitlines() if line.startswith(f"| {ours}")]
+        return [part.strip() for part in lines[-1].split("|")[3:-1]]
+
+    assert line() == ["no seed with which both have ended", "0", "0", ""]
+    for seed, (a, b) in enumerate([(3.0, 4.0), (3.0, 4.0), (None, 3.0), (3.0, None), (3.0, None)]):
+        for cell, loss in ((ours, a), (theirs, b)):
+            status = "completed" if loss else "diverged"
+            store(("demo", cell), seed, validation=(loss,), status=status)
+    store(("demo", ours), 5, validation=(2.0,), status="interrupted")
+    store(("demo", theirs), 5, validation=(3.0,))
+    # Two of five differences are numbers, so the median and the range stand there.
+    assert line() == ["-34.5 (n = 5, 3 failed, 4 lower)", "1", "2", "1"]
+    for cell, loss in ((ours, 3.0), (theirs, 4.0)):
+        store(("demo", cell), 2, validation=(loss,))
+    assert line() == ["-34.5 [-34.5, -34.5] (n = 5, 2 failed, 5 lower)", "0", "2", "0.5"]
+
+
 def test_runs_with_overrides_are_never_compared_nor_mixed_with_others(store, table, out):
     store(LANGUAGE, validation=(5.0,), unigram=6.5)
     store((*LANGUAGE, "epochs=2", "dropout_after=[gru]"), validation=(5.5,), unigram=6.5)
