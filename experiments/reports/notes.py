@@ -9,6 +9,15 @@ from experiments.config.schema import COMMAND_LINE, STATED
 from experiments.results.measures import Result
 from experiments.results.success import NOTES
 
+#: What holds for every table of scores.
+COMMON = (
+    "Ours: lowest validation value over the epochs, and the test value at that epoch; mean over "
+    "the successful runs, in brackets its 95 % t-interval (mean ± t s/√n, n − 1 degrees of "
+    "freedom). n: all runs that ended by their own rule or diverged; shares are of them.",
+    *NOTES,
+    "Gradient norm: of all weights together, before clipping, mean over a run's iterations.",
+)
+
 
 def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
     """The notes of a table; ``ours`` are those on our numbers."""
@@ -41,14 +50,8 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
 
 
 def score_notes(results: list[Result]) -> list[str]:
-    """Notes on our losses, from all results in the table."""
-    notes = [
-        "Ours: lowest validation value over the epochs, and the test value at that epoch; mean "
-        "over the successful runs, in brackets its 95 % t-interval (mean ± t s/√n, n − 1 degrees "
-        "of freedom). n: all runs that ended by their own rule or diverged; shares are of them.",
-        *NOTES,
-        "Gradient norm: of all weights together, before clipping, mean over a run's iterations.",
-    ]
+    """Notes on the results that are in a table of scores."""
+    notes = []
     if any(result["status"] == "interrupted" for result in results):
         notes.append(
             "Partial: stopped before its own rule ended it (`--max-iterations`, or interrupted); "

@@ -11,6 +11,8 @@ from experiments.config.load import Config, config_names, load_configs
 from experiments.reports.claims import TABLE_3
 from experiments.reports.claims_text import format_claims
 from experiments.reports.markdown import markdown_table
+from experiments.reports.notes import COMMON
+from experiments.reports.pairs import NOTE
 from experiments.reports.summary import summary
 from experiments.reports.table import format_table
 from experiments.results.json_file import ResultError
@@ -86,8 +88,10 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
         INTRODUCTION.format(configs=os.path.relpath(CONFIGS, out)),
         "## What was run",
         _runs(configs, out),
+        format_claims(out, own),
+        "## How to read the tables below",
+        "\n".join(f"- {note}" for note in (*COMMON, NOTE)),
     ]
-    parts += [format_claims(out, own)]
     for config in configs:
         parts += [f'<a id="{config.name}"></a>', _table(config, out)]
         if (out / config.name / "README.md").exists():
@@ -130,7 +134,7 @@ def _table(config: Config, out: Path) -> str:
     cells = list(config.cells.values())
     measured = config.report == "seconds_per_iteration"
     if measured or any(cell.published or find_results(out, cell) for cell in cells):
-        return format_table(config, cells, out)
+        return format_table(config, cells, out, common=False)
     return (
         f"## {config.title}\n\nNothing run yet, of {len(cells)} cells; the supplement prints no "
         f"number to compare with. Run: `scripts/reproduce.sh {config.word}`."

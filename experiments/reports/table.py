@@ -9,7 +9,7 @@ from pathlib import Path
 from experiments.config.load import Cell, Config, all_overrides
 from experiments.config.schema import ConfigError
 from experiments.reports.markdown import markdown_table
-from experiments.reports.notes import make_notes, repeat_note, score_notes
+from experiments.reports.notes import COMMON, make_notes, repeat_note, score_notes
 from experiments.reports.pairs import HEADER, NOTE, pair_rows
 from experiments.results.intervals import mean_and_interval
 from experiments.results.measures import Result, gradient_mean, lowest_value, value
@@ -46,8 +46,15 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
     write_text(path, text)
 
 
-def format_table(config: Config, cells: list[Cell], out: Path, pattern: str = "*") -> str:
-    """The table as Markdown, with what has to be known to read it."""
+def format_table(
+    config: Config, cells: list[Cell], out: Path, pattern: str = "*", common: bool = True
+) -> str:
+    """The table as Markdown, with what has to be known to read it.
+
+    Without ``common``, the notes that hold for every table of scores are left out.
+    """
+    names = {cell.name for cell in cells}
+    pairs = [pair for pair in config.compare if names >= set(pair)]
     if config.report == "seconds_per_iteration":
         header, rows, notes = timing_rows(config, cells, out)
         notes = make_notes(config, cells, notes)
@@ -55,12 +62,12 @@ def format_table(config: Config, cells: list[Cell], out: Path, pattern: str = "*
         results = {cell.name: find_results(out, cell) for cell in cells}
         header, rows = score_rows(cells, results)
         runs = [run for found in results.values() for run in found]
-        notes = make_notes(config, cells, score_notes(runs))
+        ours = [*COMMON, *[NOTE] * bool(pairs)] if common else []
+        notes = make_notes(config, cells, [*ours, *score_notes(runs)])
         notes.append(repeat_note(config, cells, pattern, runs))
     lines = [f"## {config.title}", "", *markdown_table(header, rows), ""]
-    names = {cell.name for cell in cells}
-    if pairs := [pair for pair in config.compare if names >= set(pair)]:
-        lines += [*markdown_table(HEADER, pair_rows(pairs, results)), "", f"- {NOTE}"]
+    if pairs:
+        lines += [*markdown_table(HEADER, pair_rows(pairs, results)), ""]
     lines += [*(f"- {note}" for note in notes), ""]
     return "\n".join(lines)
 
