@@ -176,7 +176,7 @@ def load_config(name: str) -> Config:
         if name not in text.cells:
             raise ConfigError(f"{where}: there is no cell {name!r}{hint(name, text.cells)}")
         if text.report != "validation":
-            raise ConfigError(f"{where} goes with report: validation")
+            raise ConfigError(f"{where} needs report: validation, not {text.report}")
     base, base_sources = merge_sources(path, text.conditions)
     file = path.stem if ours else str(path.resolve())
     cells = {}

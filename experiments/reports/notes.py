@@ -13,7 +13,7 @@ from experiments.results.success import NOTES
 COMMON = (
     "Ours: lowest validation value over the epochs, and the test value at that epoch; mean over "
     "the successful runs, in brackets its 95 % t-interval (mean ± t s/√n, n − 1 degrees of "
-    "freedom). n: all runs that ended by their own rule or diverged; shares are of them.",
+    "freedom). n: all runs of a cell that ended by their own rule or diverged; shares are of them.",
     *NOTES,
     "Gradient norm: of all weights together, before clipping, mean over a run's iterations.",
 )
@@ -36,7 +36,8 @@ def make_notes(config: Config, cells: list[Cell], ours: list[str]) -> list[str]:
         given = ", ".join(f"{key}={_plain(value)}" for key, value in overrides.items())
         if cells[0].sources.get("data_sha256") == COMMAND_LINE:
             given += f", data_sha256={cells[0].conditions.data_sha256}"
-        notes.insert(0, f"**Not the config's conditions: {given}.** No difference is given.")
+        said = "No difference from published numbers is given."
+        notes.insert(0, f"**Not the config's conditions: {given}.** {said}")
     for source in sorted(set(cells[0].sources.values()) - {STATED, COMMAND_LINE}):
         settings = cells[0].conditions.model_dump()
         keys = [key for key, origin in cells[0].sources.items() if origin == source]

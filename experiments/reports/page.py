@@ -48,8 +48,8 @@ WORDS = {
 INTRODUCTION = """\
 This page holds every table and figure that the committed results allow, beside the numbers that the
 supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `scripts/figures.sh` makes it
-from the result files, without data and without network: do not edit it. What the paper leaves open
-is named below each table, and explained in [configs/README.md]({configs}/README.md)."""
+from the result files, without data and without network: do not edit it. Conditions that the paper
+leaves open are named below each table and explained in [configs/README.md]({configs}/README.md)."""
 HTML = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -89,7 +89,8 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
         "## What was run",
         _runs(configs, out),
         format_claims(out, own),
-        "## How to read the tables below",
+        '<a id="how_to_read"></a>',
+        "## How to read the tables of losses and perplexities",
         "\n".join(f"- {note}" for note in (*COMMON, NOTE)),
     ]
     for config in configs:
@@ -134,7 +135,7 @@ def _table(config: Config, out: Path) -> str:
     cells = list(config.cells.values())
     measured = config.report == "seconds_per_iteration"
     if measured or any(cell.published or find_results(out, cell) for cell in cells):
-        return format_table(config, cells, out, common=False)
+        return format_table(config, cells, out, how_to_read="#how_to_read")
     return (
         f"## {config.title}\n\nNothing run yet, of {len(cells)} cells; the supplement prints no "
         f"number to compare with. Run: `scripts/reproduce.sh {config.word}`."

@@ -103,12 +103,15 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     return Difference(mean, low, high, len(every), len(every) - len(values), lower, epoch)
 
 
-HEADER = ["first", "second", "first minus second", "only first exploded", "only second", "p"]
+HEADER = ["first", "second", "first minus second", "only first exploded", "only second did", "p"]
 NOTE = (
-    "First minus second: lowest validation values seed by seed, mean and 95 % t-interval of the "
-    "differences, over the n seeds with which both runs have ended. A failed run is worse than any "
-    "other; its seed is not in the mean unless half failed. p: exact sign test, two-sided, of the "
-    "numbers of seeds with which only one of both exploded."
+    "First minus second: differences of lowest validation values, seed by seed; mean and 95 % "
+    "t-interval over the seeds with which neither run failed. n: seeds with which both runs have "
+    "ended, without those with which both failed, unless all are such. Lower: the first cell's "
+    "value is; a failed run's is worse than any other. Where a run failed with at least half of "
+    "the n seeds, the median stands there, or whose runs failed. Where no run of a cell succeeded, "
+    "those that stayed finite do not count as failed. p: exact sign test, two-sided, of the two "
+    "numbers before it."
 )
 
 

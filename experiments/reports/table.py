@@ -47,11 +47,11 @@ def write_table(config: Config, pattern: str, settings: Sequence[str], out: Path
 
 
 def format_table(
-    config: Config, cells: list[Cell], out: Path, pattern: str = "*", common: bool = True
+    config: Config, cells: list[Cell], out: Path, pattern: str = "*", how_to_read: str = ""
 ) -> str:
     """The table as Markdown, with what has to be known to read it.
 
-    Without ``common``, the notes that hold for every table of scores are left out.
+    ``how_to_read`` links to the notes that hold for every table of scores, which then stand there.
     """
     names = {cell.name for cell in cells}
     pairs = [pair for pair in config.compare if names >= set(pair)]
@@ -62,8 +62,10 @@ def format_table(
         results = {cell.name: find_results(out, cell) for cell in cells}
         header, rows = score_rows(cells, results)
         runs = [run for found in results.values() for run in found]
-        ours = [*COMMON, *[NOTE] * bool(pairs)] if common else []
-        notes = make_notes(config, cells, [*ours, *score_notes(runs)])
+        common = [*COMMON, *[NOTE] * bool(pairs)]
+        if how_to_read:
+            common = [f"[How to read this table]({how_to_read})."]
+        notes = make_notes(config, cells, [*common, *score_notes(runs)])
         notes.append(repeat_note(config, cells, pattern, runs))
     lines = [f"## {config.title}", "", *markdown_table(header, rows), ""]
     if pairs:

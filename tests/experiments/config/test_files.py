@@ -103,7 +103,8 @@ MISTAKES = [
     (top(titel="x"), "unknown key 'titel', did you mean 'title'?"),
     (top(compare=[["sgd/none"]]), "key 'compare.0'", "at least 2"),
     (top(compare=[["sgd/none", "sgd/non"]]), "key 'compare'", "'sgd/non', did you mean 'sgd/none'"),
-    (top(compare=[["sgd/none"] * 2], report="seconds_per_iteration"), "'compare' goes with report"),
+    (top(compare=[["sgd/none"] * 2], report="seconds_per_iteration"),
+     "'compare' needs report: validation"),
     (setting(Optimizer=1), "unknown key 'Optimizer', did you mean 'optimizer'"),
     (setting(momentum=1), "conditions: unknown key 'momentum'"),
     (cell(publish=None), "publish", "did you mean 'published'"),  # one of a cell's keys
