@@ -194,8 +194,9 @@ def load_config(name: str) -> Config:
     tasks = {cell.conditions.task for cell in cells.values()}
     if len(tasks) > 1:  # perplexities and losses do not go into one column
         raise ConfigError(f"{shown(path)}: expected the same task for all cells, got both")
-    head = path.stem, text.title, text.notes, text.report, text.runs, text.compare
-    return Config(*head, cells, file)
+    return Config(
+        path.stem, text.title, text.notes, text.report, text.runs, text.compare, cells, file
+    )
 
 
 def load_configs(names: Iterable[str]) -> list[Config]:

@@ -53,8 +53,7 @@ def format_table(
 
     ``how_to_read`` links to the notes that hold for every table of scores, which then stand there.
     """
-    names = {cell.name for cell in cells}
-    pairs = [pair for pair in config.compare if names >= set(pair)]
+    compared = []
     if config.report == "seconds_per_iteration":
         header, rows, notes = timing_rows(config, cells, out)
         notes = make_notes(config, cells, notes)
@@ -62,15 +61,16 @@ def format_table(
         results = {cell.name: find_results(out, cell) for cell in cells}
         header, rows = score_rows(cells, results)
         runs = [run for found in results.values() for run in found]
-        common = [*COMMON, *[NOTE] * bool(pairs)]
+        common = list(COMMON)
+        if pairs := [pair for pair in config.compare if results.keys() >= set(pair)]:
+            compared = [*markdown_table(HEADER, pair_rows(pairs, results)), ""]
+            common.append(NOTE)
         if how_to_read:
             common = [f"[How to read this table]({how_to_read})."]
         notes = make_notes(config, cells, [*common, *score_notes(runs)])
         notes.append(repeat_note(config, cells, pattern, runs))
     lines = [f"## {config.title}", "", *markdown_table(header, rows), ""]
-    if pairs:
-        lines += [*markdown_table(HEADER, pair_rows(pairs, results)), ""]
-    lines += [*(f"- {note}" for note in notes), ""]
+    lines += [*compared, *(f"- {note}" for note in notes), ""]
     return "\n".join(lines)
 
 

@@ -134,7 +134,7 @@ def test_pairs_are_compared_seed_by_seed_over_the_runs_that_have_ended(store, ta
             store(("demo", cell), seed, validation=(loss,), status=status)
     store(("demo", ours), 5, validation=(2.0,), status="interrupted")
     store(("demo", theirs), 5, validation=(3.0,))
-    # Two of five differences are numbers, so the median and the range stand there.
+    # Two of five differences are numbers, so the median stands there, without a range.
     assert line() == ["-34.5 (n = 5, 3 failed, 4 lower)", "1", "2", "1"]
     for cell, loss in ((ours, 3.0), (theirs, 4.0)):
         store(("demo", cell), 2, validation=(loss,))
