@@ -169,6 +169,7 @@ def _parser() -> argparse.ArgumentParser:
         help="train the first snapshot's cell for N updates, too (12000: some 45 minutes)",
     )
     add_out(sub, "folder of the results; the measurement goes to its folder explosion/")
+    add(sub, "--force")
 
     sub = command("table", "Print and write a table: ours beside the published numbers.")
     words = "name of a config, or a .yaml file; default: each in turn"

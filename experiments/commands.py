@@ -145,7 +145,7 @@ def explosion_command(options: argparse.Namespace) -> None:
     from experiments.explosion.study import run_explosion
     from experiments.figures.draw import draw_explosion
 
-    run_explosion(options.snapshots, options.train, _out(options))
+    run_explosion(options.snapshots, options.train, _out(options), options.force)
     draw_explosion(_out(options))
 
 

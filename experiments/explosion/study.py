@@ -20,22 +20,31 @@ SCHEMA = 1
 
 
 @fixed_settings()
-def run_explosion(paths: Sequence[Path], updates: int | None, out: Path) -> None:
+def run_explosion(
+    paths: Sequence[Path], updates: int | None, out: Path, force: bool = False
+) -> None:
     """Take the gradients of snapshots apart, by default of those of ``results/explosion``.
 
     With ``updates``, train the first one's cell for so many, too.
 
     Raises:
         KeyboardInterrupt: After an interruption.
-        GrustabError: If a snapshot, the data or the results folder is not usable.
+        GrustabError: If a snapshot, the data or the results folder is not usable, or if a
+            measurement is there and ``force`` is not set.
     """
     paths = paths or sorted((RESULTS / "explosion").glob("*.npz"))
     if not paths:
         raise ResultError(f"{shown(RESULTS / 'explosion')}: no snapshot there, expected *.npz")
-    print_safely(f"taking {len(paths)} snapshots apart: a minute each on a free core")
     snapshots = [read_snapshot(path) for path in paths]
     folder = out / "explosion"
-    check_writable(folder / "explosion.json")
+    for file in (folder / "explosion.json", *([folder / "training.json"] if updates else [])):
+        if file.exists() and not force:
+            raise ResultError(
+                f"{shown(file)}: there is a measurement already, expected another --out, or "
+                "--force to replace it"
+            )
+        check_writable(file)
+    print_safely(f"taking {len(paths)} snapshots apart: a minute each on a free core")
     head = {
         "schema": SCHEMA,
         "environment": describe_environment(chainer.get_device("@numpy")),

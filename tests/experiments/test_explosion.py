@@ -108,6 +108,7 @@ def test_the_command_writes_what_it_measures_and_draws_it(
     assert point["gradient_norm"] >= point["mean_gradient_norm"] > 0
     assert 1 <= point["update"] <= 3
     assert [len(layer["sigma_1"]) for layer in point["layers"]] == [6, 6]
+    assert "already, expected another --out" in refused("explosion", snapshot(), "--out", out)
     picture = out / "figures" / "explosion.png"
     drawn = picture.read_bytes()
     (out / "explosion" / "training.json").unlink()
