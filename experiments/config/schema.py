@@ -12,7 +12,7 @@ from grustab.text import is_printable, printable
 #: Where a setting or number comes from; never mixed.
 STATED = "stated"  # in the paper's supplement
 UNVERIFIED = "main paper (unverified)"  # nobody here could check it against the text
-ASSUMPTION = "assumption"  # the paper is silent, we chose
+ASSUMPTION = "assumption"  # neither says it, we chose
 COMMAND_LINE = "command line"
 Source = Literal["stated", "main paper (unverified)", "assumption"]
 

@@ -19,11 +19,13 @@ from experiments.timing.store import ratios, read_timing, timing_file
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 #: The runs are there, but the interval of a difference covers 0, or there is no second seed.
 UNDECIDED = "undecided"
-#: Runs are missing or partial, but at least half of the cells have one, and they lean one way.
+#: Runs are missing or partial, but each cell has one, and they lean one way.
 SO_FAR_YES, SO_FAR_NO = "so far as claimed", "so far otherwise"
 NOT_ENOUGH = "not enough runs"
 WORDS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, SO_FAR_YES, SO_FAR_NO, NOT_ENOUGH)
 
+#: A partial run says nothing before so many evaluations.
+EARLY = 5
 #: A value is called near that differs from the published one by no more than this.
 NEAR = 0.1
 
@@ -56,10 +58,15 @@ class Evidence:
         return [r for r in self._found(place) if r["status"] in FINISHED]
 
     def runs(self, place: Place) -> list[Result]:
-        """Finished runs; if some are missing, partial ones that have an evaluation, too."""
+        """Finished runs; if some are missing, partial ones of :data:`EARLY` evaluations, too."""
         if not self._missing([place]):
             return self.finished(place)
-        return [r for r in self._found(place) if r["status"] in FINISHED or r["best"]]
+        return [
+            r
+            for r in self._found(place)
+            if r["status"] in FINISHED
+            or (r["best"] and len(r["curves"]["epochs"]["validation_loss"]) >= EARLY)
+        ]
 
     def _missing(self, places: Iterable[Place]) -> str:
         """Which cells have fewer finished runs than their config asks for; empty where none."""
@@ -77,7 +84,8 @@ class Evidence:
         """The word for what the runs say.
 
         Args:
-            holds: Whether the claim holds over the runs that are there; ``None``: open.
+            holds: Whether the claim holds over the runs that are there; ``None``: open, or a cell
+                has none.
             numbers: Theirs; empty where there is no run.
             places: The cells that the claim is about.
             decided: Whether the runs that are missing could not change it.
@@ -86,17 +94,20 @@ class Evidence:
         if decided or not missing:
             word = UNDECIDED if holds is None else REPRODUCED if holds else NOT_REPRODUCED
             return Verdict(word, numbers)
-        known = [bool(self.runs(place)) for place in set(places)]
-        few = not numbers or holds is None or statistics.fmean(known) < 0.5
-        word = NOT_ENOUGH if few else SO_FAR_YES if holds else SO_FAR_NO
+        word = NOT_ENOUGH if not numbers or holds is None else SO_FAR_YES if holds else SO_FAR_NO
         return Verdict(word, f"{numbers}; finished runs: {missing}" if numbers else missing)
 
     def _shares(
-        self, places: Sequence[Place], rule: Callable[[Result], bool], finished: bool = False
+        self, places: Sequence[Place], rule: Callable[[Result], bool | None], finished: bool = False
     ) -> dict[Place, float]:
-        """Share of the runs that obey a rule, of each cell that has any."""
-        runs = {p: self.finished(p) if finished else self.runs(p) for p in places}
-        return {p: statistics.fmean(map(rule, found)) for p, found in runs.items() if found}
+        """Share of the runs that obey a rule, of each cell with a run that it can judge."""
+        shares = {}
+        for place in places:
+            runs = self.finished(place) if finished else self.runs(place)
+            judged = [obeys for obeys in map(rule, runs) if obeys is not None]
+            if judged:
+                shares[place] = statistics.fmean(judged)
+        return shares
 
     def _listed(self, what: str, shares: dict[Place, float]) -> str:
         """Shares, and how far the partial runs behind them are."""
@@ -115,13 +126,16 @@ class Evidence:
             far.append(f"{run['cell']} (validation {last:.4g} at epoch {epochs['epoch'][-1]:g})")
         return f"; partial: {', '.join(far)}" if far else ""
 
-    def every(self, places: Sequence[Place], rule: Callable[[Result], bool], what: str) -> Verdict:
+    def every(
+        self, places: Sequence[Place], rule: Callable[[Result], bool | None], what: str
+    ) -> Verdict:
         """Every run of every cell obeys a rule; one finished run that does not is enough."""
         shares = self._shares(places, rule, finished=True)
         refuted = any(share < 1 for share in shares.values())
         if not refuted:
             shares = self._shares(places, rule)
         holds = all(share == 1 for share in shares.values())
+        holds = None if holds and len(shares) < len(places) else holds
         return self._verdict(holds, self._listed(what, shares), places, decided=refuted)
 
     def some_fail(self, places: Sequence[Place]) -> Verdict:
@@ -130,19 +144,18 @@ class Evidence:
         shown = len(rates) == len(places) and all(rate < 1 for rate in rates.values())
         if not shown:
             rates = self._shares(places, learned)
-        holds = all(rate < 1 for rate in rates.values())
+        holds = all(rate < 1 for rate in rates.values()) if len(rates) == len(places) else None
         return self._verdict(holds, self._listed("success", rates), places, decided=shown)
 
     def fewer_succeed(self, these: Sequence[Place], than: Place) -> Verdict:
         """The success rate of each of these cells lies below that of the other one."""
         places = [*these, than]
         rates = self._shares(places, learned)
-        known = [rates[p] for p in these if p in rates]
-        if than not in rates or not known:
-            return self._verdict(None, "", places)
-        fewer = sum(rate < rates[than] for rate in known)
-        numbers = f"fewer in {fewer} of {len(known)} cells; {self._listed('success', rates)}"
-        return self._verdict(fewer == len(known), numbers, places)
+        if len(rates) < len(places):
+            return self._verdict(None, self._listed("success", rates), places)
+        fewer = sum(rates[place] < rates[than] for place in these)
+        numbers = f"fewer in {fewer} of {len(these)} cells; {self._listed('success', rates)}"
+        return self._verdict(fewer == len(these), numbers, places)
 
     def lower(
         self, pairs: Pairs, measure: Measure = lowest_values, rank: int = 0, what: str = ""
@@ -166,10 +179,11 @@ class Evidence:
         lower = {n for n, d in known.items() if d.mean < 0 or (rank and d.mean == 0)}
         everything = [place for pair in pairs.values() for place in pair]
         refuted = len(wrong & full) > others or len(pairs) - len(right & full) < others
-        if refuted or self._missing(everything):
-            holds = not refuted and len(known) - len(lower) <= others <= len(pairs) - len(lower)
-        else:
-            holds = True if len(wrong) == len(pairs) - len(right) == others else None
+        holds = True if len(wrong) == len(pairs) - len(right) == others else None
+        if refuted:
+            holds = False
+        elif self._missing(everything):
+            holds = len(pairs) - len(lower) == others if len(known) == len(pairs) else None
         listed = "; ".join(f"{name} {d}" for name, d in known.items())
         clear = f" ({len(right)} clearly)" if right else ""
         numbers = f"{what}lower in {len(lower)} of {len(known)} pairs{clear}: {listed}"

@@ -1,4 +1,4 @@
-"""``identify``: which reading of the music conditions shows the signs of Table 3.
+"""``identify``: which reading of the music conditions shows the signs of Table 3 and section B.
 
 The rules below were committed before the first run that they judge.
 ``results/identify_music/README.md`` says what was changed after that.
@@ -20,12 +20,14 @@ from experiments.system.paths import PROGRAM
 
 HOLDS, FAILS, OPEN = "holds", "fails", "open"
 STUDY, PRESENT = "identify_music", "table3_music"
-#: What the supplement prints is worse than this for the cells of signs (b) and (c).
+#: What the supplement prints is worse than this for the cells of signs (b) and (c), if its losses
+#: are nats per step.
 UNIGRAM = 10.0
 
 RULES = f"""\
-- (a) SGD with P_δ neither explodes nor falls behind: it ends by its own rule, its gradient's norm
-  is never above {EXPLOSION["music"]:g}, and its lowest validation loss is not above clipping's.
+- (a) SGD with P_δ neither explodes (our reading) nor falls behind: it ends by its own rule, its
+  gradient's norm is never above {EXPLOSION["music"]:g}, and its lowest validation loss is not
+  above clipping's.
 - (b) Adam at 1e-4 ends above {UNIGRAM:g}: the lowest validation losses of both methods are above it
   when the stopping rule ends them.
 - (c) Adam and RMSprop at 1e-2 with clipping end above {UNIGRAM:g}, likewise.

@@ -48,7 +48,7 @@ WORDS = {
 INTRODUCTION = """\
 This page holds every table and figure that the committed results allow, beside the numbers that the
 supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `scripts/figures.sh` makes it
-from the result files, without data and without network: do not edit it. Conditions that the paper
+from the result files, without data and without network: do not edit it. Conditions that it
 leaves open are named below each table and explained in [configs/README.md]({configs}/README.md)."""
 HTML = """\
 <!DOCTYPE html>

@@ -20,7 +20,7 @@ def lowest_values(runs: list[Result], iterations: list[float]) -> list[float | N
     """Lowest validation value of each run that has not failed.
 
     Where all failed, of those that stayed finite: the supplement, too, prints values that are worse
-    than a unigram predictor's.
+    than a unigram predictor's, if its losses are nats per step.
     """
     good = [succeeded(run) is not False for run in runs]
     if not any(good):

@@ -33,11 +33,11 @@ def summary(out: Path) -> str:
     }
     bound = EXPLOSION["music"]
     return (
-        f"{headline(evidence)} Of {len(printed)} validation values that it prints, {len(ratios)} "
-        f"have a successful run here, and {near} of these are within {100 * NEAR:g} %. In Table 3 "
-        f"(music), P_δ's loss, beside clipping's, is {lower}. In {len(runs)} pairs of runs with "
-        f"equal seeds, the gradient exploded (a norm above {bound:g} before clipping, or "
-        f"divergence) {at[1][0]} times with clipping and {at[1][1]} times with P_δ. With a bound "
-        f"of {bound / 2:g} it would be {at[0.5][0]} and {at[0.5][1]}; with {10 * bound:g}, "
-        f"{at[10][0]} and {at[10][1]}."
+        f"{headline(evidence)} Of {len(printed)} validation values that it prints legibly, "
+        f"{len(ratios)} have a successful run here, and {near} of these are within {100 * NEAR:g} "
+        f"%. In Table 3 (music), P_δ's loss, beside clipping's, is {lower}. In {len(runs)} pairs "
+        f"of runs with equal seeds, the gradient exploded (a norm above {bound:g} before clipping, "
+        f"or divergence) {at[1][0]} times with clipping and {at[1][1]} with P_δ; with a bound of "
+        f"{bound / 2:g}, {at[0.5][0]} and {at[0.5][1]}; of {10 * bound:g}, {at[10][0]} and "
+        f"{at[10][1]}."
     )

@@ -1,4 +1,4 @@
-"""What counts as success, divergence and explosion: our rules, because the paper states none.
+"""What counts as success, divergence and explosion: our rules, as the supplement states none.
 
 ASSUMPTION, all of it. Each can be read off a result file at any time, so another rule needs no new
 run.
@@ -14,11 +14,11 @@ from experiments.config.model_size import n_symbols
 EXPLOSION = {"language": 1000.0, "music": 3000.0}
 
 NOTES = (
-    "Success by three rules (our assumptions, the paper states none). *success*: finite to the "
+    "Success by three rules (our assumptions; the supplement has none). *success*: finite to the "
     "end, and the best validation loss below that of a constant unigram predictor; means and "
     "differences are over these runs. *finite*: finite to the end, the laxest rule. *ends well*: a "
     "success whose last validation loss is below the unigram predictor's, too, the strictest. "
-    "Where all three agree, the paper's rule hardly matters.",
+    "Where all three agree, the rule hardly matters.",
     "Exploded (our assumption): the gradient's norm, before clipping, was ever above "
     f"{EXPLOSION['language']:g} (language) or {EXPLOSION['music']:g} (music), a hundred times the "
     "average that the supplement states; or the run diverged.",
@@ -30,14 +30,17 @@ def succeeded(result: dict[str, Any]) -> bool | None:
     return None if result["status"] == "interrupted" else learned(result)
 
 
-def learned(result: dict[str, Any]) -> bool:
-    """The same of a run as it stands: finite so far, and once below a unigram predictor."""
+def learned(result: dict[str, Any]) -> bool | None:
+    """Whether a run was once below a unigram predictor, and finite to the end, or so far.
+
+    ``None`` for one that was not yet, and has not ended by its own rule.
+    """
     losses = _finite_losses(result)
-    return (
-        result["status"] != "diverged"
-        and bool(losses)
-        and min(losses) < result["unigram_validation_loss"]
-    )
+    if result["status"] == "diverged":
+        return False
+    if losses and min(losses) < result["unigram_validation_loss"]:
+        return True
+    return None if result["status"] == "interrupted" else False
 
 
 #: Rules of success by the title of their column: ours, a laxer and a stricter one.
@@ -57,17 +60,18 @@ def exploded(result: dict[str, Any], times: float = 1) -> bool:
     return result["status"] == "diverged" or any(n is None or n > bound for n in norms)
 
 
-def diverged(result: dict[str, Any]) -> bool:
+def diverged(result: dict[str, Any]) -> bool | None:
     """Whether a run diverged, or is where one that has diverged would be.
 
-    That is (the supplement says only "diverged"): a value that is not finite, or a last validation
-    loss above that of a uniform predictor, where training starts. So a run that is merely slow has
-    not diverged.
+    That is (the supplement says only "diverged in the learning process"): a value that is not
+    finite, or a last validation loss above that of a uniform predictor, where training starts. So
+    a run that is merely slow has not diverged. ``None`` for one that has not, but may yet, as it
+    has not ended by its own rule.
     """
     losses = _finite_losses(result)
-    if result["status"] == "diverged" or not losses:
+    if result["status"] == "diverged" or not losses or losses[-1] > _uniform_loss(result):
         return True
-    return losses[-1] > _uniform_loss(result)
+    return None if result["status"] == "interrupted" else False
 
 
 def _finite_losses(result: dict[str, Any]) -> list[float]:

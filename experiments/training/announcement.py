@@ -65,7 +65,7 @@ def _number(count: int, what: str) -> str:
 
 
 def score(conditions: dict[str, Any], loss: float | None) -> str:
-    """The loss as the paper gives it: perplexity for language, nats per step for music."""
+    """The loss as tables give it: perplexity for language, nats per step (assumed) for music."""
     if loss is None:
         return "not finite"
     if conditions["task"] == "language":

@@ -16,8 +16,9 @@ class GradientMonitor:
     """Report the norm of the whole gradient and the mean absolute value of its elements.
 
     Add it to the optimizer before any clipping hook. Reports ``gradient/norm`` at each step and
-    ``gradient/mean_abs`` at every tenth: the two averages that the supplement chose its clipping
-    thresholds by (sections B and C). With Chainer's loss scaling, both are of the scaled gradient.
+    ``gradient/mean_abs`` at every tenth: the supplement chose its clipping thresholds by averages
+    of the norm (section B) and of "the elements of the gradient" (section C, which may mean their
+    root mean square). With Chainer's loss scaling, both are of the scaled gradient.
 
     Raises:
         DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.

@@ -40,8 +40,8 @@ def project(
         W: Matrix (m, n), float32 or float64, NumPy or CuPy; never changed.
         delta: Safety margin in (0, 2); the cap is ``2 - delta``.
         method: ``"naive"``: full SVD, as the paper did it; ``"truncated"``, the paper's other way:
-            only as many singular values as Lemma 6 admits above the cap, by fbpca's randomized
-            SVD, which can miss some, so its result is verified, and computed again with more
+            fbpca's randomized SVD, here of only as many singular values as Lemma 6 admits above
+            the cap. It can miss some, so its result is verified, and computed again with more
             work where it fails; ``"auto"``: eigenvectors of ``W^T W``, the fastest way for a
             single matrix (:class:`grustab.projection.auto.AutoProjection` is the one for a matrix
             that changes by steps).

@@ -21,7 +21,7 @@ class BPTTUpdater(updaters.StandardUpdater):
     """One iteration: T steps forward, back through the same T steps, one optimizer step.
 
     The loss is the negative log-likelihood summed over the steps and averaged over the batch, as
-    in Chainer's own Penn Treebank example (our assumption: the paper does not say), or as the
+    in Chainer's own Penn Treebank example (our assumption: the supplement does not say), or as the
     arguments say. Reports ``loss``: the same, mean over all steps that count, in nats.
 
     Args:

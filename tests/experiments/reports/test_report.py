@@ -50,8 +50,8 @@ def test_it_begins_with_a_few_sentences_and_a_figure(out, store, call):
     call("figures", "table3_music", "--out", out)
     start = make_report(out).partition("\n## ")[0]
     assert ", 2 have a successful run here, and 1 of these are within 10 %." in start
-    assert "In 1 pairs of runs" in start and "1 times with clipping and 0 times with P_δ" in start
-    assert "With a bound of 1500 it would be 1 and 1; with 30000, 0 and 0." in start
+    assert "In 1 pairs of runs" in start and "1 times with clipping and 0 with P_δ" in start
+    assert "; with a bound of 1500, 1 and 1; of 30000, 0 and 0." in start
     assert start.count("![") == 1
 
 
