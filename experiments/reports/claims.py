@@ -1,6 +1,6 @@
 """What the paper claims, and how each claim is checked."""
 
-import itertools
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
@@ -8,8 +8,8 @@ from typing import NamedTuple
 from experiments.config.load import Config
 from experiments.reports.evidence import NEAR, Evidence, Pairs, Place, Verdict
 from experiments.reports.pairs import log_norms
-from experiments.results.measures import largest_radius
-from experiments.results.success import diverged, exploded, learned
+from experiments.results.measures import Result, largest_radius
+from experiments.results.success import diverged, exploded, succeeded
 
 TABLE_1, TABLE_2, TABLE_3 = "table1_language", "table2_language_lr0.1", "table3_music"
 TABLE_4, TIMING = "table4_elementwise", "timing"
@@ -57,6 +57,12 @@ def _against(first: Sequence[Place], second: Sequence[Place]) -> Pairs:
     return {f"{a[1].partition('/')[2]} against {b[1].partition('/')[2]}": (a, b) for a, b in both}
 
 
+def _calm_or_unstable(run: Result) -> bool | None:
+    """Whether no gradient exploded, or a radius above 1 was seen; ``None`` without a look."""
+    radius = largest_radius(run)
+    return not exploded(run) or (radius > 1 if math.isfinite(radius) else None)
+
+
 #: Each optimizer of Table 3, P_δ and clipping.
 PAIRS_OF_TABLE_3 = _pairs(TABLE_3, METHODS[TABLE_3])
 
@@ -93,8 +99,8 @@ def _of_table_1(table: str, where: str) -> list[Claim]:
         ),
         Claim(
             where,
-            "With Adam at 1e-3, and with both at 1e-4, P_δ has a lower perplexity than clipping; "
-            "with RMSprop at 1e-3 clipping has.",
+            "P_δ has a lower perplexity than clipping with Adam at 1e-3 and with Adam and RMSprop "
+            "at 1e-4; clipping has a lower one with RMSprop at 1e-3.",
             lambda e: e.lower(
                 _pairs(table, ["adam_1e-3", "adam_1e-4", "rmsprop_1e-4"])
                 | {"rmsprop_1e-3, clipping": _pairs(table, ["rmsprop_1e-3"])["rmsprop_1e-3"][::-1]}
@@ -125,7 +131,7 @@ CLAIMS = [
     Claim(
         "Table 2",
         "Every run of P_δ succeeds, whatever δ is.",
-        lambda e: e.every(DELTAS, learned, "success"),
+        lambda e: e.every(DELTAS, succeeded, "success"),
     ),
     Claim(
         "Table 2",
@@ -135,19 +141,12 @@ CLAIMS = [
     Claim(
         "Table 2",
         "Every run of clipping at 10 and at 15 succeeds.",
-        lambda e: e.every(THRESHOLDS[1:3], learned, "success"),
+        lambda e: e.every(THRESHOLDS[1:3], succeeded, "success"),
     ),
     Claim(
         "Table 2",
-        "Clipping at 20 has the highest perplexity of the four thresholds.",
-        lambda e: e.lower(_against(THRESHOLDS[:3], THRESHOLDS[3:])),
-    ),
-    Claim(
-        "Table 2",
-        "The larger δ is, the lower is the perplexity of P_δ.",
-        lambda e: e.lower(
-            {f"{b[1]} against {a[1]}": (b, a) for a, b in itertools.pairwise(DELTAS)}
-        ),
+        "P_δ has a lower perplexity with δ = 1.4 than with δ = 0.2.",
+        lambda e: e.lower(_against(DELTAS[-1:], DELTAS[:1])),
     ),
     Claim(
         "Table 2",
@@ -189,11 +188,6 @@ CLAIMS = [
         "Table 4",
         "Of the elementwise thresholds, 0.0015 has the most successful runs.",
         lambda e: e.fewer_succeed(ELEMENTWISE[1:], ELEMENTWISE[0]),
-    ),
-    Claim(
-        "Table 4",
-        "Of the elementwise thresholds, 0.0015 has the lowest perplexity.",
-        lambda e: e.is_lowest(ELEMENTWISE[0], ELEMENTWISE),
     ),
     Claim(
         "B",
@@ -243,7 +237,7 @@ UNVERIFIED_CLAIMS = [
         "runs of Table 3 with a spectral radius seen above 1).",
         lambda e: e.every(
             [place for pair in PAIRS_OF_TABLE_3.values() for place in pair],
-            lambda r: largest_radius(r) > 1 or not exploded(r),
+            _calm_or_unstable,
             "no explosion, or a radius above 1",
         ),
     ),

@@ -41,10 +41,9 @@ say the same, and the median of all takes the mean's place.
 - *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \
 is enough for the second. *undecided*: the runs are there, but an interval covers 0, or there is \
 one seed only.
-- *so far*: finished runs are missing, but every cell has a run, and these runs, partial ones too, \
-lean that way. A partial run counts from its fifth evaluation on, and is compared at its last one \
-with what the other run had by then; one that has not diverged, or not succeeded, says nothing of \
-how many do. *not enough runs*: not even that.
+- *so far*: finished runs are missing, but every cell has a run, and these runs lean that way. \
+*not enough runs*: not even that. A partial run enters comparisons only, from its fifth evaluation \
+on: at its last one, with what the other run had by then.
 - Each pair is judged by itself, without a correction for how many there are: chance refutes a \
 claim of many pairs more easily than one of a single pair.
 - Finished runs that a claim needs: ten per cell of Tables 2 and 4, whose success rates fit ten, \
@@ -52,9 +51,7 @@ and of `main_language`; else one, as the supplement does not say how many it had
 - Claims on how many runs fail or diverge are counts, without an interval. Times are medians, in \
 parentheses the smallest and the largest round.
 - Diverges (our assumption; the supplement says "diverged in the learning process"): a value that \
-is not finite, or a last validation value worse than a uniform predictor's. Were it any such \
-value, Adam and RMSprop at 1e-3 with clipping, too, which it prints with 121.1 and 115.5, would \
-have diverged here, in their first epoch.
+is not finite, or a last validation value worse than a uniform predictor's.
 - The average of the gradient's elements is judged as their root mean square: the norm over the \
 root of the number of weights ({weights:,}), mean over the iterations. So a norm of 10 is an \
 element of 0.0025, and the two claims rest on one measurement. Beside it `mean_abs`, the mean \

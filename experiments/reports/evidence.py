@@ -13,7 +13,7 @@ from experiments.results.intervals import mean_and_interval, t_interval
 from experiments.results.measurement import median_and_range
 from experiments.results.measures import Result, gradient_mean, value
 from experiments.results.store import FINISHED, find_results
-from experiments.results.success import learned
+from experiments.results.success import succeeded
 from experiments.timing.store import ratios, read_timing, timing_file
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
@@ -98,24 +98,21 @@ class Evidence:
         return Verdict(word, f"{numbers}; finished runs: {missing}" if numbers else missing)
 
     def _shares(
-        self, places: Sequence[Place], rule: Callable[[Result], bool | None], finished: bool = False
+        self, places: Sequence[Place], rule: Callable[[Result], bool | None]
     ) -> dict[Place, float]:
-        """Share of the runs that obey a rule, of each cell with a run that it can judge."""
-        shares = {}
-        for place in places:
-            runs = self.finished(place) if finished else self.runs(place)
-            judged = [obeys for obeys in map(rule, runs) if obeys is not None]
-            if judged:
-                shares[place] = statistics.fmean(judged)
-        return shares
+        """Share of the finished runs that obey a rule, of each cell with one that it can judge."""
+        judged = {p: [rule(run) for run in self.finished(p)] for p in places}
+        known = {p: [obeys for obeys in found if obeys is not None] for p, found in judged.items()}
+        return {p: statistics.fmean(found) for p, found in known.items() if found}
 
-    def _listed(self, what: str, shares: dict[Place, float]) -> str:
-        """Shares, and how far the partial runs behind them are."""
+    def _listed(self, what: str, shares: dict[Place, float], places: Iterable[Place]) -> str:
+        """Shares, and how far partial runs are."""
         if len(shares) > 2 and len(set(shares.values())) == 1:
             text = f"{100 * next(iter(shares.values())):.0f} % in each of {len(shares)} cells"
         else:
             text = ", ".join(f"{p[1]} {100 * share:.0f} %" for p, share in shares.items())
-        return f"{what}: {text}{self._partial(shares)}" if shares else ""
+        partial = self._partial(places)
+        return "; ".join(part for part in (text and f"{what}: {text}", partial) if part)
 
     def _partial(self, places: Iterable[Place]) -> str:
         runs = [r for place in places for r in self.runs(place) if r["status"] == "interrupted"]
@@ -124,37 +121,33 @@ class Evidence:
             epochs = run["curves"]["epochs"]
             last = value(run, epochs["validation_loss"][-1])
             far.append(f"{run['cell']} (validation {last:.4g} at epoch {epochs['epoch'][-1]:g})")
-        return f"; partial: {', '.join(far)}" if far else ""
+        return f"partial: {', '.join(far)}" if far else ""
 
     def every(
         self, places: Sequence[Place], rule: Callable[[Result], bool | None], what: str
     ) -> Verdict:
-        """Every run of every cell obeys a rule; one finished run that does not is enough."""
-        shares = self._shares(places, rule, finished=True)
+        """Every run of every cell obeys a rule; one that does not is enough to refute that."""
+        shares = self._shares(places, rule)
         refuted = any(share < 1 for share in shares.values())
-        if not refuted:
-            shares = self._shares(places, rule)
-        holds = all(share == 1 for share in shares.values())
-        holds = None if holds and len(shares) < len(places) else holds
-        return self._verdict(holds, self._listed(what, shares), places, decided=refuted)
+        holds = False if refuted else True if len(shares) == len(places) else None
+        return self._verdict(holds, self._listed(what, shares, places), places, decided=refuted)
 
     def some_fail(self, places: Sequence[Place]) -> Verdict:
         """In each cell, at least one run fails."""
-        rates = self._shares(places, learned, finished=True)
+        rates = self._shares(places, succeeded)
         shown = len(rates) == len(places) and all(rate < 1 for rate in rates.values())
-        if not shown:
-            rates = self._shares(places, learned)
-        holds = all(rate < 1 for rate in rates.values()) if len(rates) == len(places) else None
-        return self._verdict(holds, self._listed("success", rates), places, decided=shown)
+        holds = shown if len(rates) == len(places) else None
+        return self._verdict(holds, self._listed("success", rates, places), places, decided=shown)
 
     def fewer_succeed(self, these: Sequence[Place], than: Place) -> Verdict:
         """The success rate of each of these cells lies below that of the other one."""
         places = [*these, than]
-        rates = self._shares(places, learned)
+        rates = self._shares(places, succeeded)
+        listed = self._listed("success", rates, places)
         if len(rates) < len(places):
-            return self._verdict(None, self._listed("success", rates), places)
+            return self._verdict(None, listed, places)
         fewer = sum(rates[place] < rates[than] for place in these)
-        numbers = f"fewer in {fewer} of {len(these)} cells; {self._listed('success', rates)}"
+        numbers = f"fewer in {fewer} of {len(these)} cells; {listed}"
         return self._verdict(fewer == len(these), numbers, places)
 
     def lower(
@@ -187,7 +180,9 @@ class Evidence:
         listed = "; ".join(f"{name} {d}" for name, d in known.items())
         clear = f" ({len(right)} clearly)" if right else ""
         numbers = f"{what}lower in {len(lower)} of {len(known)} pairs{clear}: {listed}"
-        return self._verdict(holds, numbers if known else "", everything, decided=refuted)
+        if not known:
+            numbers = "no seed in common" if all(map(self.runs, everything)) else ""
+        return self._verdict(holds, numbers, everything, decided=refuted)
 
     def is_lowest(self, place: Place, among: Sequence[Place], rank: int = 1) -> Verdict:
         """Just ``rank - 1`` of the other cells have a lower value."""
@@ -198,7 +193,7 @@ class Evidence:
 
         It is where the whole interval is, and is not where all of the interval is outside.
         """
-        runs = [r for r in self.runs(place) if r["iterations"]]
+        runs = [r for r in self.finished(place) if r["iterations"]]
         if not runs:
             return self._verdict(None, "", [place])
         means = [gradient_mean(run, quantity) for run in runs]
@@ -212,7 +207,7 @@ class Evidence:
 
         Of the runs that did not fail, as in :func:`lowest_values`; by the interval, as above.
         """
-        runs = self.runs(place)
+        runs = self.finished(place)
         values = [v for v in lowest_values(runs, [math.inf] * len(runs)) if v is not None]
         if not values:
             return self._verdict(False, "no success" if runs else "", [place])
@@ -231,7 +226,7 @@ class Evidence:
         else:
             inside = least <= low and high <= most
             holds = inside or (False if low > most or high < least else None)
-        return self._verdict(holds, numbers + self._partial([place]), [place])
+        return self._verdict(holds, numbers, [place])
 
     def no_slower(self, table: str, cell: str, reference: str) -> Verdict:
         """At every point of training measured, an iteration takes no longer."""

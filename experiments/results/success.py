@@ -27,20 +27,14 @@ NOTES = (
 
 def succeeded(result: dict[str, Any]) -> bool | None:
     """Whether a run succeeded; ``None`` for one that has not ended by its own rule."""
-    return None if result["status"] == "interrupted" else learned(result)
-
-
-def learned(result: dict[str, Any]) -> bool | None:
-    """Whether a run was once below a unigram predictor, and finite to the end, or so far.
-
-    ``None`` for one that was not yet, and has not ended by its own rule.
-    """
+    if result["status"] == "interrupted":
+        return None
     losses = _finite_losses(result)
-    if result["status"] == "diverged":
-        return False
-    if losses and min(losses) < result["unigram_validation_loss"]:
-        return True
-    return None if result["status"] == "interrupted" else False
+    return (
+        result["status"] != "diverged"
+        and bool(losses)
+        and min(losses) < result["unigram_validation_loss"]
+    )
 
 
 #: Rules of success by the title of their column: ours, a laxer and a stricter one.
@@ -60,18 +54,15 @@ def exploded(result: dict[str, Any], times: float = 1) -> bool:
     return result["status"] == "diverged" or any(n is None or n > bound for n in norms)
 
 
-def diverged(result: dict[str, Any]) -> bool | None:
+def diverged(result: dict[str, Any]) -> bool:
     """Whether a run diverged, or is where one that has diverged would be.
 
     That is (the supplement says only "diverged in the learning process"): a value that is not
     finite, or a last validation loss above that of a uniform predictor, where training starts. So
-    a run that is merely slow has not diverged. ``None`` for one that has not, but may yet, as it
-    has not ended by its own rule.
+    a run that is merely slow has not diverged.
     """
     losses = _finite_losses(result)
-    if result["status"] == "diverged" or not losses or losses[-1] > _uniform_loss(result):
-        return True
-    return None if result["status"] == "interrupted" else False
+    return result["status"] == "diverged" or not losses or losses[-1] > _uniform_loss(result)
 
 
 def _finite_losses(result: dict[str, Any]) -> list[float]:

@@ -108,9 +108,13 @@ def test_the_command_writes_what_it_measures_and_draws_it(
     assert point["gradient_norm"] >= point["mean_gradient_norm"] > 0
     assert 1 <= point["update"] <= 3
     assert [len(layer["sigma_1"]) for layer in point["layers"]] == [6, 6]
-    assert "already, expected another --out" in refused("explosion", snapshot(), "--out", out)
+    again = "explosion", snapshot(), "--out", out
+    assert "already, expected another --out" in refused(*again)
     picture = out / "figures" / "explosion.png"
     drawn = picture.read_bytes()
+    (out / "explosion" / "explosion.json").unlink()
+    assert "training.json: there is" in refused(*again, "--train", 3)
+    assert call(*again, "--force")[0] == 0
     (out / "explosion" / "training.json").unlink()
     assert call("figures", "--out", out)[0] == 0
     assert picture.read_bytes() != drawn

@@ -29,7 +29,7 @@ from experiments.reports.evidence import (
 )
 from experiments.reports.pairs import log_norms
 from experiments.results.measures import largest_norm, largest_radius
-from experiments.results.success import diverged, learned
+from experiments.results.success import diverged, succeeded
 from experiments.system.paths import ROOT
 from experiments.timing.store import PARTS
 
@@ -169,34 +169,62 @@ def test_a_place_counts_what_is_lower(evidence, put, values, rank, word):
 def test_one_failure_refutes_that_all_succeed_and_ten_runs_are_asked_for(out, put):
     place = (TABLE_2, "sgd_0.1/projection_0.2")
     put(place, [4.0] * 9)
-    assert Evidence(out).every([place], learned, "success").word == SO_FAR_YES
+    assert Evidence(out).every([place], succeeded, "success").word == SO_FAR_YES
     assert Evidence(out).some_fail([place]).word == SO_FAR_NO
     put(place, [4.0] * 9 + [None])
-    assert Evidence(out).every([place], learned, "success") == (
+    assert Evidence(out).every([place], succeeded, "success") == (
         NOT_REPRODUCED,
         f"success: {place[1]} 90 %",
     )
     assert Evidence(out).some_fail([place]).word == REPRODUCED
 
 
+def test_a_partial_run_says_how_far_it_is_and_decides_nothing(evidence, store, put):
+    last = 90.0
+    store(THEIRS, validation=EARLY * (last,), status="interrupted")
+    seen = f"partial: {THEIRS[1]} (validation {last:g} at epoch {EARLY})"
+    for places in ([THEIRS], [THEIRS, OTHER]):  # the other has a run later
+        for rule in (diverged, succeeded):
+            verdict = evidence.every(places, rule, "seen")
+            assert verdict.word == NOT_ENOUGH
+            assert verdict.numbers.startswith(seen)
+    put(OTHER, [4.0])
+    evidence = Evidence(evidence.out)
+    for verdict in (
+        evidence.every([THEIRS, OTHER], succeeded, "success"),
+        evidence.some_fail([THEIRS, OTHER]),
+        evidence.fewer_succeed([THEIRS], OTHER),
+    ):
+        assert verdict.word == NOT_ENOUGH
+        assert verdict.numbers.startswith(f"success: {OTHER[1]} 100 %; {seen}")
+    assert evidence.gradient_near(THEIRS, "norm", 30).word == NOT_ENOUGH
+    assert evidence.value_near(THEIRS, last).word == NOT_ENOUGH
+
+
+def test_runs_without_a_common_seed_are_not_compared(evidence, store):
+    store(OURS, 0)
+    store(THEIRS, 1)
+    assert evidence.lower(PAIR) == (UNDECIDED, "no seed in common")
+
+
 @pytest.mark.parametrize(
-    ("rule", "last", "word"),
+    ("norm", "radius", "word"),
     [
-        (diverged, 80.0, SO_FAR_YES),
-        (diverged, 40.0, NOT_ENOUGH),  # it may yet
-        (learned, 40.0, SO_FAR_YES),
-        (learned, 80.0, NOT_ENOUGH),
+        (4e3, 1.1, REPRODUCED),
+        (4e3, 0.9, NOT_REPRODUCED),
+        (2e3, 0.9, REPRODUCED),
+        (4e3, None, UNDECIDED),  # never looked at
     ],
 )
-def test_partial_runs_say_so_far_where_they_stand(evidence, store, rule, last, word):
-    for place in (THEIRS, OTHER):
-        assert evidence.every([THEIRS, OTHER], rule, "seen").word == NOT_ENOUGH
-        store(place, validation=(*4 * [90.0], last), status="interrupted", unigram=50.0)
-        evidence = Evidence(evidence.out)
-    verdict = evidence.every([THEIRS, OTHER], rule, "seen")
-    assert verdict.word == word
-    partial = f"100 %; partial: {THEIRS[1]} (validation {last:g} at"
-    assert (partial in verdict.numbers) == (word == SO_FAR_YES)
+def test_an_explosion_without_a_lost_fixed_point_refutes_that_it_takes_one(
+    evidence, put, norm, radius, word
+):
+    (claim,) = [claim for claim in UNVERIFIED_CLAIMS if "explodes only where" in claim.text]
+    for name in load_config(TABLE_3).cells:
+        put((TABLE_3, name), [4.0])
+    looks = {"spectral_radius": [[radius, None], [None, None]], "gradient_norm_max": [norm, 3.0]}
+    put(OURS, [4.0], windows=looks)
+    assert claim.check(evidence).word == word
 
 
 #: A uniform predictor has 88 ln 2 = 61.0.
