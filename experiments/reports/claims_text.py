@@ -33,21 +33,23 @@ NOTES = """\
 - Comparisons are of lowest validation values (perplexity, or nats per step) over the seeds that \
 both cells have: the mean of the differences, first cell minus second; in brackets its 95 % \
 t-interval (mean ± t s/√n, n − 1 degrees of freedom); n; and with how many seeds the first is \
-lower. Clear: the interval leaves out 0, \
-which takes two seeds. A run that failed is worse than any value and does not enter the mean (if \
-all of a cell failed, those that stayed finite do); \
-where fewer than two seeds remain, or no more than half, clear means that all seeds, two at least, \
-say the same, and the median of all takes the mean's place.
+lower.
+- Clear: the interval leaves out 0, which takes two seeds. A run that failed is worse than any \
+value, and is left out of the mean (if all of a cell failed, those that stayed finite stay in). \
+Where half or more are left out, or fewer than two seeds remain, clear means that all seeds, two \
+at least, agree, and the median takes the mean's place.
 - *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \
-is enough for the second. *undecided*: the runs are there, but an interval covers 0, or there is \
-one seed only.
+is enough for *not reproduced* (for "second lowest": two). *undecided*: the runs are there, but an \
+interval covers 0, or there is one seed only.
+
 - *so far*: finished runs are missing, but every cell has a run, and these runs lean that way. \
 *not enough runs*: not even that. A partial run enters comparisons only, from its fifth evaluation \
 on: at its last one, with what the other run had by then.
 - Each pair is judged by itself, without a correction for how many there are: chance refutes a \
 claim of many pairs more easily than one of a single pair.
-- Finished runs that a claim needs: ten per cell of Tables 2 and 4, whose success rates fit ten, \
-and of `main_language`; else one, as the supplement does not say how many it had.
+- Finished runs per cell before a claim is judged: ten in Tables 2 and 4, whose success rates are \
+tenths, and in `main_language`; else one, as the supplement does not say how many it had.
+
 - Claims on how many runs fail or diverge are counts, without an interval. Times are medians, in \
 parentheses the smallest and the largest round.
 - Diverges (our assumption; the supplement says "diverged in the learning process"): a value that \
@@ -72,8 +74,8 @@ def headline(evidence: Evidence) -> str:
     count = Counter(claim.check(evidence).word for claim in CLAIMS)
     good, bad, undecided, leaning, against, none = (count[word] for word in WORDS)
     return (
-        f"Of {len(CLAIMS)} testable claims of the supplement, {good} are reproduced, {bad} not, "
-        f"and {undecided} undecided, though their runs are there. The others lack runs: so far "
+        f"Of {len(CLAIMS)} testable claims of the supplement, {good} are reproduced, {bad} are "
+        f"not, and {undecided} stay undecided by their runs. The others lack runs: so far "
         f"{leaning} as claimed, {against} otherwise, and {none} with too few."
     )
 

@@ -239,7 +239,7 @@ class Evidence:
                 return Verdict(NOT_ENOUGH, f"{name} not measured")
         found = {p.name: ratios(p.cells[cell], p.cells[reference]) for p in measured.points}
         numbers = ", ".join(f"{k} {median_and_range(v, '.2f')}" for k, v in found.items())
-        numbers += " times as long"
+
         good = all(statistics.median(values) <= 1 for values in found.values())
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
 

@@ -126,7 +126,7 @@ def _runs(configs: list[Config], out: Path) -> str:
         link = f"[{config.name}](#{config.name})"
         command = f"`scripts/reproduce.sh {config.word}`"
         rows.append([link, f"{finished} of {len(statuses)}", str(partial), str(none), command])
-    header = ["config", "cells with a finished run", "partial", "not run", "command"]
+    header = ["config", "cells with at least one finished run", "partial", "not run", "command"]
     return "\n".join(markdown_table(header, rows))
 
 

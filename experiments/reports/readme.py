@@ -62,9 +62,9 @@ def _results(out: Path) -> str:
         for kind in ("auto", "truncated")
     )
     cost = (
-        "How long an iteration with P_δ takes beside one with clipping (language, on a CPU; "
-        f"median, and in parentheses the smallest and largest round): {ours}. With the paper's "
-        f"truncated SVD instead of our `auto`: {theirs}."
+        "Time of an iteration with P_δ, divided by that with clipping (language, on a CPU; median, "
+        f"in parentheses smallest and largest round): {ours}. With the paper's truncated SVD "
+        f"instead of our `auto`: {theirs}."
     )
     if spent := [run["seconds"] for run in evidence.runs((TABLE_1, "sgd_1.1/projection_0.2"))]:
         share = sum(s["projection"] for s in spent) / sum(s["training"] for s in spent)

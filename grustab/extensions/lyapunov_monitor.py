@@ -14,13 +14,13 @@ from grustab.stability import largest_lyapunov_exponent
 class LyapunovMonitor(training.Extension):
     """Report each layer's largest Lyapunov exponent along the last batch of training.
 
-    Of every sequence of the batch, over its T steps, from the state it began in, with the inputs
-    that the layer got, dropout included: above 0, a gradient grows on its way back through time.
-    Reported is the largest of the B sequences, under the layer's path:
-    ``lyapunov/gru/0/largest`` (nats per step).
+    Each of the B sequences of the batch has one, over its T steps, from its first state and the
+    layer's inputs, dropout included. Above 0, a gradient grows on its way back through time.
+    Reported is the largest of the B, under the layer's path: ``lyapunov/gru/0/largest`` (nats per
+    step).
 
     It is computed exactly, in the dtype of the weights, after the update, so from the new weights.
-    For the exponent of the gradient itself, call :func:`observe` in a hook of the optimizer. With
+    For the weights that made the gradient, call :func:`observe` in a hook of the optimizer. With
     two layers of 200 units, 35 steps and 20 sequences it takes as long as some 40 iterations.
 
     Args:
@@ -28,8 +28,8 @@ class LyapunovMonitor(training.Extension):
 
     Attributes:
         grus: The layers by their path.
-        seen: Of each layer that was trained on a batch, inputs (T, B, m) and first state (B, n) or
-            ``None`` for zeros.
+        seen: Of each layer that was trained on a batch, inputs (T, B, in_size) and first state
+            (B, out_size), or ``None`` for zeros.
 
     Raises:
         ValueError: If the model holds no GRU.

@@ -13,7 +13,8 @@ from grustab.extensions.rate_decay import RateDecay
 class PlateauDecay(RateDecay):
     """Divide an optimizer attribute after ``patience`` checks without improvement.
 
-    A call that finds nothing observed, as between two evaluations, is no check.
+    A check is a call that finds ``monitor`` observed: between two evaluations there is none.
+
 
     Section B.1, music with SGD: eta 0.1, divided by 1.25 after 10 consecutive epochs without
     improvement. The count starts anew after each division (our assumption).
@@ -25,7 +26,7 @@ class PlateauDecay(RateDecay):
 
     Attributes:
         best: Smallest value seen.
-        count: Checks since then, or since the last division.
+        count: Checks since the best value, or since the last division.
     """
 
     trigger = (1, "epoch")

@@ -9,14 +9,15 @@ from grustab.errors import require_above_zero
 class RateDecay(training.Extension):
     """Divides an attribute of the updater's optimizer, and keeps its value in snapshots.
 
-    Optimizers do not save it. Several of these may divide one attribute, in any order.
+    Chainer's optimizers do not save this value. Several of these may divide one attribute, in any
+    order.
 
     Args:
         divisor: What the attribute is divided by.
         attr: Attribute of the optimizer, ``"lr"`` or Adam's ``"alpha"``.
 
     Raises:
-        ValueError: If a number given is too small; when training begins, if the optimizer has no
+        ValueError: If ``divisor`` is not above 0; when training begins, if the optimizer has no
             such ``attr`` that can be set.
     """
 

@@ -40,9 +40,9 @@ class SpectralProjection(training.Extension):
       product, and of every layer and direction of ``NStepBiGRU``.
 
     As long as all their biases are zero, as they are at first, Lemmas 1 to 3 hold for Chainer's
-    links, too: at ``h = 0`` both gates are 1/2, and the Jacobian is ``W_hh / 4 + I / 2``. So does
-    Lemma 4 for the layers of an ``NStepGRU``, but not for a bidirectional stack, where the lemmas
-    hold for each direction of a layer by itself. With other biases, 0 is in general no fixed point
+    links, too: at ``h = 0`` both gates are 1/2, and the Jacobian is ``W_hh / 4 + I / 2``. Lemma 4
+    holds for an ``NStepGRU``, too. In a bidirectional stack only Lemmas 1 to 3 hold, for each
+    direction of a layer by itself. With other biases, 0 is in general no fixed point
     or the Jacobian there is another one; to keep a bias zero, set its ``update_rule.enabled`` to
     ``False`` after the optimizer's ``setup``. Lemmas 5 and 6 hold for any matrix, square or not.
 
@@ -54,8 +54,8 @@ class SpectralProjection(training.Extension):
     equal paths need two names: put both into one ``chainer.Chain``, and give that.
 
     Args:
-        target: Model with one or more of these links, at any depth. Parameters that replace one
-            later are not seen.
+        target: Model with one or more of these links, at any depth. A parameter that is
+            replaced later is not followed.
         delta: Safety margin in (0, 2).
         method: ``"naive"`` or ``"truncated"`` as in :func:`grustab.projection.project`, or
             ``"auto"``, :class:`grustab.projection.auto.AutoProjection`.

@@ -55,13 +55,13 @@ class SpectrumMonitor(training.Extension):
     def observe(self) -> Spectra:
         """``(sigma_1, spectral radius)`` of each layer.
 
-        NaN where ``W_hh`` is not finite, or LAPACK does not converge: who only watches is no reason
-        to end a training.
+        NaN where ``W_hh`` is not finite, or LAPACK does not converge: a monitor must not end
+        a training.
         """
         return self.begin()()
 
     def begin(self) -> Callable[[], Spectra]:
-        """Look at the weights as they are now; the result, when called, gives :meth:`observe`'s.
+        """Start :meth:`observe` on the weights as they are now; call the result to get its values.
 
         Where all are on a GPU, they are copied, and a thread computes while the training goes on.
         """

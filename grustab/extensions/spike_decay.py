@@ -10,9 +10,9 @@ from grustab.extensions.rate_decay import RateDecay
 class SpikeDecay(RateDecay):
     """Divide an optimizer attribute after an iteration whose gradient norm exceeds a bound.
 
-    At most once per epoch, or one explosion, which lasts for many iterations, would end the
-    training; the last iteration of an epoch counts as the next epoch's. Ours, not the paper's. The
-    step of the spike itself is taken as it is.
+    At most once per epoch: an explosion lasts for many iterations, and would divide the rate until
+    training ends. The last iteration of an epoch counts as the next epoch's. The step of the spike
+    itself is taken as it is. Ours, not the paper's.
 
     Args:
         bound: Gradient norm, before any clipping, that counts as a spike.

@@ -37,13 +37,13 @@ class GRU(chainer.Link):
     The state after the last step is carried to the next call; the gradient is not (truncated
     back-propagation through time).
 
-    The six matrices are stored as two parameters, ``W_x`` (3n, m) and ``W_h`` (3n, n), so that
-    three products become one; ``gru.W_xz`` ... ``gru.W_hh`` are views into them that can be read
-    and assigned.
+    The six matrices are stored as two parameters, ``W_x`` (3n, m) and ``W_h`` (3n, n) with m =
+    ``in_size`` and n = ``out_size``, so that three products become one; ``gru.W_xz`` ...
+    ``gru.W_hh`` are views into them that can be read and assigned.
 
     Args:
-        in_size: Length m of an input vector.
-        out_size: Length n of the state.
+        in_size: Length of an input vector.
+        out_size: Length of the state.
         initial_std: Standard deviation of the normal distribution that all matrices start from, but
             ``W_hh``, which starts orthogonal; ``None`` means ``1 / sqrt(out_size)`` (main paper,
             unverified: variance 1/650 with 650 units).
@@ -119,11 +119,11 @@ class GRU(chainer.Link):
         """Run over a sequence and keep the last state.
 
         Args:
-            xs: Inputs (T, B, in_size), T >= 1, dtype as the weights; in Chainer's mixed precision
-                float16, too, and the states that are returned are so then.
+            xs: Inputs (T, B, in_size), T >= 1, dtype of the weights, or float16 in Chainer's
+                mixed precision.
 
         Returns:
-            States (T, B, out_size).
+            States (T, B, out_size), dtype of ``xs``.
 
         Raises:
             chainer.utils.type_check.InvalidType: If the shape does not fit the weights or the

@@ -41,12 +41,13 @@ def project(
         delta: Safety margin in (0, 2); the cap is ``2 - delta``.
         method: ``"naive"``: full SVD, as the paper did it; ``"truncated"``, the paper's other way:
             fbpca's randomized SVD, here of only as many singular values as Lemma 6 admits above
-            the cap. It can miss some, so its result is verified, and computed again with more
-            work where it fails; ``"auto"``: eigenvectors of ``W^T W``, the fastest way for a
+            the cap. It can miss some: the result is checked, and computed again with more work if
+            it is above the cap; ``"auto"``: eigenvectors of ``W^T W``, the fastest way for a
             single matrix (:class:`grustab.projection.auto.AutoProjection` is the one for a matrix
             that changes by steps).
-        bounds: For ``truncated``: upper bounds on the singular values of ``W``, descending
-            (Lemma 6: the ones before the step plus the step's Frobenius norm). Without them
+        bounds: For ``truncated``: upper bounds on the singular values of ``W``, float array
+            (min(m, n),), descending (Lemma 6: the ones before the step plus the step's Frobenius
+            norm). Without them
             ``||W||_F^2 >= k sigma_k^2`` bounds how many can exceed the cap.
         rng: For ``truncated``: generator of the random start, or a seed; ``None`` means 0.
         return_info: Also return a :class:`ProjectionInfo`.
