@@ -3,5 +3,8 @@
 import sys
 
 from experiments.cli import main
+from experiments.system.interruption import take_no_more_signals
 
-sys.exit(main())
+code = main()
+take_no_more_signals()
+sys.exit(code)

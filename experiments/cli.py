@@ -5,6 +5,7 @@ import errno
 import io
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from experiments import commands
@@ -53,28 +54,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(end="", flush=True)
         return code
     except GrustabError as error:
-        print(f"error: {printable(str(error))}", file=sys.stderr)
+        _tell(f"error: {printable(str(error))}")
         return EXIT_CODES.get(type(error), 2)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _tell("interrupted")
         return 130
     except BrokenPipeError:  # `... | head`
         return 1 if options.command in RUNNING else 0
     except MemoryError as error:
         wanted = f" ({printable(str(error), 200)})" if str(error) else ""
-        print(
+        _tell(
             f"error: there is not enough memory for a model or batch of this size{wanted}, "
-            "expected smaller units, layers, batch_size, bptt_steps or eval_batch_size",
-            file=sys.stderr,
+            "expected smaller units, layers, batch_size, bptt_steps or eval_batch_size"
         )
         return 2
     except OSError as error:
         full = error.errno in DISK_TROUBLE
         where = error.filename or ("standard output cannot be written" if full else "the system")
-        print(f"error: {printable(f'{where}: {error.strerror or error}')}", file=sys.stderr)
+        _tell(f"error: {printable(f'{where}: {error.strerror or error}')}")
         return 3 if full else 2
     finally:
         _flush()
+
+
+def _tell(text: str) -> None:
+    """Say why it ended, if the disk that the log is on takes it: the exit code says it, too."""
+    with suppress(OSError):
+        print(text, file=sys.stderr)
 
 
 def _flush() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 from experiments.arguments import LATER, ROUNDS
 from experiments.config.load import Cell, Config, all_overrides
 from experiments.estimates import Estimate, cost_in_words, estimate, human_time, total
-from experiments.results.store import FINISHED, find_results
+from experiments.results.run_spec import RunSpec
+from experiments.results.store import FINISHED, find_results, run_is_done
 from experiments.system.paths import shown
 from experiments.timing.store import read_timing, timing_file
 
@@ -30,8 +31,8 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
     costs: list[Estimate] = []
     for cell in cells:
         results = find_results(out, cell)
-        ended = [result["seed"] in seeds for result in results if result["status"] in FINISHED]
-        finished, others = sum(ended), len(ended) - sum(ended)
+        finished = sum(run_is_done(RunSpec(cell, seed, out)) for seed in seeds)
+        others = sum(r["seed"] not in seeds for r in results if r["status"] in FINISHED)
         partial = sum(result["seed"] in seeds for result in results) - finished
         done = f"{finished} of {len(seeds)}"
         done += f", {partial} partial" if partial else ""

@@ -78,16 +78,19 @@ def run_is_done(spec: RunSpec) -> bool:
     return is_done(spec.result_file, spec.max_iterations) and not replaced
 
 
-def keep_result(path: Path, fallbacks: Sequence[Path], result: dict[str, Any]) -> Path:
+def keep_result(
+    path: Path, fallbacks: Sequence[Path], result: dict[str, Any], anew: bool = False
+) -> Path:
     """Write a result to its place, or to another one rather than lose it; gives where it is.
 
-    A partial result never replaces a finished one, a longer partial one, or one that cannot be
-    read. Where it cannot go, a fallback takes it, or else the folder for temporary files.
+    A partial result never replaces a finished one, one that cannot be read or, but for a run that
+    was begun ``anew``, a longer partial one. Where it cannot go, a fallback takes it, or else the
+    folder for temporary files.
 
     Raises:
         StorageError: If the disk did not take it at its place; the message says where it is kept.
     """
-    reason = _reason_to_stay(path, result)
+    reason = _reason_to_stay(path, result, anew)
     if reason is None:
         try:
             write_json(path, result)
@@ -105,7 +108,7 @@ def keep_result(path: Path, fallbacks: Sequence[Path], result: dict[str, Any]) -
     return kept
 
 
-def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:
+def _reason_to_stay(path: Path, result: dict[str, Any], anew: bool) -> str | None:
     """Why the result that is there is not to be replaced, if so."""
     if result["status"] != "interrupted" or not path.exists():
         return None
@@ -113,7 +116,7 @@ def _reason_to_stay(path: Path, result: dict[str, Any]) -> str | None:
         there = read_result(path)
     except ResultError:
         return "cannot be read"
-    more = there["status"] in FINISHED or _extent(there) > _extent(result)
+    more = there["status"] in FINISHED or (not anew and _extent(there) > _extent(result))
     return "holds more" if more else None
 
 

@@ -3,7 +3,7 @@
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from experiments.results.run_spec import RunSpec
@@ -100,6 +100,11 @@ def _follow(
 def _outcome(future: Future) -> tuple[int | None, str]:
     try:
         return future.result()
+    except CancelledError:  # by Dask
+        return None, (
+            "the scheduler was lost; what its workers have begun may go on there; "
+            "the same command goes on"
+        )
     except Exception as error:  # no such Python on the worker, a worker lost too often, ...
         return None, f"{type(error).__name__}: {error}"
 

@@ -38,9 +38,9 @@ eval "words=(${{runs[SLURM_ARRAY_TASK_ID]}})"
 srun --cpus-per-task="${{SLURM_CPUS_PER_TASK:-1}}" \\
   {python} -m experiments "${{words[@]}}" --snapshot-interval {interval:g}{device}
 code=$?
-if [ $code -eq {interrupted} ]; then
-  scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}"
-fi
+case $code in # interrupted, or ended by a signal before it had begun
+  130 | 143) scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_${{SLURM_ARRAY_TASK_ID}}" ;;
+esac
 exit $code
 """
 
@@ -56,5 +56,4 @@ def slurm_script(runs: Sequence[RunSpec], device: str, snapshot_interval: float)
         python=shlex.quote(sys.executable),
         interval=snapshot_interval,
         device="" if device == "cpu" else f" --device {shlex.quote(device)}",
-        interrupted=130,
     )

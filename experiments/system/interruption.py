@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 #: Signals so close together are one: a terminal and a parent process may both send theirs.
 TOGETHER = 1.0
 
@@ -35,9 +36,8 @@ def interruptible() -> Iterator[Interruption]:
     write, which no further signal is to prevent. A signal that is ignored already, as under
     ``nohup``, stays so.
     """
-    signals = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-    before = {number: signal.getsignal(number) for number in signals}
-    taken = [number for number in signals if before[number] is not signal.SIG_IGN]
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    taken = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
     state = Interruption()
     first = 0.0
 
@@ -50,9 +50,7 @@ def interruptible() -> Iterator[Interruption]:
             return
         if state.requested and (not state.patient or time.monotonic() - first < TOGETHER):
             return
-        for number in taken:
-            # Not SIG_IGN, which processes started from here would inherit.
-            signal.signal(number, lambda *_: None)
+        take_no_more_signals()
         state.requested = True
         raise KeyboardInterrupt
 
@@ -63,6 +61,14 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for number in taken:
             signal.signal(number, before[number])
+
+
+def take_no_more_signals() -> None:
+    """What is left takes a moment: no signal is to prevent it, or to change the exit code."""
+    for number in SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            # Not SIG_IGN, which processes started from here would inherit.
+            signal.signal(number, lambda *_: None)
 
 
 def interrupt_at_end_of_input() -> None:

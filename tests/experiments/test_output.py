@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import subprocess
 import sys
 from contextlib import suppress
 from unittest.mock import Mock
@@ -12,6 +13,7 @@ import pytest
 from experiments.cli import main
 from experiments.sweep import pool as driver
 from experiments.sweep.display import Display
+from experiments.system.paths import ROOT
 from experiments.system.storage import StorageError
 from experiments.training.snapshots import SnapshotExtension
 from grustab.text import printable, printable_lines
@@ -140,6 +142,16 @@ def test_a_list_that_nobody_takes_is_said_to_be_lost(tmp_path, monkeypatch, caps
     assert capsys.readouterr().err == (
         "error: standard output cannot be written: No space left on device\n"
     )
+
+
+@needs_dev_full
+@pytest.mark.parametrize(
+    ("words", "code"), [("list demo --cells nope", 2), ("sweep demo --dry-run", 3)]
+)
+def test_the_exit_code_stands_where_no_word_can_be_said(tmp_path, words, code):
+    command = [sys.executable, "-m", "experiments", *words.split(), "--out", tmp_path]
+    with open("/dev/full", "w") as full:
+        assert subprocess.run(command, cwd=ROOT, stdout=full, stderr=full).returncode == code
 
 
 @needs_dev_full

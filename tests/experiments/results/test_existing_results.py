@@ -61,6 +61,21 @@ def test_a_partial_result_replaces_nothing_that_holds_more(demo, store, out, the
     assert replaced or path.read_bytes() == before
 
 
+def test_a_run_begun_anew_replaces_a_longer_partial_result_but_no_finished_one(demo, store, out):
+    new = make_result(demo, **partial(3))
+    path = store(demo, **partial(6))
+    assert keep_result(path, [], new, anew=True) == path
+    assert keep_result(store(demo), [out / "aside"], new, anew=True).name == "result-aside.json"
+
+
+def test_force_with_fewer_iterations_is_done_then(tiny, run, call, out):
+    config = tiny()
+    words = ("--max-iterations", "3")
+    run(config, "sgd/none", "--max-iterations", "6")
+    assert run(config, "sgd/none", "--force", *words)[0]["iterations"] == 3
+    assert "done already" in run(config, "sgd/none", *words)[1]
+
+
 def test_a_result_that_its_place_does_not_take_is_kept_aside(demo, tmp_path):
     (tmp_path / "file").write_text("")
     path, aside = RunSpec(demo, 0, tmp_path / "file").result_file, tmp_path / "runs"
@@ -98,6 +113,7 @@ def test_an_interrupted_run_with_force_goes_on_without_it(tiny, run, call, out, 
     interrupt_at(3)
     assert run(config, "sgd/none", "--force", code=130)[0] == first
     assert "1 to run, 0 done" in call(*sweep)[1]
+    assert "0 of 1, 1 partial" in call("list", *sweep[1:6], "--out", out)[1]
     again, text, _ = run(config, "sgd/none")
     assert "resumed at iteration 3" in text
     assert again["resumed"]

@@ -6,6 +6,7 @@ import shlex
 import sys
 import threading
 import time
+from concurrent.futures import CancelledError
 
 import pytest
 
@@ -41,6 +42,15 @@ def test_a_run_that_cannot_be_started_is_a_failed_one(tiny, sweep, monkeypatch):
     text = sweep(tiny(), "--cells", "sgd/none", code=1)
     assert "FAILED (could not be run):\n    FileNotFoundError: " in text
     assert "2 of 2 runs failed" in text
+
+
+def test_runs_of_a_lost_scheduler_say_so(tiny, sweep, monkeypatch):
+    def cancel(job):
+        raise CancelledError
+
+    monkeypatch.setattr("experiments.sweep.pool.run_job", cancel)
+    text = sweep(tiny(), "--cells", "sgd/none", code=1)
+    assert text.count("FAILED (could not be run):\n    the scheduler was lost; what its") == 2
 
 
 def test_another_ones_run_is_tried_again_until_it_is_done(tiny, sweep, fake_jobs):

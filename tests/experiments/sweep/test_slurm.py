@@ -91,10 +91,10 @@ def test_a_job_array_does_all_runs_whatever_their_names(
         assert result["overrides"] == {"dropout_after": ["gru", "input"], "dropout": 0.1}
 
 
-@pytest.mark.parametrize("code", [130, 0, 1, 2, 3, 75, 137])
+@pytest.mark.parametrize("code", [130, 143, 0, 1, 2, 3, 75, 137])
 def test_only_a_task_that_was_interrupted_is_queued_again(emit, slurm, code):
     done, requeued = slurm(emit("demo", "--seeds", "0"), 2, SRUN_CODE=str(code))
-    assert (done.returncode, requeued) == (code, ["requeue", "77_2"] if code == 130 else [])
+    assert (done.returncode, requeued) == (code, ["requeue", "77_2"] if code in (130, 143) else [])
 
 
 def test_a_job_array_has_the_missing_runs_only(tiny, emit, call, store):

@@ -3,10 +3,13 @@
 import itertools
 import json
 import signal
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from experiments.system.paths import ROOT
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
 from grustab.updaters import BPTTUpdater
 from tests.experiments.checks import check_complete, find_files, start_command, wait_until
@@ -79,6 +82,17 @@ def test_a_real_signal_leaves_a_partial_result(tiny, tmp_path, number):
     assert result["status"] == "interrupted"
     assert result["iterations"] >= 34
     assert f"after {result['iterations']} iterations" in stdout
+
+
+def test_a_signal_at_the_very_end_changes_no_exit_code():
+    program = (
+        "import os, signal, sys\n"
+        "from experiments.system.interruption import take_no_more_signals\n"
+        "take_no_more_signals()\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "sys.exit(130)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 130
 
 
 def test_an_interruption_during_the_last_evaluation_is_one(tiny, run, monkeypatch):
