@@ -41,7 +41,6 @@ at least, agree, and the median takes the mean's place.
 - *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \
 is enough for *not reproduced* (for "second lowest": two). *undecided*: the runs are there, but an \
 interval covers 0, or there is one seed only.
-
 - *so far*: finished runs are missing, but every cell has a run, and these runs lean that way. \
 *not enough runs*: not even that. A partial run enters comparisons only, from its fifth evaluation \
 on: at its last one, with what the other run had by then.
@@ -49,9 +48,8 @@ on: at its last one, with what the other run had by then.
 claim of many pairs more easily than one of a single pair.
 - Finished runs per cell before a claim is judged: ten in Tables 2 and 4, whose success rates are \
 tenths, and in `main_language`; else one, as the supplement does not say how many it had.
-
-- Claims on how many runs fail or diverge are counts, without an interval. Times are medians, in \
-parentheses the smallest and the largest round.
+- Claims on how many runs fail or diverge are counts, without an interval. Times are those \
+of an iteration divided by clipping's: medians, in parentheses the smallest and the largest round.
 - Diverges (our assumption; the supplement says "diverged in the learning process"): a value that \
 is not finite, or a last validation value worse than a uniform predictor's.
 - The average of the gradient's elements is judged as their root mean square: the norm over the \

@@ -84,9 +84,9 @@ class Evidence:
         """The word for what the runs say.
 
         Args:
-            holds: Whether the claim holds over the runs that are there; ``None``: open, or a cell
-                has none.
-            numbers: Theirs; empty where there is no run.
+            holds: Whether the claim holds over the runs that count; ``None``: open, or a cell has
+                none.
+            numbers: Theirs, or how far partial runs are; empty where there is no run.
             places: The cells that the claim is about.
             decided: Whether the runs that are missing could not change it.
         """
@@ -129,7 +129,9 @@ class Evidence:
         """Every run of every cell obeys a rule; one that does not is enough to refute that."""
         shares = self._shares(places, rule)
         refuted = any(share < 1 for share in shares.values())
-        holds = False if refuted else True if len(shares) == len(places) else None
+        judged = [rule(run) for place in places for run in self.finished(place)]
+        whole = len(shares) == len(places) and None not in judged
+        holds = False if refuted else True if whole else None
         return self._verdict(holds, self._listed(what, shares, places), places, decided=refuted)
 
     def some_fail(self, places: Sequence[Place]) -> Verdict:
@@ -239,7 +241,6 @@ class Evidence:
                 return Verdict(NOT_ENOUGH, f"{name} not measured")
         found = {p.name: ratios(p.cells[cell], p.cells[reference]) for p in measured.points}
         numbers = ", ".join(f"{k} {median_and_range(v, '.2f')}" for k, v in found.items())
-
         good = all(statistics.median(values) <= 1 for values in found.values())
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
 

@@ -49,7 +49,7 @@ def is_done(path: Path, max_iterations: int | None = None) -> bool:
 
 
 def begin_anew(folder: Path, path: Path) -> None:
-    """Note in a run's folder that the finished result is being replaced, if one is there.
+    """Note in a run's folder that the result is being replaced, if one is there.
 
     Raises:
         StorageError: If the disk does not take it.

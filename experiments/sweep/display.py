@@ -79,8 +79,9 @@ class Display:
             log = shown(run.folder / LOG)
             self.say(f"{run.name}: FAILED ({how}), see {log}, which ends:")
         self.say("\n".join(f"    {printable(line, WIDTH)}" for line in tail.split("\n")))
-        for path in run.folder.glob("result-aside*.json"):
-            self.say(f"  a result that could not go to its place: {shown(path)}")
+        for path in sorted(run.folder.glob("result-aside*.json")):
+            if path.stat().st_mtime >= self._began:
+                self.say(f"  a result that could not go to its place: {shown(path)}")
         self.say(f"  to repeat it: {command_line(run.words(), self.device)}")
 
     def refresh(self) -> None:

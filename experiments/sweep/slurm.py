@@ -24,7 +24,7 @@ TEMPLATE = """\
 #SBATCH --output=slurm-%A_%a.log
 #SBATCH --open-mode=append
 # Five minutes before the time is up (an evaluation may take two), the run saves a snapshot and
-# ends; it is then queued again.
+# ends; it is then queued again. So --time must be much longer than five minutes.
 #SBATCH --signal=TERM@300
 #SBATCH --requeue
 

@@ -50,7 +50,9 @@ def interruptible() -> Iterator[Interruption]:
             return
         if state.requested and (not state.patient or time.monotonic() - first < TOGETHER):
             return
-        take_no_more_signals()
+        for number in taken:
+            # Not SIG_IGN, which processes started from here would inherit.
+            signal.signal(number, lambda *_: None)
         state.requested = True
         raise KeyboardInterrupt
 
@@ -61,14 +63,6 @@ def interruptible() -> Iterator[Interruption]:
     finally:
         for number in taken:
             signal.signal(number, before[number])
-
-
-def take_no_more_signals() -> None:
-    """What is left takes a moment: no signal is to prevent it, or to change the exit code."""
-    for number in SIGNALS:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            # Not SIG_IGN, which processes started from here would inherit.
-            signal.signal(number, lambda *_: None)
 
 
 def interrupt_at_end_of_input() -> None:

@@ -85,8 +85,9 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
     run.finish()
     result = make_result(run)
     fallbacks = snapshots.folder, run.spec._replace(out=RESULTS).folder
-    # Interrupted before its end, it would leave less than was there.
-    anew = run.stopped_by != BY_INTERRUPTION and store.is_begun_anew(snapshots.folder, path)
+    # Not one that was cut off: it would leave less than was there.
+    at_its_end = run.stopped_by.startswith("--")
+    anew = at_its_end and store.is_begun_anew(snapshots.folder, path)
     store.keep_result(path, fallbacks, result, anew)
     if result["status"] in store.FINISHED:
         snapshots.clear()

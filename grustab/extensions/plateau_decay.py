@@ -15,7 +15,6 @@ class PlateauDecay(RateDecay):
 
     A check is a call that finds ``monitor`` observed: between two evaluations there is none.
 
-
     Section B.1, music with SGD: eta 0.1, divided by 1.25 after 10 consecutive epochs without
     improvement. The count starts anew after each division (our assumption).
 

@@ -9,6 +9,7 @@ from experiments.config.load import load_config
 from experiments.results.run_spec import RunSpec
 from experiments.results.store import BEGUN_ANEW, is_begun_anew, is_done, keep_result
 from experiments.system.storage import StorageError
+from grustab.extensions import SpectrumMonitor
 from tests.experiments.reports.made_result import make_result
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -68,10 +69,13 @@ def test_a_run_begun_anew_replaces_a_longer_partial_result_but_no_finished_one(d
     assert keep_result(store(demo), [out / "aside"], new, anew=True).name == "result-aside.json"
 
 
-def test_force_with_fewer_iterations_is_done_then(tiny, run, call, out):
+def test_force_with_fewer_iterations_replaces_what_is_there_at_its_end(tiny, run, monkeypatch):
     config = tiny()
     words = ("--max-iterations", "3")
-    run(config, "sgd/none", "--max-iterations", "6")
+    before, _, _ = run(config, "sgd/none", "--max-iterations", "20")
+    with monkeypatch.context() as patch:
+        patch.setattr(SpectrumMonitor, "begin", Mock(side_effect=OSError(28, "No space left")))
+        assert run(config, "sgd/none", "--force", code=3)[0] == before
     assert run(config, "sgd/none", "--force", *words)[0]["iterations"] == 3
     assert "done already" in run(config, "sgd/none", *words)[1]
 
