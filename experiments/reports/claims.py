@@ -103,7 +103,12 @@ def _of_table_1(table: str, where: str) -> list[Claim]:
             "at 1e-4; clipping has a lower one with RMSprop at 1e-3.",
             lambda e: e.lower(
                 _pairs(table, ["adam_1e-3", "adam_1e-4", "rmsprop_1e-4"])
-                | {"rmsprop_1e-3, clipping": _pairs(table, ["rmsprop_1e-3"])["rmsprop_1e-3"][::-1]}
+                | {
+                    "rmsprop_1e-3, clipping": (
+                        _theirs(table, "rmsprop_1e-3"),
+                        _ours(table, "rmsprop_1e-3"),
+                    )
+                }
             ),
         ),
     ]

@@ -33,6 +33,8 @@ NEAR = 0.1
 Place = tuple[str, str]
 #: Pairs of cells by what they are called.
 Pairs = dict[str, tuple[Place, Place]]
+#: Whether a run obeys; ``None``: it cannot be judged.
+Rule = Callable[[Result], bool | None]
 
 
 class Verdict(NamedTuple):
@@ -97,13 +99,9 @@ class Evidence:
         word = NOT_ENOUGH if not numbers or holds is None else SO_FAR_YES if holds else SO_FAR_NO
         return Verdict(word, f"{numbers}; finished runs: {missing}" if numbers else missing)
 
-    def _shares(
-        self, places: Sequence[Place], rule: Callable[[Result], bool | None]
-    ) -> dict[Place, float]:
-        """Share of the finished runs that obey a rule, of each cell with one that it can judge."""
-        judged = {p: [rule(run) for run in self.finished(p)] for p in places}
-        known = {p: [obeys for obeys in found if obeys is not None] for p, found in judged.items()}
-        return {p: statistics.fmean(found) for p, found in known.items() if found}
+    def _judge(self, places: Sequence[Place], rule: Rule) -> dict[Place, list[bool | None]]:
+        """Which finished runs of each cell obey a rule."""
+        return {place: [rule(run) for run in self.finished(place)] for place in places}
 
     def _listed(self, what: str, shares: dict[Place, float], places: Iterable[Place]) -> str:
         """Shares, and how far partial runs are."""
@@ -123,20 +121,18 @@ class Evidence:
             far.append(f"{run['cell']} (validation {last:.4g} at epoch {epochs['epoch'][-1]:g})")
         return f"partial: {', '.join(far)}" if far else ""
 
-    def every(
-        self, places: Sequence[Place], rule: Callable[[Result], bool | None], what: str
-    ) -> Verdict:
+    def every(self, places: Sequence[Place], rule: Rule, what: str) -> Verdict:
         """Every run of every cell obeys a rule; one that does not is enough to refute that."""
-        shares = self._shares(places, rule)
-        refuted = any(share < 1 for share in shares.values())
-        judged = [rule(run) for place in places for run in self.finished(place)]
-        whole = len(shares) == len(places) and None not in judged
+        judged = self._judge(places, rule)
+        refuted = any(False in found for found in judged.values())
+        whole = all(found and None not in found for found in judged.values())
         holds = False if refuted else True if whole else None
-        return self._verdict(holds, self._listed(what, shares, places), places, decided=refuted)
+        listed = self._listed(what, _shares(judged), places)
+        return self._verdict(holds, listed, places, decided=refuted)
 
     def some_fail(self, places: Sequence[Place]) -> Verdict:
         """In each cell, at least one run fails."""
-        rates = self._shares(places, succeeded)
+        rates = _shares(self._judge(places, succeeded))
         shown = len(rates) == len(places) and all(rate < 1 for rate in rates.values())
         holds = shown if len(rates) == len(places) else None
         return self._verdict(holds, self._listed("success", rates, places), places, decided=shown)
@@ -144,7 +140,7 @@ class Evidence:
     def fewer_succeed(self, these: Sequence[Place], than: Place) -> Verdict:
         """The success rate of each of these cells lies below that of the other one."""
         places = [*these, than]
-        rates = self._shares(places, succeeded)
+        rates = _shares(self._judge(places, succeeded))
         listed = self._listed("success", rates, places)
         if len(rates) < len(places):
             return self._verdict(None, listed, places)
@@ -243,6 +239,12 @@ class Evidence:
         numbers = ", ".join(f"{k} {median_and_range(v, '.2f')}" for k, v in found.items())
         good = all(statistics.median(values) <= 1 for values in found.values())
         return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
+
+
+def _shares(judged: dict[Place, list[bool | None]]) -> dict[Place, float]:
+    """Share of the runs that obey, of each cell with one that could be judged."""
+    known = {p: [obeys for obeys in found if obeys is not None] for p, found in judged.items()}
+    return {place: statistics.fmean(found) for place, found in known.items() if found}
 
 
 def _mean(values: Sequence[float]) -> str:

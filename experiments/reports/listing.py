@@ -7,7 +7,7 @@ from experiments.arguments import LATER, ROUNDS
 from experiments.config.load import Cell, Config, all_overrides
 from experiments.estimates import Estimate, cost_in_words, estimate, human_time, total
 from experiments.results.run_spec import RunSpec
-from experiments.results.store import FINISHED, find_results, run_is_done
+from experiments.results.store import FINISHED, find_results, is_begun_anew
 from experiments.system.paths import shown
 from experiments.timing.store import read_timing, timing_file
 
@@ -31,8 +31,10 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
     costs: list[Estimate] = []
     for cell in cells:
         results = find_results(out, cell)
-        finished = sum(run_is_done(RunSpec(cell, seed, out)) for seed in seeds)
-        others = sum(r["seed"] not in seeds for r in results if r["status"] in FINISHED)
+        ended = [RunSpec(cell, r["seed"], out) for r in results if r["status"] in FINISHED]
+        wanted = [run for run in ended if run.seed in seeds]
+        finished = sum(not is_begun_anew(run.folder, run.result_file) for run in wanted)
+        others = len(ended) - len(wanted)
         partial = sum(result["seed"] in seeds for result in results) - finished
         done = f"{finished} of {len(seeds)}"
         done += f", {partial} partial" if partial else ""

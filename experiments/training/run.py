@@ -145,12 +145,18 @@ class Run:
             self.interruption.patient = False
         return False
 
+    @property
+    def reached_limit(self) -> bool:
+        """Whether ``--max-iterations`` ended training."""
+        return self.stopped_by.startswith("--")
+
     @fixed_settings()
     def finish(self) -> None:
         """Evaluate the weights where training ended within an epoch, and close the curves."""
         try:
-            cut = self.stopped_by.startswith("--")
-            if cut and self.epochs.curves["iteration"][-1:] != [self.updater.iteration]:
+            if self.reached_limit and self.epochs.curves["iteration"][-1:] != [
+                self.updater.iteration
+            ]:
                 print_safely("evaluating")
                 self.epochs(self.trainer)
         except DivergenceError:

@@ -86,8 +86,7 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
     result = make_result(run)
     fallbacks = snapshots.folder, run.spec._replace(out=RESULTS).folder
     # Not one that was cut off: it would leave less than was there.
-    at_its_end = run.stopped_by.startswith("--")
-    anew = at_its_end and store.is_begun_anew(snapshots.folder, path)
+    anew = run.reached_limit and store.is_begun_anew(snapshots.folder, path)
     store.keep_result(path, fallbacks, result, anew)
     if result["status"] in store.FINISHED:
         snapshots.clear()

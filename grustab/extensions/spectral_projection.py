@@ -42,9 +42,9 @@ class SpectralProjection(training.Extension):
     As long as all their biases are zero, as they are at first, Lemmas 1 to 3 hold for Chainer's
     links, too: at ``h = 0`` both gates are 1/2, and the Jacobian is ``W_hh / 4 + I / 2``. Lemma 4
     holds for an ``NStepGRU``, too. In a bidirectional stack only Lemmas 1 to 3 hold, for each
-    direction of a layer by itself. With other biases, 0 is in general no fixed point
-    or the Jacobian there is another one; to keep a bias zero, set its ``update_rule.enabled`` to
-    ``False`` after the optimizer's ``setup``. Lemmas 5 and 6 hold for any matrix, square or not.
+    direction of a layer by itself. With other biases, 0 is in general no fixed point or the
+    Jacobian there is another one; to keep a bias zero, set its ``update_rule.enabled`` to ``False``
+    after the optimizer's ``setup``. Lemmas 5 and 6 hold for any matrix, square or not.
 
     It reports, for each of these links under its path in the model (``projection/gru/0/...``; the
     layers of an ``NStepGRU`` are ``/0``, ``/1``, ..., those of an ``NStepBiGRU`` in the order

@@ -47,8 +47,7 @@ def project(
             that changes by steps).
         bounds: For ``truncated``: upper bounds on the singular values of ``W``, float array
             (min(m, n),), descending (Lemma 6: the ones before the step plus the step's Frobenius
-            norm). Without them
-            ``||W||_F^2 >= k sigma_k^2`` bounds how many can exceed the cap.
+            norm). Without them ``||W||_F^2 >= k sigma_k^2`` bounds how many can exceed the cap.
         rng: For ``truncated``: generator of the random start, or a seed; ``None`` means 0.
         return_info: Also return a :class:`ProjectionInfo`.
 

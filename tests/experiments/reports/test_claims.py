@@ -27,8 +27,7 @@ from experiments.reports.evidence import (
     UNDECIDED,
     Evidence,
 )
-from experiments.reports.pairs import log_norms
-from experiments.results.measures import largest_norm, largest_radius
+from experiments.results.measures import largest_radius
 from experiments.results.success import diverged, succeeded
 from experiments.system.paths import ROOT
 from experiments.timing.store import PARTS
@@ -36,7 +35,6 @@ from experiments.timing.store import PARTS
 ALL_CLAIMS = [*CLAIMS, *CLAIMS_APART, *UNVERIFIED_CLAIMS]
 OURS, THEIRS = (TABLE_3, "sgd/projection_0.2"), (TABLE_3, "sgd/clipping_15")
 OTHER, LANGUAGE = (TABLE_3, "adam_1e-3/clipping_15"), (TABLE_1, "sgd_1.1/clipping_5")
-PAIR = {"sgd": (OURS, THEIRS)}
 
 
 def test_without_results_nothing_is_decided(call, out, evidence):
@@ -51,119 +49,11 @@ def test_without_results_nothing_is_decided(call, out, evidence):
     assert f"otherwise, and {len(CLAIMS)} with too few." in written
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs", "word", "said"),
-    [
-        ([4.0, 4.5, 5.0], [4.2, 4.7, 5.3], REPRODUCED, ""),  # paired: the seeds' spread is none
-        ([4.0, 4.5, 5.0], [4.1, 4.4, 5.1], UNDECIDED, ""),
-        ([4.2, 4.7, 5.3], [4.0, 4.5, 5.0], NOT_REPRODUCED, ""),
-        ([4.0], [9.0], UNDECIDED, ""),  # one seed
-        ([4.0, 4.0], [4.0, 4.0], NOT_REPRODUCED, ""),  # equal is not lower
-        ([4.0, 4.5], [None, None], REPRODUCED, ""),  # a failed run is worse than any value
-        ([None, None], [4.0, 4.5], NOT_REPRODUCED, ""),
-        ([None, None], [None, None], NOT_REPRODUCED, "0: both failed (n = 2, 0 lower)"),
-        ([4.0, 4.0], [5.0, None], REPRODUCED, ""),
-        ([4.0, None], [5.0, 5.0], UNDECIDED, ""),
-        ([4.0, 4.1, None], [5.0, 5.2, 6.0], REPRODUCED, ""),  # the successful ones, as in the table
-        (  # half of them failed
-            [4.0, 4.1, None, None],
-            [5.0, 5.2, 6.0, 6.1],
-            UNDECIDED,
-            "0: first failed (n = 4, 2 failed, 2 lower)",
-        ),
-        ([None], [4.0], UNDECIDED, ""),
-        ([55.0, 56.0], [60.0, 61.1], REPRODUCED, ""),  # none better than a unigram predictor
-        ([55.0, 56.0], [60.0, 49.0], UNDECIDED, ""),  # one of theirs is better than that
-        (
-            [4.0, 4.5, None],
-            [4.1, 4.7, 5.0],
-            UNDECIDED,
-            "1: -0.15 [-0.785, +0.485] (n = 3, 1 failed, 2 lower)",
-        ),
-        ([None, None, 4.0], [4.0, 4.5, None], UNDECIDED, "0: first failed (n = 3, 1 lower)"),
-        ([4.0, None], [None, 4.0], UNDECIDED, "0: both failed (n = 2, 1 lower)"),
-    ],
-    ids=str,
-)
-def test_a_pair_is_judged_by_the_interval_of_its_difference(
-    evidence, put, ours, theirs, word, said
-):
-    put(OURS, ours)
-    put(THEIRS, theirs)
-    verdict = evidence.lower(PAIR)
-    assert verdict.word == word
-    assert not said or verdict.numbers == f"lower in {said.replace(':', ' of 1 pairs: sgd')}"
-
-
-def test_one_pair_otherwise_is_enough_to_refute(evidence, put):
-    put(OURS, [4.0, 4.1])
-    put(THEIRS, [3.5, 3.6])
-    pairs = PAIR | {"adam_1e-3": ((TABLE_3, "adam_1e-3/projection_0.2"), OTHER)}
-    assert evidence.lower(pairs).word == NOT_REPRODUCED
-    del pairs["sgd"]
-    assert evidence.lower(pairs).word == NOT_ENOUGH
-
-
-@pytest.mark.parametrize(
-    ("theirs", "word", "difference"), [(4.5, SO_FAR_YES, "-0.5"), (3.5, SO_FAR_NO, "+0.5")]
-)
-def test_a_partial_run_is_compared_at_its_last_epoch(
-    evidence, store, put, theirs, word, difference
-):
-    put(OURS, [4.0], validation=(5.0, 4.9, 4.8, 4.7, 4.0, 1.0))
-    store(THEIRS, validation=(5.0, 4.9, 4.8, 4.7, theirs), status="interrupted")
-    verdict = evidence.lower(PAIR)
-    assert verdict.word == word
-    assert f"sgd {difference} (n = 1, epoch 5)" in verdict.numbers
-    assert "sgd/clipping_15 has 0 of 1" in verdict.numbers
-
-
-def test_a_partial_run_says_nothing_at_first(evidence, store, put):
-    put(OURS, [4.0])
-    store(THEIRS, validation=(9.0,) * (EARLY - 1), status="interrupted")
-    assert evidence.lower(PAIR).word == NOT_ENOUGH
-
-
-def test_a_partial_run_beside_finished_ones_does_not_count(evidence, store, put):
-    for place, losses in ((OURS, [3.0, 3.1]), (THEIRS, [4.0, 4.2])):
-        put(place, losses)
-        store(place, 2, validation=(9.0 - losses[0], 1.0), status="interrupted")
-    assert "(n = 2, 2 lower)" in evidence.lower(PAIR).numbers
-
-
-def test_norms_are_compared_as_far_as_both_runs_went(evidence, store, put):
-    put(OURS, [4.0], validation=6 * (5.0,), windows={"gradient_norm_max": 5 * [40.0] + [1e6]})
-    norms = {"gradient_norm_max": 5 * [90.0]}
-    store(THEIRS, validation=5 * (4.5,), status="interrupted", windows=norms)
-    assert evidence.lower(PAIR, log_norms).word == SO_FAR_YES
-
-
 @pytest.mark.parametrize(("loss", "word"), [(None, REPRODUCED), (4.1, NOT_REPRODUCED)])
 def test_the_success_of_every_cell_has_to_be_rarer(evidence, put, loss, word):
     for place, losses in ((OURS, [4.0, None]), (OTHER, [4.0, loss]), (THEIRS, [4.0, 4.1])):
         put(place, losses)
     assert evidence.fewer_succeed([OURS, OTHER], THEIRS).word == word
-
-
-@pytest.mark.parametrize(
-    ("values", "rank", "word"),
-    [
-        ((3.4, 3.5, 3.6), 1, REPRODUCED),
-        ((3.4, 3.5, 3.6), 2, NOT_REPRODUCED),
-        ((3.4, 3.3, 3.4), 1, NOT_REPRODUCED),
-        ((3.4, 3.3, 3.4), 2, REPRODUCED),  # equal is not lower
-        ((3.4, 3.3, 3.2), 2, NOT_REPRODUCED),
-        ((3.4, 3.3), 1, NOT_REPRODUCED),  # whatever is missing
-        ((3.4, 3.3), 2, NOT_ENOUGH),
-        ((3.4,), 1, NOT_ENOUGH),
-    ],
-    ids=str,
-)
-def test_a_place_counts_what_is_lower(evidence, put, values, rank, word):
-    among = [THEIRS, OTHER, (TABLE_3, "rmsprop_1e-3/clipping_15")]
-    for place, value in zip(among, values, strict=False):
-        put(place, [value, value])
-    assert evidence.is_lowest(THEIRS, among, rank).word == word
 
 
 def test_one_failure_refutes_that_all_succeed_and_ten_runs_are_asked_for(out, put):
@@ -199,12 +89,6 @@ def test_a_partial_run_says_how_far_it_is_and_decides_nothing(evidence, store, p
         assert verdict.numbers.startswith(f"success: {OTHER[1]} 100 %; {seen}")
     assert evidence.gradient_near(THEIRS, "norm", 30).word == NOT_ENOUGH
     assert evidence.value_near(THEIRS, last).word == NOT_ENOUGH
-
-
-def test_runs_without_a_common_seed_are_not_compared(evidence, store):
-    store(OURS, 0)
-    store(THEIRS, 1)
-    assert evidence.lower(PAIR) == (UNDECIDED, "no seed in common")
 
 
 @pytest.mark.parametrize(
@@ -298,31 +182,6 @@ def test_an_average_is_near_within_a_factor_of_two(evidence, store, means, word,
             found = {"norm": mean and mean * root, "mean_abs": 0.0}
         store(THEIRS, seed, gradient_mean=found)
     assert evidence.gradient_near(THEIRS, quantity, 30).word == word
-
-
-@pytest.mark.parametrize(
-    ("norm", "changes", "word"),
-    [
-        (40.0, {}, REPRODUCED),
-        (90.0, {}, NOT_REPRODUCED),
-        (None, {}, NOT_REPRODUCED),
-        # A gradient or a loss that ended a run is the largest.
-        (40.0, {"status": "diverged", "divergence": {"quantity": "gradient"}}, NOT_REPRODUCED),
-        (40.0, {"status": "diverged", "divergence": {"quantity": "loss"}}, NOT_REPRODUCED),
-    ],
-)
-def test_the_largest_norm_is_compared(evidence, put, norm, changes, word):
-    put(OURS, [4.0, 4.0], windows={"gradient_norm_max": [norm, 3.0]}, **changes)
-    assert evidence.lower(PAIR, log_norms).word == NOT_ENOUGH
-    put(THEIRS, [4.0, 4.0], windows={"gradient_norm_max": [90.0, 3.0]})
-    assert Evidence(evidence.out).lower(PAIR, log_norms).word == word
-
-
-def test_the_largest_norm_is_infinite_from_divergence_on():
-    curves = {"iteration": [100, 200], "gradient_norm_max": [3.0, 4.0]}
-    ended = {"iterations": 250, "divergence": {"quantity": "gradient"}}
-    run = {**ended, "curves": {"iterations": curves}}
-    assert [largest_norm(run, i) for i in (150, 249, 250)] == [3, 4, math.inf]
 
 
 @pytest.mark.parametrize("radius", [0.95, 1.0, None])  # None: not known
