@@ -69,8 +69,8 @@ def seconds(text: str) -> float:
 def devices(text: str) -> list[str]:
     """``cpu``, or numbers of GPUs."""
     found = text.split(",")
-    numbers = all(word.isascii() and word.isdigit() for word in found)
-    if found != ["cpu"] and not (numbers and len({*found}) == len(found)):
+    numbers = [int(word) for word in found if word.isascii() and word.isdigit()]
+    if found != ["cpu"] and len({*numbers}) != len(found):
         raise _wrong("cpu, or GPUs such as 0 or 0,1, each once", text)
     return found
 

@@ -39,7 +39,11 @@ class Masks:
         """
         self.next()
         keep = self.numbers(shape) >= _least(ratio)
-        return np.multiply(keep, dtype.type(1 / (1 - ratio)), dtype=dtype)
+        return np.multiply(keep, np.dtype(dtype).type(1 / (1 - ratio)), dtype=dtype)
+
+    def __deepcopy__(self, memo: Any) -> "Masks":
+        """The same object: copies of a model draw from one stream, as their masks must differ."""
+        return self
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load how many masks were drawn: there is no more to save."""

@@ -27,7 +27,7 @@ from grustab.text import is_printable
 
 #: What stands in the folder of results and is no config's.
 RESERVED = (".", "..", "README.md", "report.html", "claims.md")
-RESERVED += ("bench", "explosion", "faults", "figures", "gpu")
+RESERVED += ("bench", "explosion", "faults", "figures", "gpu", "older_masks")
 
 
 class Cell(NamedTuple):

@@ -27,7 +27,8 @@ MATRICES = {"W_hz": GATE_Z, "W_hr": GATE_R, "W_hh": CANDIDATE}
 
 def explosion_figure(measured: Explosion, training: Training | None) -> Figure:
     """The last layer at the snapshot with the largest gradient; at the left, on the way there."""
-    worst = max(measured.snapshots, key=lambda s: s.gradient_norm or 0)
+    norms = [math.inf if s.gradient_norm is None else s.gradient_norm for s in measured.snapshots]
+    worst = measured.snapshots[norms.index(max(norms))]
     where = f"of layer {len(worst.layers)}"
     columns = 1 if training is None else 2
     figure = plt.figure(figsize=(5.2 * columns, 7))

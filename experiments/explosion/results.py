@@ -1,7 +1,7 @@
 """The files of ``explosion``, as far as the figure reads them."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -38,11 +38,16 @@ class MeasuredSnapshot(Form):
     scaled: list[_Scaled]
 
 
-class Explosion(Form):
-    """``explosion.json``."""
-
+class _OfOneRun(Form):
     schema_: Literal[1] = Field(alias="schema")
     cell: str
+    overrides: dict[str, Any]
+    seed: int
+
+
+class Explosion(_OfOneRun):
+    """``explosion.json``."""
+
     snapshots: list[MeasuredSnapshot] = Field(min_length=1)
 
 
@@ -62,15 +67,14 @@ class WorstUpdate(Form):
     layers: list[_WatchedLayer] = Field(min_length=1)
 
 
-class Training(Form):
+class Training(_OfOneRun):
     """``training.json``."""
 
-    schema_: Literal[1] = Field(alias="schema")
     worst_updates: list[WorstUpdate] = Field(min_length=1)
 
 
 def read_explosion(out: Path) -> tuple[Explosion, Training | None] | None:
-    """What was measured, and the training if there was one; ``None`` where nothing is.
+    """What was measured, and the training of that run; ``None`` where nothing is.
 
     Raises:
         ResultError: If a file is damaged.
@@ -78,6 +82,13 @@ def read_explosion(out: Path) -> tuple[Explosion, Training | None] | None:
     folder = out / "explosion"
     if not (folder / "explosion.json").exists():
         return None
+    measured = read_json(folder / "explosion.json", Explosion)[1]
     training = folder / "training.json"
     trained = read_json(training, Training)[1] if training.exists() else None
-    return read_json(folder / "explosion.json", Explosion)[1], trained
+    if trained and _run(trained) != _run(measured):
+        trained = None  # of another run, from an earlier measurement
+    return measured, trained
+
+
+def _run(file: _OfOneRun) -> tuple[str, dict[str, Any], int]:
+    return file.cell, file.overrides, file.seed

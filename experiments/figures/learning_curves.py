@@ -74,7 +74,7 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
     figure.suptitle(
         f"{config.title}\ndotted: a constant unigram predictor; triangles: above the panel"
         + ("\ndashed: published, where no run of ours has ended" if lines else "")
-        + (f"\nno panel: {', '.join(left_out)} (one epoch, or off the scale)" if left_out else ""),
+        + (f"\nno panel (no line on the scale): {', '.join(left_out)}" if left_out else ""),
         fontsize=9,
         y=1,  # above all panels; what is saved ends where the last artist does
         va="bottom",

@@ -157,7 +157,7 @@ class Evidence:
             pairs: Pairs of cells by what they are called.
             measure: What is compared.
             rank: If given, just ``rank - 1`` of the second cells have to be lower, and equal is
-                not lower; else none may be lower or equal.
+                not lower, but for two cells whose runs all failed; else none may be lower or equal.
             what: Words before the numbers.
         """
         found = {name: compare(*map(self.runs, pair), measure) for name, pair in pairs.items()}

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from collections.abc import Iterator
 from typing import Any
 
 from experiments.config.load import Cell, Config, all_overrides, set_words
@@ -58,14 +59,16 @@ def score_notes(results: list[Result]) -> list[str]:
             "Partial: stopped before its own rule ended it (`--max-iterations`, or interrupted); "
             "not compared."
         )
-    dirty = sum(bool(result["environment"]["git"]["dirty"]) for result in results)
+    sessions = [list(_environments(result)) for result in results]
+    dirty = sum(any(each["git"]["dirty"] for each in run) for run in sessions)
     if dirty:
         notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
-    gpus = [found for found in map(_gpus, results) if found]
+    devices = [{each.get("device", "cpu") for each in run} - {"cpu"} for run in sessions]
+    gpus = [found for found in devices if found]
     if gpus:
         names = ", ".join(sorted(set().union(*gpus)))
         notes.append(f"{len(gpus)} of these results ran on a GPU ({names}), at least in part.")
-    unknown = sum(result["environment"]["git"]["commit"] is None for result in results)
+    unknown = sum(any(each["git"]["commit"] is None for each in run) for run in sessions)
     if unknown:
         notes.append(f"{unknown} of these results came from code whose commit is not known.")
     return notes
@@ -88,10 +91,10 @@ def repeat_note(config: Config, cells: list[Cell], pattern: str, results: list[R
     return f"Repeat: `scripts/reproduce.sh {' '.join(words)}`{further}."
 
 
-def _gpus(result: Result) -> set[str]:
-    """GPUs of a run's sessions."""
-    sessions = [result, *result.get("resumed", [])]
-    return {session["environment"].get("device", "cpu") for session in sessions} - {"cpu"}
+def _environments(result: Result) -> Iterator[dict[str, Any]]:
+    """Of each session of a run: it may have been resumed elsewhere."""
+    for session in (result, *result.get("resumed", [])):
+        yield session["environment"]
 
 
 def _plain(value: Any) -> str:

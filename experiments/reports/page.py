@@ -42,8 +42,8 @@ FIGURES = {
 OTHERS = ("identify_music/signs.md", "bench/table.md", "faults/table.md")
 #: Pages in words, of which the first paragraph is shown, and then a picture.
 WORDS = {
-    "explosion/README.md": "![A training, and one update of another one](figures/explosion.png)",
-    "gpu/README.md": "",
+    "explosion/README.md": ("A training, and one update of another one", "figures/explosion.png"),
+    "gpu/README.md": ("", ""),
 }
 INTRODUCTION = """\
 This page holds every table and figure that the committed results allow, beside the numbers that the
@@ -98,10 +98,11 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
         if (out / config.name / "README.md").exists():
             parts.append(f"[What these runs say]({config.name}/README.md)")
         parts += _figures(out, config.name, _partial(config, out))
-    for name, picture in WORDS.items():
+    for name, (caption, picture) in WORDS.items():
         if (out / name).exists():
             title, *texts = _read(out / name).split("\n\n")
-            parts += [f"#{title}", f"{''.join(texts[:1])} [All of it]({name}).", picture]
+            parts += [f"#{title}", f"{''.join(texts[:1])} [All of it]({name})."]
+            parts += [f"![{caption}]({picture})"] if (out / picture).is_file() else []
     for name in OTHERS:
         if (out / name).exists():
             folder = name.partition("/")[0]  # the figures of a config are there already

@@ -41,13 +41,14 @@ class Difference(NamedTuple):
     Attributes:
         mean: Over the seeds with which neither run failed, if these are more than half; else the
             median of all, which may be infinite, or NaN where both cells failed.
-        low: Lower end of the 95 % t-interval, or, where that leaves one seed or no more than half,
-            of what all seeds have; minus infinity where there is no second seed.
+        low: Lower end of the 95 % t-interval, or, where that leaves no more than half of the seeds,
+            of what all have; minus infinity where there is no second seed.
         high: The upper end.
         n: Seeds that count.
         failed: Of these, with which one of the runs failed.
         lower: Of these, with which the first cell has the lower number.
-        epoch: Up to which runs were compared, where one of them is partial; else ``None``.
+        epoch: Up to which runs were compared, where one of them is partial, the least of all seeds;
+            else ``None``.
     """
 
     mean: float
@@ -68,7 +69,7 @@ class Difference(NamedTuple):
                 text += f" [{self.low:+.3g}, {self.high:+.3g}]"
         failed = f", {self.failed} failed" if 0 < self.failed < self.n else ""
         lower = f", {self.lower} lower" if self.n > 1 else ""
-        epoch = "" if self.epoch is None else f", epoch {self.epoch:g}"
+        epoch = "" if self.epoch is None else f", epoch {self.epoch:g}{' or later' * (self.n > 1)}"
         return f"{text} (n = {self.n}{failed}{lower}{epoch})"
 
 
@@ -95,7 +96,7 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     values = [d for d in every if math.isfinite(d)]
     low, high = t_interval(values)
     most = len(values) > len(every) / 2
-    if len(every) > 1 and not (most and len(values) > 1):
+    if len(every) > 1 and not most:
         low, high = min(every), max(every)
     mean = statistics.fmean(values) if most else statistics.median(every) if both else math.nan
     lower = sum(d < 0 for d in every)
@@ -110,8 +111,8 @@ NOTE = (
     "ended, without those with which both failed, unless all are such. Lower: the first cell's "
     "value is; a failed run's is worse than any other. Where a run failed with at least half of "
     "the n seeds, the median stands there, or whose runs failed. Where no run of a cell succeeded, "
-    "those that stayed finite do not count as failed. p: exact sign test, two-sided, of the two "
-    "numbers before it."
+    "those that stayed finite do not count as failed (of the seeds in common). p: exact sign "
+    "test, two-sided, of the two numbers before it."
 )
 
 

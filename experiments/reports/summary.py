@@ -6,7 +6,7 @@ from pathlib import Path
 from experiments.config.load import config_names, load_config
 from experiments.reports.claims import PAIRS_OF_TABLE_3
 from experiments.reports.claims_text import headline
-from experiments.reports.evidence import NEAR, NOT_ENOUGH, Evidence
+from experiments.reports.evidence import NEAR, Evidence
 from experiments.reports.pairs import same_seeds
 from experiments.results.measures import lowest_value
 from experiments.results.success import EXPLOSION, exploded, succeeded
@@ -23,8 +23,8 @@ def summary(out: Path) -> str:
         values = [lowest_value(run) for run in finished if succeeded(run)]
         ratios += [statistics.fmean(values) / cell.published.value] if values else []
     near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
-    word, numbers = evidence.lower(PAIRS_OF_TABLE_3)
-    lower = "not known yet" if word == NOT_ENOUGH else numbers.partition(":")[0]
+    _, numbers = evidence.lower(PAIRS_OF_TABLE_3)
+    lower = numbers.partition(":")[0] if numbers.startswith("lower") else "not known yet"
     pairs = PAIRS_OF_TABLE_3.values()
     runs = [two for cells in pairs for two in same_seeds(*map(evidence.finished, cells))]
     at = {

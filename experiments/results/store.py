@@ -45,7 +45,7 @@ def is_done(path: Path, max_iterations: int | None = None) -> bool:
     if there["iterations"] == max_iterations:
         # Stopped just there by a signal, it may lack the last evaluation.
         return there["curves"]["epochs"]["iteration"][-1:] == [max_iterations]
-    return there["iterations"] > max_iterations
+    return there["iterations"] > max_iterations and bool(there["curves"]["epochs"]["iteration"])
 
 
 def begin_anew(folder: Path, path: Path) -> None:

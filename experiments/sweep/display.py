@@ -123,7 +123,8 @@ class Display:
             loss, task = state["validation_loss"], {"task": run.cell.conditions.task}
             text = f"epoch {state['epoch']:.2f}"
             text += f", validation {score(task, loss)}" if loss is not None else ""
-            text += f", at most {human_time(state['seconds_left'])} left"
+            if (left := state["seconds_left"]) is not None:
+                text += f", at most {human_time(left)} left"
             return {"process": str(state["process"]), "text": text}
         except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return None  # not there yet, or damaged

@@ -24,9 +24,13 @@ def make_job(run: RunSpec, snapshot_interval: float, threads: int | None) -> Job
     """A run as a job for a process of its own, whatever device it gets."""
     command = [sys.executable, "-m", "experiments", *job_words(run), "--stop-with-parent"]
     command += ["--snapshot-interval", f"{snapshot_interval:g}"]
-    data = os.environ.get("GRUSTAB_DATA")
-    data = data and os.path.abspath(data)
-    return Job(run.name, command, str(ROOT), str(run.folder.resolve()), threads, data)
+    return Job(run.name, command, str(ROOT), str(run.folder.resolve()), threads, data_folder())
+
+
+def data_folder() -> str | None:
+    """The folder that ``GRUSTAB_DATA`` names, as a process in another folder has to call it."""
+    named = os.environ.get("GRUSTAB_DATA")
+    return os.path.abspath(os.path.expanduser(named)) if named else None
 
 
 def make_plan(

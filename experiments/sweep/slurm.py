@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from experiments.results.run_spec import RunSpec
-from experiments.sweep.plan import job_words
+from experiments.sweep.job import THREADS
+from experiments.sweep.plan import data_folder, job_words
 from experiments.system.paths import ROOT
 
 #: Tasks that an array may have by default.
@@ -31,8 +32,8 @@ TEMPLATE = """\
 runs=(
 {runs}
 )
-export OMP_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}} OPENBLAS_NUM_THREADS=${{SLURM_CPUS_PER_TASK:-1}}
-cd {root} || exit 2
+for name in {threads}; do export $name="${{SLURM_CPUS_PER_TASK:-1}}"; done
+{data}cd {root} || exit 2
 eval "words=(${{runs[SLURM_ARRAY_TASK_ID]}})"
 # Since Slurm 22.05 srun does not take the number of cores from the job.
 srun --cpus-per-task="${{SLURM_CPUS_PER_TASK:-1}}" \\
@@ -47,11 +48,14 @@ exit $code
 
 def slurm_script(runs: Sequence[RunSpec], device: str, snapshot_interval: float) -> str:
     """A batch script with an array task for each run, at least one."""
+    data = data_folder()
     return TEMPLATE.format(
         count=len(runs),
         last=len(runs) - 1,
         config=re.sub(r"[^\w.+-]", "_", runs[0].cell.config, flags=re.ASCII),
         runs="\n".join("  " + shlex.quote(shlex.join(job_words(run))) for run in runs),
+        threads=" ".join(THREADS),
+        data=f"export GRUSTAB_DATA={shlex.quote(data)}\n" if data else "",
         root=shlex.quote(str(ROOT)),
         python=shlex.quote(sys.executable),
         interval=snapshot_interval,

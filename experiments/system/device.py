@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 import chainer
@@ -53,7 +54,10 @@ def check_devices(names: Iterable[str]) -> None:
         DeviceError: As :func:`find_device`.
     """
     with ProcessPoolExecutor(1, get_context("spawn")) as child:
-        child.submit(_find_all, list(names)).result()
+        try:
+            child.submit(_find_all, list(names)).result()
+        except BrokenProcessPool:
+            raise DeviceError("--device: the process that tried the GPUs was killed") from None
 
 
 def _find_all(names: list[str]) -> None:

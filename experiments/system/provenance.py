@@ -80,7 +80,10 @@ def _is_blob(path: Path, digest: bytes) -> bool:
 
     Not asked of git, whose filters a person can set.
     """
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise _Unknown("a file of the code cannot be read") from None
     kind = hashlib.sha1 if len(digest) == 40 else hashlib.sha256
     return digest.decode() in {
         kind(b"blob %d\0" % len(text) + text).hexdigest()

@@ -152,7 +152,8 @@ def _reason(error: Exception) -> str:
         requests.exceptions.ChunkedEncodingError: "the transfer broke off",
     }
     known = (text for kind, text in reasons.items() if isinstance(error, kind))
-    return next(known, "not the known file")
+    other = "not the known file" if isinstance(error, ValueError) else "no usable answer"
+    return next(known, other)
 
 
 def _check(path: Path, file: RemoteFile) -> None:

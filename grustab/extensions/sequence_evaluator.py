@@ -41,7 +41,7 @@ class SequenceEvaluator(extensions.Evaluator):
         self.seconds = 0.0
 
     def evaluate(self) -> dict[str, float]:
-        """One pass over the iterator.
+        """One pass over the iterator; a call of the extension switches training off around it.
 
         Returns:
             ``{"<name>/main/loss": mean negative log-likelihood}``, and what the model reports.

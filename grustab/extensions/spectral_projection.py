@@ -67,7 +67,7 @@ class SpectralProjection(training.Extension):
             ``projection/rnn/W[0:100]/...``. Rows of one parameter must not overlap.
 
     Attributes:
-        delta: The margin; may be set, for a schedule.
+        delta: The margin; may be set, for a schedule. It is not saved: set it again after loading.
         matrices: What is capped, by path.
         seconds: Time spent in all calls so far; on a GPU that includes the wait for what the
             optimizer has queued.
@@ -75,6 +75,7 @@ class SpectralProjection(training.Extension):
             matrix by path, which counts what was done.
 
     Raises:
+        KeyError: In loading what another ``method`` has saved.
         ValueError: If there is nothing to cap, or ``delta``, ``method`` or one of ``matrices`` is
             not a valid one, or a matrix is neither float32 nor float64.
         NonFiniteMatrixError: In a call, if a matrix holds NaN or Inf.

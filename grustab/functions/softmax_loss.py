@@ -38,7 +38,7 @@ _LOG_SUMS = (
 _TOTAL = (
     "T log_sum, S label, int32 row, raw T y, raw T bias, int64 n",
     "T total",
-    "label < 0 ? (T)0 : log_sum - (y[row * n + label] + bias[label])",
+    "label < 0 ? (T)0 : (T)(log_sum - (y[row * n + label] + bias[label]))",
     "a + b",
     "total = a",
     "0",
@@ -47,7 +47,7 @@ _TOTAL = (
 _GRADIENT = (
     "T y, T bias, T log_sum, S label, T g, int64 n",
     "T gy",
-    "gy = label < 0 ? (T)0 : (exp(y + bias - log_sum) - (i % n == label)) * g",
+    "gy = label < 0 ? (T)0 : (T)((exp(y + bias - log_sum) - (i % n == label)) * g)",
     "grustab_cross_entropy_gradient",
 )
 

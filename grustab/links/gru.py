@@ -22,6 +22,7 @@ def _named_matrix(parameter: str, block: int, doc: str) -> property:
 
     def write(link: "GRU", value: Any) -> None:
         matrix = rows(link)
+        value = value.array if isinstance(value, chainer.Variable) else value
         if np.shape(value) != matrix.shape:
             raise ValueError(f"expected a matrix of shape {matrix.shape}, got {np.shape(value)}")
         with chainer.using_device(link.device):
@@ -126,7 +127,7 @@ class GRU(chainer.Link):
             States (T, B, out_size), dtype of ``xs``.
 
         Raises:
-            chainer.utils.type_check.InvalidType: If the shape does not fit the weights or the
+            chainer.utils.type_check.InvalidType: If shape or dtype do not fit the weights or the
                 carried state (another B: call :meth:`reset_state` first).
         """
         xs = chainer.as_variable(xs)

@@ -34,7 +34,8 @@ def recurrent_matrices(model: chainer.Link) -> dict[str, Matrix]:
 
     Returns:
         The matrices by the path of their link, empty for a model that is a GRU itself. Of Chainer's
-        ``NStepGRU`` and ``NStepBiGRU`` every layer, and every direction of a layer, is a link.
+        ``NStepGRU`` and ``NStepBiGRU`` every layer, and every direction of a layer, is a link. One
+        that several links share is found once, under the first path.
     """
     found: dict[str, tuple[Any, ...]] = {}
     for path, link in model.namedlinks():
@@ -45,7 +46,12 @@ def recurrent_matrices(model: chainer.Link) -> dict[str, Matrix]:
             found[path] = (link.U.W,)
         elif isinstance(link, (L.NStepGRU, L.NStepBiGRU)):
             found |= {f"{path}/{i}": (layer.w5,) for i, layer in enumerate(link)}
-    return {path: Matrix(f"W_hh of layer {path or '/'}", *rows) for path, rows in found.items()}
+    once = {id(rows[0]): path for path, rows in reversed(found.items())}
+    return {
+        path: Matrix(f"W_hh of layer {path or '/'}", *rows)
+        for path, rows in found.items()
+        if once[id(rows[0])] == path
+    }
 
 
 def chosen_matrices(

@@ -26,7 +26,7 @@ class StackedGRU(chainer.ChainList):
             a key from NumPy's global state, which no snapshot holds.
 
     Raises:
-        ValueError: If ``n_layers`` or a size is below 1.
+        ValueError: If ``n_layers`` or a size is below 1, or ``dropout`` is not in [0, 1).
     """
 
     def __init__(
@@ -41,6 +41,8 @@ class StackedGRU(chainer.ChainList):
         dtype: Any = None,
     ) -> None:
         require_counts(n_layers=n_layers)
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout must lie in [0, 1), got {dropout}")
         rng = default_generator() if rng is None else np.random.default_rng(rng)
         sizes = [in_size] + [out_size] * (n_layers - 1)
         super().__init__(*(GRU(size, out_size, initial_std, rng, dtype) for size in sizes))

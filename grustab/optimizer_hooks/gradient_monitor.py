@@ -18,7 +18,8 @@ class GradientMonitor:
     Add it to the optimizer before any clipping hook. Reports ``gradient/norm`` at each step and
     ``gradient/mean_abs`` at every tenth: the supplement chose its clipping thresholds by averages
     of the norm (section B) and of "the elements of the gradient" (section C, which may mean their
-    root mean square). With Chainer's loss scaling, both are of the scaled gradient.
+    root mean square). With Chainer's loss scaling, both are of the scaled gradient, and an
+    overflow, which dynamic scaling would skip, is an error.
 
     Raises:
         DivergenceError: In a call, if the gradient holds NaN or Inf; no weight has changed then.
@@ -53,7 +54,7 @@ class GradientMonitor:
             report = {"gradient/norm": scale * norm}
             if opt.t % ELEMENTS_INTERVAL == 0:
                 total = float(sum(xp.abs(g).sum() for g in grads))
-                report["gradient/mean_abs"] = scale * (total / opt.target.count_params())
+                report["gradient/mean_abs"] = scale * (total / sum(g.size for g in grads))
         chainer.report(report)
         return scale, norm
 

@@ -42,7 +42,7 @@ def cap_of(delta: float) -> float:
     """``2 - delta``; raise ``ValueError`` if the margin delta does not lie in (0, 2)."""
     if not isinstance(delta, Real) or not 0 < delta < 2:
         raise ValueError(f"delta must lie between 0 and 2 (exclusive), got {delta!r}")
-    return 2 - delta
+    return 2 - float(delta)
 
 
 def require_method(method: str) -> None:

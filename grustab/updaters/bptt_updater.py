@@ -41,7 +41,8 @@ class BPTTUpdater(updaters.StandardUpdater):
             observation: not here, but in :class:`grustab.updaters.LateUpdater`.
 
     Raises:
-        ValueError: If given several iterators or optimizers, of which it would use but one.
+        ValueError: If given several iterators or optimizers, of which it would use but one, or an
+            optimizer with a loss scale.
         RuntimeError: In an update, if the iterator has ended.
         TypeError: In an update, if the iterator gives anything but a ``SequenceBatch``.
         DivergenceError: In an update, if the loss is not finite; the weights stay as they were.
@@ -59,6 +60,8 @@ class BPTTUpdater(updaters.StandardUpdater):
         for kind, given in (("iterator", self._iterators), ("optimizer", self._optimizers)):
             if list(given) != ["main"]:
                 raise ValueError(f"expected one {kind}, 'main', got {list(given)}")
+        if self._optimizers["main"]._loss_scale is not None:
+            raise ValueError("a loss scale is not supported, expected an optimizer without")
         self.mean_over_steps, self.sum_over_batch = mean_over_steps, sum_over_batch
         self.seconds_by_part = {"forward": 0.0, "backward": 0.0, "update": 0.0}
         self.synchronize = False
@@ -89,6 +92,7 @@ class BPTTUpdater(updaters.StandardUpdater):
         model.cleargrads()
         start = self._book("forward", start)
         total.backward()
+        total.unchain_backward()  # a state that is a Variable would lead to the steps before
         start = self._book("backward", start)
         self._step(total, batch)
         if iterator.is_new_epoch:

@@ -10,7 +10,7 @@ from chainer.backends import cuda
 
 #: Threads of a kernel; each takes every so many-th element of every array.
 THREADS = 2**16
-#: Arrays per launch: a kernel takes 4 KB of arguments.
+#: Arrays per launch: a kernel takes 4 KB of arguments, and a matrix is 48 bytes of them.
 ARRAYS = 16
 
 

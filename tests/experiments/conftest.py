@@ -113,7 +113,8 @@ def keep_out_of_the_checkout(tmp_path, monkeypatch):
     """Neither results/ nor runs/ of the checkout is read or written; signals stay as they were."""
     monkeypatch.setattr("experiments.system.environment.git_state", asked_once)
     monkeypatch.setattr("experiments.system.paths.RESULTS", tmp_path / "results")
-    for module in ("results.run_spec", "training.run_cell", "estimates", "explosion.study"):
+    for module in ("results.run_spec", "training.run_cell", "estimates", "explosion.study",
+                   "timing.measure", "reports.readme"):  # fmt: skip
         monkeypatch.setattr(f"experiments.{module}.RESULTS", tmp_path / "results")
     for module in ("results.run_spec", "system.paths", "explosion.study"):
         monkeypatch.setattr(f"experiments.{module}.RUNS", tmp_path / "runs")

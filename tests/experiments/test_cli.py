@@ -10,7 +10,8 @@ from experiments.cli import main
 from experiments.config.load import config_names, load_config
 from experiments.system.paths import PROGRAM, ROOT
 
-COMMANDS = ["list", "run", "sweep", "time", "bench", "table", "figures"]
+COMMANDS = ["list", "run", "sweep", "reproduce", "time", "bench", "explosion"]
+COMMANDS += ["table", "figures", "claims", "identify", "report"]
 
 
 def _python(*words, **options):

@@ -10,7 +10,9 @@ import pytest
 
 from experiments.explosion.measure import CUTS, CutGRU, gradient_norm
 from experiments.explosion.snapshot import read_snapshot
+from experiments.explosion.trajectory import WorstUpdates
 from experiments.figures.style import STYLE
+from experiments.system.paths import ROOT
 from grustab.links import GRU
 from grustab.stability import jacobian_at
 
@@ -71,6 +73,28 @@ def test_without_a_cut_it_is_the_gradient_of_training(snapshot):
         assert gradient_norm(other)[0] == pytest.approx(times * square**0.5)
 
 
+def test_the_committed_update_has_the_gradient_that_its_run_had():
+    committed = read_snapshot(ROOT / "results/explosion/stream_update_10899.npz")
+    recorded = committed.recorded["gradient_norm"]
+    assert gradient_norm(committed)[0] == pytest.approx(recorded, rel=1e-5)
+
+
+def test_the_worst_update_of_each_hundred_is_described_as_it_was():
+    gru = GRU(NOTES, UNITS, rng=0)
+    worst = WorstUpdates(gru)
+    worst.monitor.seen[""] = np.zeros((2, 1, NOTES), "f"), None
+    reporter = chainer.Reporter()
+    for t in range(250):
+        gru.W_hh = np.float32(t / 100) * np.eye(UNITS)
+        with reporter.scope({"gradient/norm": 9.0 if t in (30, 120) else 1.0}):
+            worst(Mock(t=t))
+    worst.close()
+    assert [p["update"] for p in worst.points] == [31, 121, 250]
+    assert [p["mean_gradient_norm"] for p in worst.points] == [1.08, 1.08, 1.0]
+    found = [p["layers"][0]["sigma_1"]["W_hh"] for p in worst.points]
+    assert found == pytest.approx([0.3, 1.2, 2.49])
+
+
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_a_gradient_goes_back_by_what_is_left_of_the_jacobian(cut):
     rng = np.random.default_rng(0)
@@ -94,6 +118,13 @@ def test_the_command_writes_what_it_measures_and_draws_it(
     assert "update 7: gradient norm" in said
     (measured,) = json.loads((out / "explosion" / "explosion.json").read_text())["snapshots"]
     layer = measured["layers"][1]
+    norms = [s["gradient_norm"] for s in measured["scaled"]]
+    assert len({measured["gradient_norm"], *norms}) == 7
+    smaller = read_snapshot(snapshot())
+    smaller.arrays["params/gru/1/W_h"][-UNITS:] *= 0.9
+    assert norms[-1] == pytest.approx(gradient_norm(smaller)[0], rel=1e-6)
+    cut = [each["cuts"]["all"]["gradient_norm"] for each in measured["layers"]]
+    assert len({*cut, measured["cuts_in_all_layers"]["all"]}) == 3
     whole = layer["cuts"]["none"]
     assert whole["gradient_norm"] == measured["gradient_norm"]
     assert measured["cuts_in_all_layers"]["none"] == measured["gradient_norm"]
@@ -115,7 +146,9 @@ def test_the_command_writes_what_it_measures_and_draws_it(
     (out / "explosion" / "explosion.json").unlink()
     assert "training.json: there is" in refused(*again, "--train", 3)
     assert call(*again, "--force")[0] == 0
-    (out / "explosion" / "training.json").unlink()
+    assert picture.read_bytes() == drawn
+    file = out / "explosion" / "training.json"
+    file.write_text(json.dumps({**trained, "seed": 1}))  # no training of this run
     assert call("figures", "--out", out)[0] == 0
     assert picture.read_bytes() != drawn
     file = out / "explosion" / "explosion.json"

@@ -2,6 +2,7 @@
 
 import chainer
 import chainer.functions as F
+import chainer.links as L
 import numpy as np
 import pytest
 from chainer import optimizers
@@ -100,6 +101,35 @@ def test_state_is_carried_over_updates_but_the_gradient_stops_there():
     assert any(np.abs(h).max() > 0.01 for h in states)
     for p, q in zip(model.params(), twin.params(), strict=True):
         np.testing.assert_array_equal(p.array, q.array - np.float32(0.5) * q.grad)
+
+
+class Chainers(chainer.Chain):
+    """A model whose state is a Variable: it holds on to the steps before."""
+
+    def __init__(self):
+        super().__init__(gru=L.StatefulGRU(3, 4), output=L.Linear(4, 3))
+
+    def reset_state(self):
+        self.gru.reset_state()
+
+    def forward(self, xs, ts, mask):
+        return sum(F.sum((self.output(self.gru(x)) - t) ** 2) for x, t in zip(xs, ts))
+
+
+def test_no_graph_is_left_whatever_the_link():
+    model = Chainers()
+    rolls = [np.random.default_rng(0).random((80, 3)).astype("f")]
+    updater = BPTTUpdater(StreamIterator(rolls, 2, 5), optimizers.SGD(0.01).setup(model))
+    for _ in range(3):
+        updater.update()
+    assert model.gru.h.creator is None
+
+
+def test_a_loss_scale_is_refused():
+    optimizer = optimizers.SGD().setup(Line())
+    optimizer.set_loss_scale(8)
+    with pytest.raises(ValueError, match="loss scale"):
+        BPTTUpdater(StreamIterator(stream(), 4, 5), optimizer)
 
 
 def test_state_is_reset_where_a_batch_says_so_and_nowhere_else():

@@ -1,9 +1,14 @@
 """The generators of a run."""
 
+import copy
+
 import chainer
 import numpy as np
+import pytest
 
 from grustab.generators import Generators
+from grustab.links import StackedGRU
+from grustab.masks import Masks
 from tests.grustab.extensions.test_sequence_evaluator import language
 
 STREAMS = ("weights", "order", "projection")
@@ -33,6 +38,22 @@ def test_generators_go_on_from_where_they_were_saved(tmp_path):
     assert loaded.order.random() == saved.order.random()
     assert loaded.projection.random() == saved.projection.random()
     assert loaded.masks.drawn == 7
+
+
+def test_a_seed_gives_the_same_numbers_as_ever():
+    generators, masks = Generators(0), Masks((1, 2))
+    drawn = [getattr(generators, name).random() for name in STREAMS]
+    assert drawn == pytest.approx([0.942938, 0.677197, 0.364433], abs=1e-6)
+    assert [*generators.masks.key] == [0xE453B002C1348609, 0x8B9AA1B410FD54DA]
+    for expected in ([58586, 4489, 27258, 22463], [26744, 10589, 59100, 48280]):
+        masks.next()
+        assert masks.numbers((4,)).tolist() == expected
+
+
+def test_copies_of_a_model_draw_other_masks():
+    model = StackedGRU(2, 3, 2, dropout=0.5)
+    drawn = [m.masks((4, 4), 0.5, "f") for m in (model, copy.deepcopy(model))]
+    assert (drawn[0] != drawn[1]).any()
 
 
 def test_models_of_one_seed_start_alike_whatever_the_dropout():

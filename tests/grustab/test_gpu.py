@@ -1,5 +1,7 @@
 """Each function gives on a GPU what it gives on a CPU."""
 
+from unittest.mock import Mock
+
 import chainer
 import chainer.functions as F
 import chainer.links as L
@@ -147,6 +149,41 @@ def test_a_late_updater_leaves_frozen_weights_alone(optimizer):
     updater.settle()
     for param, old in zip(model.params(), before, strict=True):
         assert (cuda.to_cpu(param.array) == old).all() == (param is frozen)
+
+
+def test_a_late_updater_settles_at_the_end(tmp_path):
+    model, _ = language()
+    model.to_device("@cupy:0")
+    updater = LateUpdater(StreamIterator(stream(), 4, 5), optimizers.SGD(0.1).setup(model))
+    seen = []
+    updater.receivers.append(seen.append)
+    chainer.training.Trainer(updater, (3, "iteration"), tmp_path).run()
+    assert len(seen) == 3
+
+
+def _frozen(optimizer):
+    for param in optimizer.target.params():
+        param.update_rule.enabled = False
+
+
+UNFIT = {
+    "timing 'post'": lambda optimizer: optimizer.add_hook(Mock(), "late", timing="post"),
+    "all weights are frozen": _frozen,
+    "on a GPU": lambda optimizer: optimizer.target.to_device("@numpy"),
+    "one dtype": lambda optimizer: optimizer.target.add_param("other", (2,), dtype="d"),
+    "with values": lambda optimizer: optimizer.target.add_link("late", L.Linear(None, 3)),
+}
+
+
+@pytest.mark.parametrize("message", UNFIT)
+def test_a_late_updater_refuses_what_it_cannot_update(message):
+    model, _ = language()
+    model.to_device("@cupy:0")
+    optimizer = optimizers.SGD(0.1).setup(model)
+    with model.init_scope():
+        UNFIT[message](optimizer)
+    with pytest.raises(ValueError, match=message):
+        LateUpdater(StreamIterator(stream(), 4, 5), optimizer)
 
 
 @pytest.mark.parametrize("option", ["eta", "weight_decay_rate", "amsgrad", "adabound"])

@@ -190,7 +190,7 @@ def test_partial_runs_have_the_published_value_beside_them_and_no_panel_is_empty
     (dashed,) = (line for line in axis.lines if line.get_linestyle() == "--")
     assert set(dashed.get_ydata()) == {103.5}
     assert axis.get_ylim()[0] < 103.5
-    assert "no panel: adam 1e-2" in figure.get_suptitle()
+    assert "no panel (no line on the scale): adam 1e-2" in figure.get_suptitle()
     plt.close(figure)
 
 

@@ -125,7 +125,7 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
 
 def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
     later = {"environment": {"git": {"commit": None, "dirty": True}, "device": "a GPU"}}
-    store(demo, environment={"git": {"commit": None, "dirty": True}}, resumed=[later])
+    store(demo, resumed=[later])
     rows, text, notes = table("demo")
     assert not {"difference", "published, validation", "published, test"} & set(
         rows["sgd/clipping_20"]

@@ -29,6 +29,7 @@ def partial(iterations):
         (partial(20), 20, True),
         (partial(20), 21, False),
         (partial(21), 21, False),  # without its last evaluation
+        ({**partial(21), "validation": ()}, 20, False),  # without any
     ],
 )
 def test_done_is_what_is_finished_or_has_the_iterations_asked_for(

@@ -16,6 +16,7 @@ from experiments.sweep import pool as driver
 from experiments.sweep.display import Display
 from experiments.sweep.job import THREADS, Job, run_job
 from experiments.sweep.plan import make_job, make_plan
+from experiments.sweep.slurm import slurm_script
 from tests.experiments.checks import find_files
 from tests.experiments.sweep.conftest import FAST, read
 
@@ -120,6 +121,15 @@ def test_a_job_knows_where_the_data_is_unless_its_machine_says(tmp_path, monkeyp
     program = "import os; print(os.environ['GRUSTAB_DATA'])"
     words = [sys.executable, "-S", "-c", program]
     assert run_job(Job("a", words, str(tmp_path), str(tmp_path), 2, "/ours")) == (0, seen)
+
+
+def test_the_folder_of_the_data_is_given_whole(tiny, b, monkeypatch):
+    runs = make_plan(tiny(), "sgd/none", [0], [], b, None)
+    for home, whole in (("~/my data", "/home/me/my data"), ("here", os.path.abspath("here"))):
+        monkeypatch.setenv("HOME", "/home/me")
+        monkeypatch.setenv("GRUSTAB_DATA", home)
+        assert make_job(*runs, 600.0, None).data == whole
+        assert f"export GRUSTAB_DATA={shlex.quote(whole)}\n" in slurm_script(runs, "cpu", 600.0)
 
 
 def test_each_gpu_gets_its_share_of_the_jobs(tiny, b, monkeypatch):

@@ -1,6 +1,7 @@
 """What is set outside changes no result; what a run ran on, and where it may round otherwise."""
 
 import os
+import platform
 from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
@@ -120,11 +121,10 @@ def test_a_system_that_does_not_tell_is_no_reason_not_to_run(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", refuse, raising=False)
     monkeypatch.setattr(Path, "read_text", read_text)
     told = describe_environment(find_device("cpu"))
-    assert told["cores"] is None or told["cores"] >= 1
-    assert told["processor"] is not None
+    assert told["cores"] == (os.cpu_count() or 1)
+    assert told["processor"] == (platform.processor() or platform.machine())
     # What decides rounding is told.
     assert told["packages"]["numpy"] == metadata.version("numpy")
-    assert all({"architecture", "num_threads"} <= pool.keys() for pool in told["blas"])
     assert all(isinstance(target, str) for target in told["simd"])
 
 

@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 
+from experiments.system.interruption import interruptible
 from experiments.system.paths import ROOT
 from grustab.extensions import SequenceEvaluator, SpectrumMonitor
 from grustab.updaters import BPTTUpdater
@@ -52,6 +53,16 @@ def test_an_interruption_during_an_evaluation_keeps_the_epochs_before(tiny, run,
     result, _, _ = run(tiny(epochs=3), code=130)
     assert result["status"] == "interrupted"
     check_complete(result)  # among others, that the best epoch is the best of the curve
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible() as state:
+            signal.raise_signal(signal.SIGHUP)
+        assert not state.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

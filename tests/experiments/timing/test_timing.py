@@ -3,9 +3,13 @@
 import json
 import math
 
+import chainer
+import numpy as np
 import pytest
 
+from experiments.config.load import load_config
 from experiments.system.paths import ROOT
+from experiments.timing.measure import _Variant
 from experiments.timing.store import CellTimes, median_parts, ratios
 
 PARTS = ("forward", "backward", "update", "projection")
@@ -33,6 +37,19 @@ def table(call, out):
         return [dict(zip(head, row, strict=True)) for row in rows], text
 
     return run
+
+
+def test_all_take_their_turns_from_the_same_place(timed):
+    config, device = load_config(timed()), chainer.get_device("@numpy")
+    one, other = (_Variant(config.cell("sgd/none"), device) for _ in range(2))
+    for _ in range(3):
+        one.step()
+    other.copy_from(one)
+    places = [v.run.updater.get_iterator("main").epoch_detail for v in (one, other)]
+    assert places[0] == places[1] > 0
+    for p, q in zip(one.run.model.params(), other.run.model.params(), strict=True):
+        np.testing.assert_array_equal(p.array, q.array)
+    np.testing.assert_array_equal(one.run.model.gru[0].h, other.run.model.gru[0].h)
 
 
 def test_every_cell_takes_its_turn_at_every_point(timed, measure, table, call, refused, out):

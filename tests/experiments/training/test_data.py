@@ -1,5 +1,6 @@
 """From conditions to model and data, your own too, and the baseline of a unigram predictor."""
 
+import hashlib
 import pickle
 
 import numpy as np
@@ -112,6 +113,10 @@ def test_made_up_data_is_the_same_each_time_and_fits_its_description():
     x, y = synthetic_tunes(5), synthetic_tunes(5)
     assert all(np.array_equal(p, q) for p, q in zip(x.train, y.train))
     assert [len(part) for part in x] == [5, 1, 1]
+    hashes = [hashlib.sha256(p.astype("<i4")).hexdigest()[:8] for p in (a.train, a.valid, a.test)]
+    assert hashes == ["14d21018", "2a527d33", "0de94689"]
+    hashes = [hashlib.sha256(np.concatenate(part)).hexdigest()[:8] for part in x]
+    assert hashes == ["1dfba8c6", "8350aa19", "28cf1e21"]
     for tune in x.train:
         assert tune.shape[1] == 88
         assert 64 <= len(tune) <= 128

@@ -99,16 +99,16 @@ def test_the_gradient_is_that_of_the_loss(kind, data):
     mask[3:, 0] = 0
     model.cleargrads()
     model(xs, ts, mask).backward()
-    rng = np.random.default_rng(0)
     for name, parameter in model.namedparams():
-        array, index = parameter.array, tuple(rng.integers(n) for n in parameter.shape)
+        array = parameter.array
+        index = np.unravel_index(abs(parameter.grad).argmax(), array.shape)
         before, sums = array[index], []
         for step in (1e-3, -1e-3):
             array[index] = before + np.float32(step)
             sums.append((by_hand(model, xs, ts)[0] * mask).sum())
         array[index] = before
         numeric = (sums[0] - sums[1]) / 2e-3
-        assert parameter.grad[index] == pytest.approx(numeric, rel=2e-2, abs=2e-3), name
+        assert parameter.grad[index] == pytest.approx(numeric, rel=2e-2), name
 
 
 @KINDS

@@ -7,12 +7,16 @@ import shlex
 import sys
 from types import SimpleNamespace
 
+import chainer
 import numpy as np
 import pytest
 from chainer.optimizers import SGD
 
+from experiments.config.load import load_config
+from experiments.results.run_spec import RunSpec
 from experiments.system.paths import PROGRAM
 from experiments.training.progress import TrainingBar
+from experiments.training.run import Run
 from tests.experiments.checks import check_complete, timeless
 
 pytestmark = pytest.mark.usefixtures("small_data")
@@ -40,6 +44,19 @@ def test_a_completed_run_has_a_complete_result(tiny, run, out):
     assert path == out / "tiny/sgd/projection_0.2" / f"seed3-{digest}/result.json"
     assert "completed after 28 iterations" in said
     assert sorted(p.name for p in path.parent.iterdir()) == ["result.json"]
+
+
+def test_the_epoch_is_chosen_by_the_validation_data_and_tested_on_the_test_data(
+    tiny, run, small_data, out
+):
+    config = tiny(learning_rate=1e-30, epochs=1, eval_batch_size=1)
+    best = run(config)[0]["best"]
+    cell = load_config(config).cell("sgd/clipping_5")
+    model = Run(RunSpec(cell, 0, out), chainer.get_device("@numpy")).model
+    for key, words in (("validation_loss", small_data[0].valid), ("test_loss", small_data[0].test)):
+        model.reset_state()
+        loss = model(words[:-1, None], words[1:, None]).array / (len(words) - 1)
+        assert best[key] == pytest.approx(float(loss), rel=1e-5)
 
 
 @pytest.mark.parametrize("projection", ["naive", "truncated", "auto"])

@@ -74,6 +74,7 @@ def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, losses_
         ({}, [0.5, 0.5, 0.5, 0.5, 0.25, 0.25], 2.0),
         # Divided after the first iteration already; the epoch is still done to its end.
         ({"spike_norm": 1e-9, "spike_divisor": 4}, [0.125], 1.0),
+        ({"spike_norm": 1e9, "spike_divisor": 4}, [0.5, 0.5, 0.5, 0.5, 0.25, 0.25], 2.0),
     ],
 )
 def test_plateau_schedule_divides_and_stops_below_the_smallest_rate(

@@ -82,9 +82,8 @@ def test_spectrum_monitor_reports_what_numpy_computes_and_nan_for_what_is_not_fi
     for name, matrix in watched.items():
         w = matrix.astype(np.float64)
         radius = np.abs(np.linalg.eigvals(w / 4 + np.eye(len(w)) / 2)).max()
-        # The Jacobian is taken in float32.
-        expected[f"spectrum/{name}/spectral_radius"] = pytest.approx(radius, rel=1e-5)
-        expected[f"spectrum/{name}/sigma_1"] = pytest.approx(np.linalg.norm(w, 2))
+        expected[f"spectrum/{name}/spectral_radius"] = pytest.approx(radius, rel=1e-10)
+        expected[f"spectrum/{name}/sigma_1"] = pytest.approx(np.linalg.norm(w, 2), rel=1e-10)
     assert observed(SpectrumMonitor(model)) == expected
     np.testing.assert_array_equal(model.a.W_hh, before)
 

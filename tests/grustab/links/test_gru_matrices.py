@@ -23,12 +23,13 @@ def make():
 
 
 @pytest.mark.parametrize("name", Weights._fields)
-def test_assigning_a_named_matrix_copies_it_and_leaves_the_others(name):
+@pytest.mark.parametrize("wrap", [np.asarray, chainer.Variable])
+def test_assigning_a_named_matrix_copies_it_and_leaves_the_others(name, wrap):
     gru, weights = make()
     parameters = gru.W_x.array, gru.W_h.array
     value = np.random.default_rng(3).normal(size=getattr(weights, name).shape)
     given = value.copy()
-    setattr(gru, name, given)
+    setattr(gru, name, wrap(given))
     given[...] = 0
     for other, matrix in weights._asdict().items():
         expected = value if other == name else matrix

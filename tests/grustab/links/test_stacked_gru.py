@@ -63,6 +63,12 @@ def test_dropout_is_applied_in_training_between_the_layers_and_nowhere_else(n_la
     assert stack.masks.drawn == masks.drawn
 
 
+@pytest.mark.parametrize("dropout", [-0.1, 1, np.nan])
+def test_a_ratio_that_is_none_is_refused(dropout):
+    with pytest.raises(ValueError, match="dropout must lie in"):
+        make(dropout, 1)
+
+
 def test_without_masks_their_key_is_drawn_from_numpys_global_state():
     keys = []
     for global_seed in (1, 1, 2):

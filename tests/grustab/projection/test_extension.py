@@ -106,6 +106,14 @@ def test_finds_every_gru_at_any_depth_and_caps_it(model, names):
         assert np.linalg.norm(matrix.array, 2) == pytest.approx(1.8, rel=TOLERANCE)
 
 
+def test_a_matrix_that_links_share_is_capped_once():
+    model = chainer.Chain(a=GRU(3, 4), b=GRU(3, 4), c=GRU(3, 4))
+    model.d = model.c  # a second name
+    with model.b.init_scope():
+        model.b.W_h = model.a.W_h
+    assert [*SpectralProjection(model, 0.2).matrices] == ["/a", "/c"]
+
+
 @methods
 def test_in_a_trainer_it_acts_before_any_other_extension_sees_the_weights(method, tmp_path):
     model, valid = make_model(), StreamIterator(stream(100), 4, 5, repeat=False)
