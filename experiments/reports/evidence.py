@@ -94,10 +94,12 @@ class Evidence:
         """
         missing = self._missing(places)
         if decided or not missing:
-            word = UNDECIDED if holds is None else REPRODUCED if holds else NOT_REPRODUCED
+            word = {True: REPRODUCED, False: NOT_REPRODUCED, None: UNDECIDED}[holds]
             return Verdict(word, numbers)
-        word = NOT_ENOUGH if not numbers or holds is None else SO_FAR_YES if holds else SO_FAR_NO
-        return Verdict(word, f"{numbers}; finished runs: {missing}" if numbers else missing)
+        if not numbers:
+            return Verdict(NOT_ENOUGH, missing)
+        word = {True: SO_FAR_YES, False: SO_FAR_NO, None: NOT_ENOUGH}[holds]
+        return Verdict(word, f"{numbers}; finished runs: {missing}")
 
     def _judge(self, places: Sequence[Place], rule: Rule) -> dict[Place, list[bool | None]]:
         """Which finished runs of each cell obey a rule."""
@@ -162,19 +164,21 @@ class Evidence:
         """
         found = {name: compare(*map(self.runs, pair), measure) for name, pair in pairs.items()}
         known = {name: d for name, d in found.items() if d}
-        full = {name for name in known if not self._missing(pairs[name])}
-        # So many pairs must go the other way. Wrong and right are clear, lower is by the mean.
-        others = max(rank - 1, 0)
+        # Wrong and right are clear, lower is by the mean.
         wrong = {n for n, d in known.items() if d.low > 0 or (not rank and d.low == d.high == 0)}
         right = {n for n, d in known.items() if d.high < 0 or (rank and d.low == d.high == 0)}
         lower = {n for n, d in known.items() if d.mean < 0 or (rank and d.mean == 0)}
+        others = max(rank - 1, 0)  # so many pairs must go the other way
+        ways = others, len(pairs) - others
+        full = {name for name in known if not self._missing(pairs[name])}
         everything = [place for pair in pairs.values() for place in pair]
-        refuted = len(wrong & full) > others or len(pairs) - len(right & full) < others
-        holds = True if len(wrong) == len(pairs) - len(right) == others else None
+        refuted = len(wrong & full) > ways[0] or len(right & full) > ways[1]
         if refuted:
             holds = False
-        elif self._missing(everything):
-            holds = len(pairs) - len(lower) == others if len(known) == len(pairs) else None
+        elif not self._missing(everything):
+            holds = True if (len(wrong), len(right)) == ways else None
+        else:
+            holds = len(lower) == ways[1] if len(known) == len(pairs) else None
         listed = "; ".join(f"{name} {d}" for name, d in known.items())
         clear = f" ({len(right)} clearly)" if right else ""
         numbers = f"{what}lower in {len(lower)} of {len(known)} pairs{clear}: {listed}"

@@ -94,11 +94,11 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
     every = [math.inf if p is None else -math.inf if q is None else p - q for p, q in both]
     every = every or [math.inf] * len(pairs)
     values = [d for d in every if math.isfinite(d)]
-    low, high = t_interval(values)
-    most = len(values) > len(every) / 2
-    if len(every) > 1 and not most:
-        low, high = min(every), max(every)
-    mean = statistics.fmean(values) if most else statistics.median(every) if both else math.nan
+    if len(values) > len(every) / 2:
+        mean, (low, high) = statistics.fmean(values), t_interval(values)
+    else:
+        mean = statistics.median(every) if both else math.nan
+        low, high = (min(every), max(every)) if len(every) > 1 else (-math.inf, math.inf)
     lower = sum(d < 0 for d in every)
     epoch = min((epoch for _, epoch in ends if epoch), default=None)
     return Difference(mean, low, high, len(every), len(every) - len(values), lower, epoch)
