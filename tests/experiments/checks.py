@@ -53,6 +53,15 @@ def check_complete(result):
         assert result["certificate"]["largest_sigma_1"] <= cap * (1 + 1e-5)
 
 
+def rows_of(text):
+    """Rows of a text's only Markdown table, by column; it is aligned."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    header, rule, *rows = [[part.strip() for part in line.split("|")[1:-1]] for line in lines]
+    assert set("".join(rule)) == {"-"}
+    assert len({len(line) for line in lines}) == 1
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
 def start_command(*words, stdout=subprocess.PIPE, env=(), **options):
     """``python -m experiments`` in a process of its own, its output caught by default."""
     return subprocess.Popen(

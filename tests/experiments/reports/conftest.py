@@ -3,6 +3,7 @@
 import pytest
 
 from experiments.reports.evidence import Evidence
+from tests.experiments.checks import rows_of
 
 
 @pytest.fixture
@@ -35,12 +36,7 @@ def table(call, out):
         code, text, err = call("table", config, "--out", out, *words)
         assert (code, err) == (0, "")
         first = text.partition("\n| first")[0]  # what compares cells follows
-        lines = [line for line in first.splitlines() if line.startswith("|")]
-        header, rule, *rows = [[part.strip() for part in line.split("|")[1:-1]] for line in lines]
-        assert set("".join(rule)) == {"-"}
-        assert {len(row) for row in rows} == {len(header)}
-        assert len({len(line) for line in lines}) == 1  # aligned
         notes = [line for line in text.splitlines() if line.startswith("- ")]
-        return {row[0]: dict(zip(header, row)) for row in rows}, text, notes
+        return {row["cell"]: row for row in rows_of(first)}, text, notes
 
     return make

@@ -17,7 +17,7 @@ from experiments.sweep.display import Display
 from experiments.sweep.job import THREADS, Job, run_job
 from experiments.sweep.plan import make_job, make_plan
 from experiments.sweep.slurm import slurm_script
-from tests.experiments.checks import find_files
+from tests.experiments.checks import find_files, training_processes, wait_until
 from tests.experiments.sweep.conftest import FAST, read
 
 GOOD = {"epoch": 1.5, "validation_loss": None, "seconds_left": 3, "process": "process 8 on here"}
@@ -176,12 +176,14 @@ def test_a_file_of_progress_that_is_damaged_or_old_does_not_count(tiny, b, text)
         assert Display([run], "cpu")._lines()[0] == f"0 of 1 runs ended, {going_on} going on"
 
 
-def test_two_sweeps_at_once_do_every_run_once(tiny, start, b):
+def test_two_sweeps_at_once_do_every_run_once(tiny, start, sweep, b, monkeypatch):
+    monkeypatch.setattr(driver, "LOOK_AGAIN", 0.2)
     words = (tiny(**FAST), "--cells", "sgd/none", "--seeds", "0")
-    pair = [start(*words), start(*words)]
-    texts = [process.communicate(timeout=120) for process in pair]
-    assert [process.returncode for process in pair] == [0, 0], texts
-    assert "FAILED" not in str(texts)
+    other = start(*words)
+    wait_until(lambda: training_processes(b))
+    assert "FAILED" not in sweep(*words)
+    text = other.communicate(timeout=60)
+    assert (other.returncode, "FAILED" in str(text)) == (0, False)
     (result,) = read(b).values()
     assert (result["status"], result["resumed"]) == ("completed", [])
     (log,) = find_files(b, "log.txt")

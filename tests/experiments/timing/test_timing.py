@@ -11,6 +11,7 @@ from experiments.config.load import load_config
 from experiments.system.paths import ROOT
 from experiments.timing.measure import _Variant
 from experiments.timing.store import CellTimes, median_parts, ratios
+from tests.experiments.checks import rows_of
 
 PARTS = ("forward", "backward", "update", "projection")
 
@@ -32,9 +33,7 @@ def table(call, out):
     def run(*words):
         code, text, _ = call("table", *words, "--out", out)
         assert code == 0
-        lines = (line.strip("|") for line in text.splitlines() if line.startswith("|"))
-        head, _, *rows = ([cell.strip() for cell in line.split("|")] for line in lines)
-        return [dict(zip(head, row, strict=True)) for row in rows], text
+        return rows_of(text), text
 
     return run
 
