@@ -42,7 +42,7 @@ class Masks:
         return np.multiply(keep, np.dtype(dtype).type(1 / (1 - ratio)), dtype=dtype)
 
     def __deepcopy__(self, memo: Any) -> "Masks":
-        """The same object: copies of a model draw from one stream, as their masks must differ."""
+        """The same object: copies of a model draw in turn, so their masks differ."""
         return self
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:

@@ -35,7 +35,7 @@ both cells have: the mean of the differences, first cell minus second; in bracke
 t-interval (mean ± t s/√n, n − 1 degrees of freedom); n; and with how many seeds the first is \
 lower.
 - Clear: the interval leaves out 0, which takes two seeds. A run that failed is worse than any \
-value, and is left out of the mean (if all of a cell failed, of the seeds in common, those that \
+value, and is left out of the mean (if all runs of a cell with these seeds failed, those that \
 stayed finite stay in). Where half or more are left out, clear means that all seeds, two at least, \
 agree, and the median takes the mean's place.
 - *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \

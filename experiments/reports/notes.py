@@ -62,7 +62,10 @@ def score_notes(results: list[Result]) -> list[str]:
     sessions = [list(_environments(result)) for result in results]
     dirty = sum(any(each["git"]["dirty"] for each in run) for run in sessions)
     if dirty:
-        notes.append(f"{dirty} of these results came from a tree with uncommitted changes.")
+        notes.append(
+            f"{dirty} of these results came, at least in part, from a tree with uncommitted "
+            "changes."
+        )
     devices = [{each.get("device", "cpu") for each in run} - {"cpu"} for run in sessions]
     gpus = [found for found in devices if found]
     if gpus:
@@ -70,7 +73,10 @@ def score_notes(results: list[Result]) -> list[str]:
         notes.append(f"{len(gpus)} of these results ran on a GPU ({names}), at least in part.")
     unknown = sum(any(each["git"]["commit"] is None for each in run) for run in sessions)
     if unknown:
-        notes.append(f"{unknown} of these results came from code whose commit is not known.")
+        notes.append(
+            f"{unknown} of these results came, at least in part, from code whose commit is not "
+            "known."
+        )
     return notes
 
 

@@ -110,9 +110,9 @@ NOTE = (
     "t-interval over the seeds with which neither run failed. n: seeds with which both runs have "
     "ended, without those with which both failed, unless all are such. Lower: the first cell's "
     "value is; a failed run's is worse than any other. Where a run failed with at least half of "
-    "the n seeds, the median stands there, or whose runs failed. Where no run of a cell succeeded, "
-    "those that stayed finite do not count as failed (of the seeds in common). p: exact sign "
-    "test, two-sided, of the two numbers before it."
+    "the n seeds, the median stands there, or whose runs failed. Where no run of a cell with these "
+    "seeds succeeded, those that stayed finite do not count as failed. p: exact sign test, "
+    "two-sided, of the two numbers before it."
 )
 
 

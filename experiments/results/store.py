@@ -32,7 +32,7 @@ def override_suffix(overrides: dict[str, Any]) -> str:
 
 
 def is_done(path: Path, max_iterations: int | None = None) -> bool:
-    """Whether a result is there that is finished, or has the iterations asked for.
+    """Whether a result is there that is finished, or was evaluated at the iterations asked for.
 
     Raises:
         ResultError: If a damaged one is there.

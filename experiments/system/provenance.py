@@ -82,6 +82,8 @@ def _is_blob(path: Path, digest: bytes) -> bool:
     """
     try:
         content = path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return False
     except OSError:
         raise _Unknown("a file of the code cannot be read") from None
     kind = hashlib.sha1 if len(digest) == 40 else hashlib.sha256

@@ -129,7 +129,6 @@ class Run:
         gc.freeze()  # or each collection looks through all imports: 7 % of an iteration on a GPU
         try:
             self.trainer.run(show_loop_exception_msg=False)
-            self.updater.settle()
             if self.stopped_by == BY_RULE:
                 self.status = "completed"
             return True

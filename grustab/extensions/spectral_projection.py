@@ -75,7 +75,7 @@ class SpectralProjection(training.Extension):
             matrix by path, which counts what was done.
 
     Raises:
-        KeyError: In loading what another ``method`` has saved.
+        KeyError: When one of ``auto`` loads what another ``method`` has saved.
         ValueError: If there is nothing to cap, or ``delta``, ``method`` or one of ``matrices`` is
             not a valid one, or a matrix is neither float32 nor float64.
         NonFiniteMatrixError: In a call, if a matrix holds NaN or Inf.

@@ -92,7 +92,7 @@ class BPTTUpdater(updaters.StandardUpdater):
         model.cleargrads()
         start = self._book("forward", start)
         total.backward()
-        total.unchain_backward()  # a state that is a Variable would lead to the steps before
+        total.unchain_backward()  # or a state that is a Variable leads back to earlier batches
         start = self._book("backward", start)
         self._step(total, batch)
         if iterator.is_new_epoch:

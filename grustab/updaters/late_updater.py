@@ -37,9 +37,9 @@ class LateUpdater(BPTTUpdater):
     Args:
         iterator: As of :class:`BPTTUpdater`.
         optimizer: SGD, Adam or RMSprop. Its own kernels are switched off: do not use it without
-            this updater afterwards. All weights share one dtype and the optimizer's own rate,
-            options that change the rule and hooks to be called after an update are refused, and
-            frozen weights stay frozen.
+            this updater afterwards. All weights share one dtype and the optimizer's own
+            rate. Options that change the rule, hooks to be called after an update and settings of
+            single weights are refused; but frozen weights stay frozen.
         threshold: Largest norm of the gradient that is left alone, > 0.
         late: ``False``: each iteration waits for its own numbers and reports them. Needed where an
             extension reads them, or changes weights without calling :meth:`settle` before.
@@ -47,11 +47,11 @@ class LateUpdater(BPTTUpdater):
 
     Raises:
         TypeError: If given another optimizer.
-        ValueError: If it has one of those options, such as Adam's ``weight_decay_rate``, or such a
-            hook; if ``threshold`` is not above 0; or if the weights are not on a GPU, not of one
-            dtype, without values yet or all frozen.
-        DivergenceError: In an update or in :meth:`settle`, if loss or gradient of the iteration
-            that is outstanding was not finite.
+        ValueError: If it has one of those, such as Adam's ``weight_decay_rate``; if ``threshold``
+            is not above 0; or if the weights are not on a GPU, not of one dtype, without values yet
+            or all frozen.
+        DivergenceError: In an update, in :meth:`settle` or at the end of training, if loss or
+            gradient of the iteration that is outstanding was not finite.
     """
 
     def __init__(
@@ -71,14 +71,19 @@ class LateUpdater(BPTTUpdater):
         for name, value in gpu_step.DEFAULTS.items():
             if (found := getattr(optimizer.hyperparam, name, value)) != value:
                 raise ValueError(f"expected {name} {value}, got {found}: use BPTTUpdater")
-        if optimizer._hookable._post_update_hooks:  # they would come before the update
-            raise ValueError("a hook with timing 'post' is not supported: use BPTTUpdater")
         self._params = list(optimizer.target.params())
-        kinds = {param.dtype if param.is_initialized else None for param in self._params}
-        if optimizer.target.xp is np or len(kinds) != 1 or None in kinds:
-            raise ValueError("expected weights on a GPU, all with values and of one dtype")
-        if not any(param.update_rule.enabled for param in self._params):
+        if optimizer.target.xp is np or not all(param.is_initialized for param in self._params):
+            raise ValueError("expected weights on a GPU, all with values")
+        if len({param.dtype for param in self._params}) != 1:
+            raise ValueError("expected weights of one dtype")
+        rules = [param.update_rule for param in self._params]
+        if not any(rule.enabled for rule in rules):
             raise ValueError("all weights are frozen: nothing to update")
+        # They would come before the update.
+        if any(each._hookable._post_update_hooks for each in (optimizer, *rules)):
+            raise ValueError("a hook with timing 'post' is not supported: use BPTTUpdater")
+        if any(vars(rule.hyperparam).keys() - {"_parent"} for rule in rules):
+            raise ValueError("a weight has settings of its own: use BPTTUpdater")
         for param in self._params:  # its own kernels have nothing to do
             param.update_rule.update_core_gpu = lambda param: None
         self._outstanding: _Outstanding | None = None
@@ -129,8 +134,10 @@ class LateUpdater(BPTTUpdater):
 
     def finalize(self) -> None:
         """Settle the last iteration."""
-        self.settle()
-        super().finalize()
+        try:
+            self.settle()
+        finally:
+            super().finalize()
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load as :class:`BPTTUpdater`; nothing is outstanding then."""

@@ -51,7 +51,7 @@ def test_a_seed_gives_the_same_numbers_as_ever():
 
 
 def test_copies_of_a_model_draw_other_masks():
-    model = StackedGRU(2, 3, 2, dropout=0.5)
+    model = StackedGRU(2, 3, 2, dropout=0.5, masks=Masks((1, 2)))
     drawn = [m.masks((4, 4), 0.5, "f") for m in (model, copy.deepcopy(model))]
     assert (drawn[0] != drawn[1]).any()
 

@@ -168,6 +168,12 @@ def _frozen(optimizer):
 
 UNFIT = {
     "timing 'post'": lambda optimizer: optimizer.add_hook(Mock(), "late", timing="post"),
+    "hook with timing": lambda optimizer: next(optimizer.target.params()).update_rule.add_hook(
+        Mock(), "late", timing="post"
+    ),
+    "settings of its own": lambda optimizer: setattr(
+        next(optimizer.target.params()).update_rule.hyperparam, "lr", 0
+    ),
     "all weights are frozen": _frozen,
     "on a GPU": lambda optimizer: optimizer.target.to_device("@numpy"),
     "one dtype": lambda optimizer: optimizer.target.add_param("other", (2,), dtype="d"),
@@ -180,8 +186,7 @@ def test_a_late_updater_refuses_what_it_cannot_update(message):
     model, _ = language()
     model.to_device("@cupy:0")
     optimizer = optimizers.SGD(0.1).setup(model)
-    with model.init_scope():
-        UNFIT[message](optimizer)
+    UNFIT[message](optimizer)
     with pytest.raises(ValueError, match=message):
         LateUpdater(StreamIterator(stream(), 4, 5), optimizer)
 

@@ -5,16 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from experiments.config.load import RESERVED, config_names, load_config, load_configs
+from experiments.config.load import load_config, load_configs
 from experiments.config.schema import ConfigError
-from experiments.system.paths import CONFIGS, ROOT
+from experiments.system.paths import CONFIGS
 from tests.experiments.checks import check_words
 from tests.experiments.conftest import MUSIC
-
-
-def test_no_config_can_take_a_folder_of_the_results_that_is_none_of_a_config():
-    assert {path.name for path in (ROOT / "results").iterdir()} <= {*config_names(), *RESERVED}
-
 
 GONE = "<this key is missing>"
 

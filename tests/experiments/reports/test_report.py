@@ -136,8 +136,8 @@ def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
         "our assumption",
         "unigram predictor",
         "Conditions that are assumption: ",
-        "1 of these results came from a tree with uncommitted changes",
-        "1 of these results came from code whose commit is not known",
+        "1 of these results came, at least in part, from a tree with uncommitted changes.",
+        "1 of these results came, at least in part, from code whose commit is not known.",
         "1 of these results ran on a GPU (a GPU), at least in part",
         "Repeat: `scripts/reproduce.sh demo --out runs/repeat --seeds 0`.",
     ):

@@ -178,7 +178,7 @@ def test_a_file_of_progress_that_is_damaged_or_old_does_not_count(tiny, b, text)
 
 def test_two_sweeps_at_once_do_every_run_once(tiny, start, sweep, b, monkeypatch):
     monkeypatch.setattr(driver, "LOOK_AGAIN", 0.2)
-    words = (tiny(**FAST), "--cells", "sgd/none", "--seeds", "0")
+    words = (tiny(**{**FAST, "epochs": 20}), "--cells", "sgd/none", "--seeds", "0")
     other = start(*words)
     wait_until(lambda: training_processes(b))
     assert "FAILED" not in sweep(*words)

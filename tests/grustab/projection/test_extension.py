@@ -108,8 +108,8 @@ def test_finds_every_gru_at_any_depth_and_caps_it(model, names):
 
 def test_a_matrix_that_links_share_is_capped_once():
     model = chainer.Chain(a=GRU(3, 4), b=GRU(3, 4), c=GRU(3, 4))
-    model.d = model.c  # a second name
-    with model.b.init_scope():
+    with model.init_scope(), model.b.init_scope():
+        model.d = model.c  # a second name
         model.b.W_h = model.a.W_h
     assert [*SpectralProjection(model, 0.2).matrices] == ["/a", "/c"]
 
