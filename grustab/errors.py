@@ -48,3 +48,9 @@ def require_counts(**numbers: int) -> None:
     for name, value in numbers.items():
         if not isinstance(value, Integral) or not value > 0:
             raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+
+
+def require_dropout(ratio: float) -> None:
+    """Raise ``ValueError`` if a probability to drop an element is not in [0, 1)."""
+    if not 0 <= ratio < 1:  # NaN neither
+        raise ValueError(f"dropout must lie in [0, 1), got {ratio}")

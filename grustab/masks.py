@@ -13,6 +13,8 @@ import chainer
 import numpy as np
 from chainer.backends import cuda
 
+from grustab.errors import require_dropout
+
 
 class Masks:
     """The dropout masks of a run, one after the other.
@@ -85,8 +87,7 @@ class Masks:
 
 def _least(ratio: float) -> int:
     """The least number that is kept."""
-    if not 0 <= ratio < 1:
-        raise ValueError(f"a dropout ratio must lie in [0, 1), got {ratio}")
+    require_dropout(ratio)
     return min(round(ratio * 2**16), 2**16 - 1)  # never drop all
 
 

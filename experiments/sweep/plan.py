@@ -12,6 +12,7 @@ from experiments.estimates import cost_in_words, estimate, total
 from experiments.results.run_spec import RunSpec
 from experiments.sweep.job import Job
 from experiments.system.paths import PROGRAM, ROOT
+from grustab.datasets.download import VARIABLE, default_folder
 from grustab.text import printable
 
 
@@ -29,8 +30,7 @@ def make_job(run: RunSpec, snapshot_interval: float, threads: int | None) -> Job
 
 def data_folder() -> str | None:
     """The folder that ``GRUSTAB_DATA`` names, as a process in another folder has to call it."""
-    named = os.environ.get("GRUSTAB_DATA")
-    return os.path.abspath(os.path.expanduser(named)) if named else None
+    return os.path.abspath(default_folder()) if os.environ.get(VARIABLE) else None
 
 
 def make_plan(

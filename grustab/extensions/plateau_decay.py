@@ -50,7 +50,7 @@ class PlateauDecay(RateDecay):
         self._observed = self._observed or value is not None
         if value is None:
             return False
-        value = float(value.array if isinstance(value, chainer.Variable) else value)
+        value = float(chainer.as_array(value))
         if value < self.best:
             self.best, self.count = value, 0
         else:

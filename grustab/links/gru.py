@@ -22,7 +22,7 @@ def _named_matrix(parameter: str, block: int, doc: str) -> property:
 
     def write(link: "GRU", value: Any) -> None:
         matrix = rows(link)
-        value = value.array if isinstance(value, chainer.Variable) else value
+        value = chainer.as_array(value)
         if np.shape(value) != matrix.shape:
             raise ValueError(f"expected a matrix of shape {matrix.shape}, got {np.shape(value)}")
         with chainer.using_device(link.device):
@@ -104,7 +104,7 @@ class GRU(chainer.Link):
         if h is None:
             self.reset_state()
             return
-        h = h.array if isinstance(h, chainer.Variable) else h
+        h = chainer.as_array(h)
         if h.ndim != 2 or h.shape[1] != self.out_size:
             raise ValueError(f"expected a state of shape (B, {self.out_size}), got {h.shape}")
         with chainer.using_device(self.device):

@@ -46,11 +46,11 @@ def recurrent_matrices(model: chainer.Link) -> dict[str, Matrix]:
             found[path] = (link.U.W,)
         elif isinstance(link, (L.NStepGRU, L.NStepBiGRU)):
             found |= {f"{path}/{i}": (layer.w5,) for i, layer in enumerate(link)}
-    once = {id(rows[0]): path for path, rows in reversed(found.items())}
+    first: dict[int, str] = {}
     return {
         path: Matrix(f"W_hh of layer {path or '/'}", *rows)
         for path, rows in found.items()
-        if once[id(rows[0])] == path
+        if first.setdefault(id(rows[0]), path) == path
     }
 
 

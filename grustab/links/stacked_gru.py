@@ -5,7 +5,7 @@ from typing import Any
 import chainer
 import numpy as np
 
-from grustab.errors import require_counts
+from grustab.errors import require_counts, require_dropout
 from grustab.functions.dropout import seeded_dropout
 from grustab.generators import default_generator
 from grustab.links.gru import GRU
@@ -41,8 +41,7 @@ class StackedGRU(chainer.ChainList):
         dtype: Any = None,
     ) -> None:
         require_counts(n_layers=n_layers)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {dropout}")
+        require_dropout(dropout)
         rng = default_generator() if rng is None else np.random.default_rng(rng)
         sizes = [in_size] + [out_size] * (n_layers - 1)
         super().__init__(*(GRU(size, out_size, initial_std, rng, dtype) for size in sizes))

@@ -2,6 +2,12 @@
 
 import numpy as np
 
+from experiments.reports.claims import TABLE_3
+
+#: Cells that claims compare.
+OURS, THEIRS = (TABLE_3, "sgd/projection_0.2"), (TABLE_3, "sgd/clipping_15")
+OTHER = (TABLE_3, "adam_1e-3/clipping_15")
+
 
 def make_result(
     cell,

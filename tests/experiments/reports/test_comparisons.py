@@ -17,9 +17,8 @@ from experiments.reports.evidence import (
 )
 from experiments.reports.pairs import log_norms
 from experiments.results.measures import largest_norm
+from tests.experiments.reports.made_result import OTHER, OURS, THEIRS
 
-OURS, THEIRS = (TABLE_3, "sgd/projection_0.2"), (TABLE_3, "sgd/clipping_15")
-OTHER = (TABLE_3, "adam_1e-3/clipping_15")
 PAIR = {"sgd": (OURS, THEIRS)}
 
 
