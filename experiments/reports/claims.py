@@ -220,7 +220,7 @@ CLAIMS_APART = [
         "With P_δ the fixed point at 0 stays stable: the Jacobian's spectral radius is below 1 in "
         "all runs of Table 3.",
         lambda e: e.every(
-            _all(TABLE_3, _ours), lambda r: largest_radius(r) < 1, "radius below 1 in all looks"
+            _all(TABLE_3, _ours), lambda r: largest_radius(r) < 1, "radius below 1 in all samples"
         ),
     ),
 ]

@@ -15,7 +15,7 @@ from experiments.reports.claims import (
     Claim,
     published_values,
 )
-from experiments.reports.evidence import WORDS, Evidence
+from experiments.reports.evidence import NOT_REPRODUCED, REPRODUCED, WORDS, Evidence
 from experiments.reports.markdown import markdown_table
 from experiments.system.paths import PROGRAM
 
@@ -34,18 +34,19 @@ NOTES = """\
 both cells have: the mean of the differences, first cell minus second; in brackets its 95 % \
 t-interval (mean ± t s/√n, n − 1 degrees of freedom); n; and with how many seeds the first is \
 lower.
-- Clear: the interval leaves out 0, which takes two seeds. A run that failed is worse than any \
-value, and is left out of the mean (if all runs of a cell with these seeds failed, those that \
-stayed finite stay in). Where half or more are left out, clear means that all seeds, two at least, \
-agree, and the median takes the mean's place.
-- *reproduced*, *not reproduced*: clearly; one pair of cells that is clearly the other way round \
-is enough for *not reproduced* (for "second lowest": two). *undecided*: the runs are there, but an \
-interval covers 0, or there is one seed only.
+- Clear: the interval leaves out 0, so there are two seeds at least.
+- A run that failed counts as worse than any value, and is left out of the mean. If all runs of a \
+cell with these seeds failed, those that stayed finite stay in. If half or more are left out, the \
+median takes the mean's place, and clear means that all seeds, two at least, agree.
+- *reproduced*: all pairs of cells are clearly as claimed. *not reproduced*: one pair (for "second \
+lowest": two) is clearly the other way round. *undecided*: neither; an interval covers 0, or there \
+is one seed only.
 - *so far*: finished runs are missing, but every cell has a run, and these runs lean that way. \
-*not enough runs*: not even that. A partial run enters comparisons only, from its fifth evaluation \
-on: at its last one, with what the other run had by then.
-- Each pair is judged by itself, without a correction for how many there are: chance refutes a \
-claim of many pairs more easily than one of a single pair.
+*not enough runs*: a cell has no run, or the runs lean neither way.
+- A partial run enters comparisons only, and only with five evaluations or more. It is compared at \
+its last one, with what the other run had by then.
+- Each pair is judged by itself, without a correction for the number of pairs. So chance refutes a \
+claim of many pairs more easily than a claim of one.
 - Finished runs per cell before a claim is judged: ten in Tables 2 and 4, whose success rates are \
 tenths, and in `main_language`; else one, as the supplement does not say how many it had.
 - Claims on how many runs fail or diverge are counts, without an interval. Times are those \
@@ -70,12 +71,9 @@ NO_VALUES = "Its cells have no published value."
 def headline(evidence: Evidence) -> str:
     """How the claims stand, in a few words."""
     count = Counter(claim.check(evidence).word for claim in CLAIMS)
-    good, bad, undecided, leaning, against, none = (count[word] for word in WORDS)
-    return (
-        f"Of {len(CLAIMS)} testable claims of the supplement, {good} are reproduced, {bad} are "
-        f"not, and {undecided} stay undecided by their runs. The others lack runs: so far "
-        f"{leaning} as claimed, {against} otherwise, and {none} with too few."
-    )
+    always = (REPRODUCED, NOT_REPRODUCED)
+    counts = [f"{count[word]} {word}" for word in WORDS if count[word] or word in always]
+    return f"Of {len(CLAIMS)} testable claims of the supplement: {', '.join(counts)}."
 
 
 def format_claims(out: Path, own: Sequence[str] = ()) -> str:

@@ -31,7 +31,7 @@ RULES = f"""\
 - (b) Adam at 1e-4 ends above {UNIGRAM:g}: the lowest validation losses of both methods are above it
   when the stopping rule ends them.
 - (c) Adam and RMSprop at 1e-2 with clipping end above {UNIGRAM:g}, likewise.
-- (d) RMSprop at 1e-4 comes near the print: with P_δ within 0.15 of 3.58.
+- (d) RMSprop at 1e-4 is near the published value: with P_δ within 0.15 of 3.58.
 - (e) The mean norm of SGD with clipping is near 30: between 20 and 45 over a whole run; after
   ten epochs already it must lie between 10 and 90.
 - A sign fails as soon as a partial run shows it; it holds when its runs have ended.

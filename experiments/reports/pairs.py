@@ -106,13 +106,13 @@ def compare(a: list[Result], b: list[Result], measure: Measure) -> Difference | 
 
 HEADER = ["first", "second", "first minus second", "only first exploded", "only second did", "p"]
 NOTE = (
-    "First minus second: differences of lowest validation values, seed by seed; mean and 95 % "
-    "t-interval over the seeds with which neither run failed. n: seeds with which both runs have "
-    "ended, without those with which both failed, unless all are such. Lower: the first cell's "
-    "value is; a failed run's is worse than any other. Where a run failed with at least half of "
-    "the n seeds, the median stands there, or whose runs failed. Where no run of a cell with these "
-    "seeds succeeded, those that stayed finite do not count as failed. p: exact sign test, "
-    "two-sided, of the two numbers before it."
+    "First minus second: difference of the lowest validation values, seed by seed; mean and 95 % "
+    "t-interval over the seeds with which neither run failed. If a run failed with half of the n "
+    "seeds or more, it says whose failed, or gives the median. n: seeds with which both runs have "
+    "ended, without those with which both failed (unless both failed with all). Lower: with how "
+    "many of them the first value is lower; a failed run's counts as higher than any other. If no "
+    "run of a cell succeeded, its finite ones do not count as failed. p: exact sign test, "
+    "two-sided, of the two columns before it."
 )
 
 

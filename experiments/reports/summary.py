@@ -24,7 +24,8 @@ def summary(out: Path) -> str:
         ratios += [statistics.fmean(values) / cell.published.value] if values else []
     near = sum(abs(ratio - 1) <= NEAR for ratio in ratios)
     _, numbers = evidence.lower(PAIRS_OF_TABLE_3)
-    lower = numbers.partition(":")[0] if numbers.startswith("lower") else "not known yet"
+    known = numbers.startswith("lower")
+    lower = numbers.partition(":")[0].removeprefix("lower ") if known else "in no pair known yet"
     pairs = PAIRS_OF_TABLE_3.values()
     runs = [two for cells in pairs for two in same_seeds(*map(evidence.finished, cells))]
     at = {
@@ -33,11 +34,11 @@ def summary(out: Path) -> str:
     }
     bound = EXPLOSION["music"]
     return (
-        f"{headline(evidence)} Of {len(printed)} validation values that it prints legibly, "
-        f"{len(ratios)} have a successful run here, and {near} of these are within {100 * NEAR:g} "
-        f"%. In Table 3 (music), P_δ's loss, beside clipping's, is {lower}. In {len(runs)} pairs "
-        f"of runs with equal seeds, the gradient exploded (a norm above {bound:g} before clipping, "
-        f"or divergence) {at[1][0]} times with clipping and {at[1][1]} with P_δ; with a bound of "
-        f"{bound / 2:g}, {at[0.5][0]} and {at[0.5][1]}; of {10 * bound:g}, {at[10][0]} and "
+        f"{headline(evidence)} It prints {len(printed)} validation values legibly: {len(ratios)} "
+        f"have a successful run here, {near} of these within {100 * NEAR:g} %. In Table 3 (music), "
+        f"P_δ has the lower loss {lower}. In {len(runs)} pairs of its runs with equal seeds, the "
+        f"gradient exploded (a norm above {bound:g} before clipping, or divergence) {at[1][0]} "
+        f"times with clipping and {at[1][1]} times with P_δ. If the bound were {bound / 2:g}, it "
+        f"would be {at[0.5][0]} and {at[0.5][1]} times; with {10 * bound:g}, {at[10][0]} and "
         f"{at[10][1]}."
     )

@@ -23,11 +23,10 @@ BEGUN = time.monotonic()
 TEXT = """\
 ## Faults
 
-What `scripts/test.sh --faults` did to the program. A run that a fault ended goes on later: it is
-compared with an undisturbed one, and has to have the same result to the bit (weights, curves, best
-value). A test fails where it has not, or where a file is half-written or the program answers with a
-traceback. The other faults that we thought of (damaged and hostile files, lost workers) are tried
-by the everyday tests.
+What `scripts/test.sh --faults` did to the program. A run that a fault ended goes on later. Its
+result has to equal that of an undisturbed run to the bit (weights, curves, best value). A test
+fails if it does not, if a file is half-written, or if the program answers with a traceback. Other
+faults (damaged and hostile files, lost workers) are tried by the everyday tests.
 
 {table}
 

@@ -46,7 +46,7 @@ def test_without_results_nothing_is_decided(call, out, evidence):
     written = (out / "claims.md").read_text(encoding="utf-8")
     assert written == format_claims(out)
     assert all(claim in written and claim in text for _, claim in found)
-    assert f"otherwise, and {len(CLAIMS)} with too few." in written
+    assert f"0 not reproduced, {len(CLAIMS)} not enough runs." in written
 
 
 @pytest.mark.parametrize(("loss", "word"), [(None, REPRODUCED), (4.1, NOT_REPRODUCED)])

@@ -49,9 +49,9 @@ def test_it_begins_with_a_few_sentences_and_a_figure(out, store, call):
     store(("table3_music", "sgd/projection_0.2"), 1, windows=windows)  # without a twin
     call("figures", "table3_music", "--out", out)
     start = make_report(out).partition("\n## ")[0]
-    assert ", 2 have a successful run here, and 1 of these are within 10 %." in start
-    assert "In 1 pairs of runs" in start and "1 times with clipping and 0 with P_δ" in start
-    assert "; with a bound of 1500, 1 and 1; of 30000, 0 and 0." in start
+    assert ": 2 have a successful run here, 1 of these within 10 %." in start
+    assert "In 1 pairs of its runs" in start and "1 times with clipping and 0 times" in start
+    assert ". If the bound were 1500, it would be 1 and 1 times; with 30000, 0 and 0." in start
     assert start.count("![") == 1
 
 
@@ -116,7 +116,7 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
     text = "a\n<!-- results -->\nold\nlines\n<!-- end of results -->\nb"
     new = fill_in(text, out)
     assert new.startswith("a\n<!-- results -->\nOf ")
-    assert "beside clipping's, is not known yet. " in " ".join(new.split())
+    assert "P_δ has the lower loss in no pair known yet. " in " ".join(new.split())
     assert new.endswith(": not measured.\n<!-- end of results -->\nb")
     assert re.search(r"\| music, SGD +\| 4 +\| 3.42 +\| not run +\| 3.55", new)
     assert "old" not in new
