@@ -63,10 +63,10 @@ def _steps_an_epoch(c: Conditions) -> int | None:
     return None if known is None else known * 700
 
 
-def estimate_seconds(
-    c: Conditions, rate: float, max_iterations: int | None = None, epochs: int | None = None
+def _estimate_seconds(
+    c: Conditions, rate: float, max_iterations: int | None, epochs: int | None
 ) -> float | None:
-    """Seconds of a run on a CPU with a :func:`product_rate`; may well be off by a factor of two.
+    """Seconds of a run on a CPU with a :func:`_product_rate`; may well be off by a factor of two.
 
     It takes ``epochs``, or as many as it may.
     """
@@ -88,7 +88,7 @@ def estimate_seconds(
 
 
 @cache
-def product_rate() -> float:
+def _product_rate() -> float:
     """Floating point operations per second of this machine's float32 matrix product."""
     a = np.ones((1000, 1000), dtype=np.float32)
     best = float("inf")
@@ -150,7 +150,7 @@ def estimate(cell: Cell, max_iterations: int | None = None) -> Estimate:
     """What a run of a cell, stopped after ``max_iterations`` if given, will cost."""
     epochs = epochs_taken(cell)
     at_most, as_ours = (
-        estimate_seconds(cell.conditions, product_rate(), max_iterations, count)
+        _estimate_seconds(cell.conditions, _product_rate(), max_iterations, count)
         for count in (None, epochs)
     )
     return Estimate(at_most, as_ours, epochs)

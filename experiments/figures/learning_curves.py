@@ -24,14 +24,15 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
     """
     runs = [run for cells in results.values() for run in cells]
     top = HEADROOM * max(value(run, run["unigram_validation_loss"]) for run in runs)
+    every = style.group_cells(results)
     groups = {
         group: cells
-        for group, cells in style.group_cells(results).items()
+        for group, cells in every.items()
         if any(_has_line(run, top) for cell in cells for run in results[cell])
     }
     if not groups:
         return None
-    left_out = [g.replace("_", " ") for g in style.group_cells(results) if g not in groups]
+    left_out = [group.replace("_", " ") for group in every if group not in groups]
     results = {cell: results[cell] for cells in groups.values() for cell in cells}
     runs = [run for cells in results.values() for run in cells]
     columns = min(len(groups), 3)
@@ -84,7 +85,7 @@ def draw_learning_curves(config: Config, results: dict[str, list[Result]]) -> Fi
 
 def _draw_run(axis: Axes, run: Result, top: float, color: str, label: str | None) -> None:
     epochs = np.array(run["curves"]["epochs"]["epoch"], dtype=float)
-    values = np.array([value(run, loss) for loss in run["curves"]["epochs"]["validation_loss"]])
+    values = np.array(_values(run))
     marker = "o" if len(values) < 8 else None
     look = {"color": color, "marker": marker, "markersize": 3, "linewidth": 1.4}
     (line,) = axis.plot(epochs, values, label=label, **look)
@@ -93,13 +94,17 @@ def _draw_run(axis: Axes, run: Result, top: float, color: str, label: str | None
 
 def _has_line(run: Result, top: float) -> bool:
     """Whether a run has two epochs, and one of them within the panel."""
-    values = [value(run, loss) for loss in run["curves"]["epochs"]["validation_loss"]]
+    values = _values(run)
     return len(values) > 1 and any(v <= top for v in values)
+
+
+def _values(run: Result) -> list[float]:
+    return [value(run, loss) for loss in run["curves"]["epochs"]["validation_loss"]]
 
 
 def _scale(axis: Axes, runs: list[Result], top: float, lines: list[float]) -> None:
     """Logarithmic, with plain numbers, for all panels: they share the axis."""
-    every = [value(run, v) for run in runs for v in run["curves"]["epochs"]["validation_loss"]]
+    every = [v for run in runs for v in _values(run)]
     every += [value(run, run["unigram_validation_loss"]) for run in runs]
     within = [v for v in (*every, *lines) if v <= top]
     low = min(within)

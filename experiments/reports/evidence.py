@@ -199,9 +199,9 @@ class Evidence:
         if not runs:
             return self._verdict(None, "", [place])
         means = [gradient_mean(run, quantity) for run in runs]
-        numbers = f"{place[1]} {quantity} {_mean(means)}"
+        numbers = f"{place[1]} {quantity} {mean_and_interval(means)}"
         if also:
-            numbers += f"; {also} {_mean([gradient_mean(run, also) for run in runs])}"
+            numbers += f"; {also} {mean_and_interval([gradient_mean(run, also) for run in runs])}"
         return self._within(place, means, stated / 2, stated * 2, numbers)
 
     def value_near(self, place: Place, stated: float) -> Verdict:
@@ -249,7 +249,3 @@ def _shares(judged: dict[Place, list[bool | None]]) -> dict[Place, float]:
     """Share of the runs that obey, of each cell with one that could be judged."""
     known = {p: [obeys for obeys in found if obeys is not None] for p, found in judged.items()}
     return {place: statistics.fmean(found) for place, found in known.items() if found}
-
-
-def _mean(values: Sequence[float]) -> str:
-    return mean_and_interval(values) if all(map(math.isfinite, values)) else "not finite"

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Iterator
 from typing import Any
 
 from experiments.config.load import Cell, Config, all_overrides, set_words
@@ -59,24 +58,19 @@ def score_notes(results: list[Result]) -> list[str]:
             "Partial: stopped before its own rule ended it (`--max-iterations`, or interrupted); "
             "not compared."
         )
-    sessions = [list(_environments(result)) for result in results]
-    dirty = sum(any(each["git"]["dirty"] for each in run) for run in sessions)
-    if dirty:
-        notes.append(
-            f"{dirty} of these results came, at least in part, from a tree with uncommitted "
-            "changes."
-        )
+    # Of each session of a run: it may have been resumed elsewhere.
+    sessions = [[s["environment"] for s in (r, *r.get("resumed", []))] for r in results]
+    for what, rule in (
+        ("a tree with uncommitted changes", lambda git: git["dirty"]),
+        ("code whose commit is not known", lambda git: git["commit"] is None),
+    ):
+        if count := sum(any(rule(each["git"]) for each in run) for run in sessions):
+            notes.append(f"{count} of these results came, at least in part, from {what}.")
     devices = [{each.get("device", "cpu") for each in run} - {"cpu"} for run in sessions]
     gpus = [found for found in devices if found]
     if gpus:
         names = ", ".join(sorted(set().union(*gpus)))
         notes.append(f"{len(gpus)} of these results ran on a GPU ({names}), at least in part.")
-    unknown = sum(any(each["git"]["commit"] is None for each in run) for run in sessions)
-    if unknown:
-        notes.append(
-            f"{unknown} of these results came, at least in part, from code whose commit is not "
-            "known."
-        )
     return notes
 
 
@@ -95,12 +89,6 @@ def repeat_note(config: Config, cells: list[Cell], pattern: str, results: list[R
         words += ["--seeds", usual or more]
     further = f"; further seeds with `--cells CELL --seeds {more}`" if usual and more else ""
     return f"Repeat: `scripts/reproduce.sh {' '.join(words)}`{further}."
-
-
-def _environments(result: Result) -> Iterator[dict[str, Any]]:
-    """Of each session of a run: it may have been resumed elsewhere."""
-    for session in (result, *result.get("resumed", [])):
-        yield session["environment"]
 
 
 def _plain(value: Any) -> str:

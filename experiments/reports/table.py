@@ -154,5 +154,5 @@ def _partial(result: Result) -> tuple[str, str]:
         return f"partial, {progress}", ""
     return (
         f"partial, {progress}: {lowest_value(result):.4g}",
-        f"{value(result, result['best']['test_loss']):.4g}",
+        mean_and_interval([value(result, result["best"]["test_loss"])]),
     )

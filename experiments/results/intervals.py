@@ -22,6 +22,8 @@ def t_interval(values: Sequence[float]) -> tuple[float, float]:
 
 def mean_and_interval(values: Sequence[float]) -> str:
     """The mean of at least one value, with its interval in brackets where it has one."""
+    if not all(map(math.isfinite, values)):
+        return "not finite"
     low, high = t_interval(values)
     mean = f"{statistics.fmean(values):.4g}"
     return f"{mean} [{low:.4g}, {high:.4g}]" if math.isfinite(low) else mean

@@ -120,7 +120,7 @@ class Display:
             if path.stat().st_mtime < self._began:
                 return None  # a killed process left it
             state = json.loads(path.read_text())
-            loss, task = state["validation_loss"], {"task": run.cell.conditions.task}
+            loss, task = state["validation_loss"], run.cell.conditions.task
             text = f"epoch {state['epoch']:.2f}"
             text += f", validation {score(task, loss)}" if loss is not None else ""
             if (left := state["seconds_left"]) is not None:

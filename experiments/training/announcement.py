@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from experiments.estimates import estimate_seconds, human_time, iterations_an_epoch, product_rate
+from experiments.estimates import estimate, human_time, iterations_an_epoch
 from experiments.results.measures import perplexity
 from experiments.results.run_spec import RunSpec
 from experiments.results.success import succeeded
@@ -10,22 +10,21 @@ from experiments.system.console import print_safely
 from experiments.system.paths import shown
 
 
-def announce(spec: RunSpec, device_name: str, epochs_taken: int | None) -> None:
-    """Say what a run will do and cost; ``epochs_taken``: how many a run like it took."""
+def announce(spec: RunSpec, device_name: str) -> None:
+    """Say what a run will do and cost."""
     cell, c = spec.cell, spec.cell.conditions
-    max_iterations = spec.max_iterations
+    cost = estimate(cell, spec.max_iterations)
     protection = {"delta": c.delta, "threshold": c.threshold}
     given = "".join(f" {key} {value:g}" for key, value in protection.items() if value is not None)
     length = iterations_an_epoch(c)
     size = f"at most {_number(c.epochs, 'epoch')}"
-    if epochs_taken:
-        size += f" (ours: {epochs_taken})"
+    if cost.epochs:
+        size += f" (ours: {cost.epochs})"
     if length:
         size += f", each of about {_number(length, 'iteration')}"
-    if max_iterations:
-        size += f"; will stop after {_number(max_iterations, 'iteration')}"
-    on_cpu = device_name == "cpu"
-    seconds = estimate_seconds(c, product_rate(), max_iterations, epochs_taken) if on_cpu else None
+    if spec.max_iterations:
+        size += f"; will stop after {_number(spec.max_iterations, 'iteration')}"
+    seconds = cost.as_ours if device_name == "cpu" else None
     print_safely(
         f"{cell.config} {cell.name}, seed {spec.seed}, on {device_name}\n"
         f"  {c.task}, {c.dataset}: {c.layers} x {c.units} units, {c.optimizer} "
@@ -46,13 +45,12 @@ def summary(result: dict[str, Any]) -> str:
     ]
     if result["divergence"]:
         lines.append(f"  {result['divergence']['message']}")
-    best = result["best"]
+    best, task = result["best"], result["conditions"]["task"]
     if best:
         lines.append(
-            f"  best validation {score(result['conditions'], best['validation_loss'])}, test "
-            f"{score(result['conditions'], best['test_loss'])} at epoch {best['epoch']:.2f}; "
-            f"a unigram predictor: "
-            f"{score(result['conditions'], result['unigram_validation_loss'])}"
+            f"  best validation {score(task, best['validation_loss'])}, test "
+            f"{score(task, best['test_loss'])} at epoch {best['epoch']:.2f}; "
+            f"a unigram predictor: {score(task, result['unigram_validation_loss'])}"
         )
     success = succeeded(result)
     if success is not None:
@@ -64,10 +62,10 @@ def _number(count: int, what: str) -> str:
     return f"{count} {what}" + ("" if count == 1 else "s")
 
 
-def score(conditions: dict[str, Any], loss: float | None) -> str:
+def score(task: str, loss: float | None) -> str:
     """The loss as tables give it: perplexity for language, nats per step (assumed) for music."""
     if loss is None:
         return "not finite"
-    if conditions["task"] == "language":
+    if task == "language":
         return f"perplexity {perplexity(loss):.4g}"
     return f"loss {loss:.4g}"

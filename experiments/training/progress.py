@@ -29,7 +29,7 @@ class TrainingBar(training.Extension):
         layout = (
             "{percentage:3.0f}% |{bar:24}| " + count + " [{elapsed}, {remaining} left{postfix}]"
         )
-        self.conditions = conditions.model_dump()
+        self.task = conditions.task
         self.counts_epochs = iterations is None
         self.begun = False
         self.bar = tqdm(
@@ -60,7 +60,7 @@ class TrainingBar(training.Extension):
         """Show losses that were observed."""
         for key, name in (("main/loss", "train"), ("validation/main/loss", "validation")):
             if key in seen:
-                self.shown[name] = score(self.conditions, float(seen[key]))
+                self.shown[name] = score(self.task, float(seen[key]))
 
     def _before(self, updater: training.Updater) -> float:
         done = updater.previous_epoch_detail if self.counts_epochs else updater.iteration - 1

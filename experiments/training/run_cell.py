@@ -3,7 +3,6 @@
 from contextlib import suppress
 from pathlib import Path
 
-from experiments.estimates import epochs_taken
 from experiments.results import store
 from experiments.results.run_spec import RunSpec
 from experiments.system.console import print_safely
@@ -56,7 +55,7 @@ def run_cell(
             return
         for place in (folder, path.parent):
             remove_partial_files(place)
-        announce(spec, device_name, epochs_taken(spec.cell))
+        announce(spec, device_name)
         run = Run(spec, device, interruption)
         if force:  # not earlier: what there is stays where the run cannot begin
             store.begin_anew(folder, path)

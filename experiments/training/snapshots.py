@@ -18,6 +18,7 @@ from experiments.system.console import print_safely
 from experiments.system.paths import shown
 from experiments.system.storage import StorageError, write_file
 from grustab.errors import GrustabError
+from grustab.text import printable
 
 if TYPE_CHECKING:
     from experiments.training.run import Run
@@ -156,12 +157,8 @@ class Snapshots:
             there, here = manifest.get(key), self.manifest.get(key)
             if there != here:
                 name = key if key.isidentifier() else json.dumps(key)
-                values = f"{_brief(json.dumps(there))} there, {_brief(json.dumps(here))} here"
-                yield f"{_brief(name)}: {values}"
-
-
-def _brief(text: str) -> str:
-    return text if len(text) <= 40 else text[:37] + "..."
+                there, here = (printable(json.dumps(value), 40) for value in (there, here))
+                yield f"{printable(name, 40)}: {there} there, {here} here"
 
 
 class SnapshotExtension(training.Extension):

@@ -44,8 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args(arguments)
     try:
+        if options.dir == "":  # of an unset variable
+            raise DataError("--dir: expected a folder, got ''")
         # By default all that the experiments read.
-        _fetch(options.names or ("ptb", "nottingham"), Path(options.dir or default_folder()))
+        folder = default_folder() if options.dir is None else Path(options.dir)
+        _fetch(options.names or ("ptb", "nottingham"), folder)
     except DataError as error:
         print(f"error: {printable(str(error))}", file=sys.stderr)
         return 2

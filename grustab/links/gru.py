@@ -148,5 +148,4 @@ class GRU(chainer.Link):
 
 def gru_layers(model: chainer.Link) -> dict[str, GRU]:
     """Every GRU of a model by its path (``/gru/0``; empty for a model that is a GRU)."""
-    layers = ((name, link) for name, link in model.namedlinks() if isinstance(link, GRU))
-    return {"" if name == "/" else name: link for name, link in layers}
+    return {path.rstrip("/"): link for path, link in model.namedlinks() if isinstance(link, GRU)}

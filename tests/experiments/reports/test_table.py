@@ -52,6 +52,7 @@ def norm(value, make=ended):
     return make(3.42, gradient_mean={"norm": value, "mean_abs": value and 0.1})
 
 
+UNTESTED = {"epoch": 1.0, "iteration": 10, "validation_loss": 3.42, "test_loss": None}
 OURS = {"language": "ours, validation perplexity", "music": "ours, validation loss (nats per step)"}
 #: Runs of a cell, seed by seed, and entries of its row; "ours" is the first of them.
 ROWS = [
@@ -105,6 +106,8 @@ ROWS = [
     ("music", [norm(10.0), norm(55.0)], {"gradient norm": "32.5"}),
     ("music", [norm(10.0), norm(99.0, partial)], {"gradient norm": "10"}),
     ("music", [norm(None)], {"gradient norm": "not finite"}),
+    ("music", [ended(3.42, best=UNTESTED)], {"ours": "3.42", "ours, test": "not finite"}),
+    ("music", [partial(3.42, best=UNTESTED)], {"ours, test": "not finite"}),
 ]
 
 

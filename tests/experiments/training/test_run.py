@@ -175,7 +175,7 @@ def bar(monkeypatch):
     """Move a bar of 1000 epochs on by a clock set by hand; ``bar.file`` has its words."""
     file = io.StringIO()
     monkeypatch.setattr(sys, "stderr", file)
-    made = TrainingBar(SimpleNamespace(epochs=1000, model_dump=lambda: {"task": "language"}))
+    made = TrainingBar(SimpleNamespace(epochs=1000, task="language"))
     made.bar.mininterval, made.bar.start_t, made.bar.last_print_t = 1, 0.0, 0.0
 
     def move(epoch, before, now):

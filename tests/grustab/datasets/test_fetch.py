@@ -30,6 +30,8 @@ def test_errors_are_one_printable_line(remote, tmp_path, monkeypatch, capsys):
         for text in (out, err):
             assert text.count("\n") <= 1
             assert text.removesuffix("\n").isprintable()
+    assert fetch.main(["--dir", "", "ptb"]) == 2
+    assert "--dir: expected a folder, got ''" in capsys.readouterr().err
 
 
 def test_interrupted(monkeypatch, capsys):
