@@ -94,7 +94,7 @@ def _least(ratio: float) -> int:
 _USES = {
     "times": "out[e] = x[e] * m;",
     "rows": "out[e] = x[ids[e / width] * width + e % width] * m;",
-    "add": "atomicAdd(&out[ids[e / width] * width + e % width], x[e] * m);",
+    "add": "atomicAdd(&out[ids[e / width] * width + e % width], (T)(x[e] * m));",
 }
 
 

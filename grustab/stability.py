@@ -164,8 +164,10 @@ def largest_lyapunov_exponent(
         scale = xp.where(scale == 0, 1, scale)  # all is forgotten: the logarithm below says so
         v = v / scale[:, None, None]
         log_scale += xp.log(scale)
+    # On the CPU: CuPy would take the matrices one by one, and say nothing if it found no result.
+    sigma_1 = np.linalg.svd(backend.CpuDevice().send(v), compute_uv=False)[:, 0]
     with np.errstate(divide="ignore"):
-        return (log_scale + xp.log(xp.linalg.svd(v, compute_uv=False)[:, 0])) / len(xs)
+        return (log_scale + xp.asarray(np.log(sigma_1))) / len(xs)
 
 
 def _step(x: Any, h: Any, W_x: Any, W_h: Any, v: Any, cut: Collection[str]) -> tuple[Any, Any]:

@@ -17,4 +17,5 @@ export GRUSTAB_VENV=$(absolute "${GRUSTAB_VENV:-$root/.venv}")
 if [ -n "${GRUSTAB_DATA:-}" ]; then export GRUSTAB_DATA=$(absolute "$GRUSTAB_DATA"); fi
 python=$GRUSTAB_VENV/bin/python
 unset PYTHONHOME
+[ -n "${CUPY_CACHE_DIR:-}" ] || [ -w "${HOME:-}" ] || export CUPY_CACHE_DIR=$GRUSTAB_VENV/cupy-cache
 export PYTHONPATH=$root # this checkout's packages, whatever the current folder is

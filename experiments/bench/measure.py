@@ -3,6 +3,7 @@
 import datetime
 import importlib.metadata
 import importlib.util
+import math
 import os
 import statistics
 import time
@@ -46,10 +47,13 @@ def run_bench(device_name: str, rounds: int, scaling: bool, out: Path, force: bo
         torch = {"torch": importlib.metadata.version("torch")}
     else:
         names = [name for name in names if name not in TORCH]
-        print("PyTorch is not installed: left out (.venv/bin/uv pip install torch==2.13.0 adds it)")
+        print(
+            "PyTorch is not installed: left out (.venv/bin/uv pip install torch==2.13.0 adds it; "
+            "not beside CuPy for CUDA 12, see experiments/README.md)"
+        )
     print(
         f"{', '.join(names)} take turns, {rounds} rounds. Run nothing else meanwhile: some "
-        f"{25 if scaling else 6} minutes on two cores.",
+        f"{math.ceil(rounds / 2) + 19 * scaling} minutes on two cores.",
         flush=True,
     )
     result = {

@@ -131,9 +131,9 @@ class BPTTUpdater(updaters.StandardUpdater):
 
     def clock(self) -> float:
         """Now, in seconds, as ``seconds_by_part`` is taken."""
-        xp = self.get_optimizer("main").target.xp
-        if self.synchronize and xp is not np:
-            xp.cuda.Stream.null.synchronize()
+        device = self.get_optimizer("main").target.device
+        if self.synchronize and device.xp is not np:
+            device.device.synchronize()  # all of that GPU, current or not
         return time.perf_counter()
 
     def _book(self, part: str, start: float) -> float:

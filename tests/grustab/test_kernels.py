@@ -28,7 +28,7 @@ KERNELS = {
 }
 #: Parameters that are numbers of the arrays' dtype.
 SCALARS = {"kept", "lr", "alpha", "one_minus_beta1", "one_minus_beta2", "eps"}
-HEADER = "#include <cupy/carray.cuh>\n"
+HEADER = "#include <cupy/carray.cuh>\n#include <cupy/atomics.cuh>\n"
 VOLTA, NEWEST_FOR_VOLTA = 70, (12, 9)
 
 
@@ -62,16 +62,20 @@ def source(kernel, dtype):
 
 
 @pytest.mark.parametrize("architecture", [VOLTA, 75, 80, 86, 89, 90])
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
 @pytest.mark.parametrize("name", KERNELS)
 def test_kernel_compiles(name, dtype, architecture, monkeypatch):
+    from cuda.pathfinder import find_nvidia_header_directory
     from cupy.cuda import compiler, nvrtc
 
     if architecture == VOLTA and nvrtc.getVersion() > NEWEST_FOR_VOLTA:
         pytest.skip("NVRTC of CUDA 13 has left it behind")
     monkeypatch.setattr("chainer.backends.cuda.elementwise", cupy.ElementwiseKernel)
     code = source(KERNELS[name](), np.dtype(dtype))
-    include = os.path.join(os.path.dirname(cupy.__file__), "_core", "include")
+    headers = os.path.join(os.path.dirname(cupy.__file__), "_core", "include")
+    folders = [headers, find_nvidia_header_directory("cudart")]  # float16's are CUDA's
     program = compiler._NVRTCProgram(code, "kernel.cu")
-    binary = program.compile(["--std=c++17", f"-I{include}", f"-arch=sm_{architecture}"])
+    # As CuPy's compiler has them.
+    options = ["--std=c++17", "-ftz=true", "--device-as-default-execution-space"]
+    binary = program.compile([*options, *map("-I{}".format, folders), f"-arch=sm_{architecture}"])
     assert len(binary[0] if isinstance(binary, tuple) else binary) > 1000
