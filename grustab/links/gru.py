@@ -1,5 +1,6 @@
 """One layer of the paper's GRU as a stateful Chainer link over whole sequences."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import chainer
@@ -90,6 +91,11 @@ class GRU(chainer.Link):
             )
         self.in_size, self.out_size = in_size, out_size
         self.h = None
+
+    @property
+    def printable_specs(self) -> Iterator[tuple[str, int]]:
+        """What ``print(link)`` shows, as of Chainer's own links."""
+        yield from (("in_size", self.in_size), ("out_size", self.out_size))
 
     def reset_state(self) -> None:
         """Start the next call from ``h = 0``."""

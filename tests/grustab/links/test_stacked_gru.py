@@ -122,3 +122,7 @@ def test_mixed_precision_works_with_float32_weights():
     gru.reset_state()
     exact = gru(xs.array.astype(np.float32)).array
     np.testing.assert_allclose(hs.array, exact, rtol=0, atol=2 * np.finfo(np.float16).eps)
+
+
+def test_its_sizes_are_printed():
+    assert "(1): GRU(in_size=4, out_size=4)" in str(StackedGRU(3, 4, 2))
