@@ -25,7 +25,8 @@ APART = [
     ("Of the main paper, as remembered (unverified)", "", UNVERIFIED_CLAIMS),
     (
         "Table 1's claims at a small scale",
-        "64 units and 6 epochs, `table1_language_small`: ours, and no verdict on the paper.",
+        "64 units and 6 epochs, `table1_language_small`: ours. The verdicts are on these runs, not "
+        "on the paper.",
         CLAIMS_AT_SMALL_SCALE,
     ),
 ]
