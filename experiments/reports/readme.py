@@ -62,12 +62,11 @@ def _results(out: Path) -> str:
         for kind in ("auto", "truncated")
     )
     cost = (
-        "Time of an iteration with P_δ, divided by that with clipping (language, on a CPU; median, "
-        f"in parentheses smallest and largest round): {ours}. With the paper's truncated SVD "
-        f"instead of our `auto`: {theirs}."
+        "Time per iteration, P_δ divided by clipping (language, on a CPU; median and range of the "
+        f"rounds): {ours}. With the paper's truncated SVD: {theirs}."
     )
     if spent := [run["seconds"] for run in evidence.runs((TABLE_1, "sgd_1.1/projection_0.2"))]:
         share = sum(s["projection"] for s in spent) / sum(s["training"] for s in spent)
-        cost += f" Over the language run above, P_δ (as it was then) added {100 * share:.2g} %."
+        cost += f" Over the run above, an older P_δ added {100 * share:.2g} %."
     lines = [textwrap.fill(summary(out), WIDTH), "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, textwrap.fill(cost, WIDTH), ""])
