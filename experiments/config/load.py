@@ -23,7 +23,7 @@ from experiments.config.schema import (
 from experiments.config.sources import left_out, merge_sources, parse
 from experiments.config.yaml_text import NOT_YAML, load_yaml
 from experiments.system.paths import CONFIGS, given, shown
-from grustab.text import is_printable
+from grustab.text import is_printable, printable
 
 #: What stands in the folder of results and is no config's.
 RESERVED = (".", "..", "README.md", "report.html", "claims.md")
@@ -218,7 +218,7 @@ def load_configs(names: Iterable[str]) -> list[Config]:
 
 def _parse_override(item: str) -> tuple[str, Any]:
     key, equals, value = item.partition("=")
-    given = f"--set {item}"
+    given = f"--set {printable(item, 50)}"
     if not equals or not key:
         raise ConfigError(
             f"{given}: expected key=value such as epochs=2 (CONFIG goes before --set)"

@@ -9,10 +9,9 @@ from chainer import optimizer_hooks, optimizers
 
 from grustab.errors import DivergenceError
 from grustab.optimizer_hooks import GradientClipping, GradientMonitor
-from tests.grustab.projection.reference import observed
+from tests.grustab.projection.reference import dtypes, observed
 
 SHAPES = ((4, 3), (7,), (2, 2, 2), ())
-dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 # A norm is the root of a sum of some 30 squares, a clipped gradient a product with it.
 TOLERANCE = {np.float32: 1e-6, np.float64: 1e-15}
 

@@ -29,7 +29,6 @@ def test_it_says_what_was_run_what_not_and_how_to(out, store):
     store(("table3_music", "sgd/projection_0.2"))
     store(("table3_music", "sgd/clipping_15"), status="interrupted")
     page = make_report(out)
-    assert make_report(out) == page
     (row,) = (line for line in page.splitlines() if line.startswith("| [table3_music](#table3"))
     assert [cell.strip() for cell in row.split("|")[2:6]] == [
         "1 of 14",
@@ -72,24 +71,25 @@ def test_a_table_without_any_number_is_one_sentence_until_a_run_is_there(out, st
     assert NOTHING not in section(make_report(out), "main_music")
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "shown"),
-    [
-        ("bench/table.md", "## A\n\n| b |\n| --- |\n", "\n\n## A\n\n| b |\n| --- |\n"),
-        ("explosion/README.md", "# A\n\nb.\n\nc\n", "## A\n\nb. [All of it](explosion/README.md)."),
-        ("gpu/README.md", "# A\n", "## A\n\n [All of it](gpu/README.md)."),
-        ("demo/README.md", "# A\n", "[What these runs say](demo/README.md)"),
-    ],
-)
-def test_other_texts_are_taken_in_where_they_are_there(out, call, name, text, shown):
-    (out / name).parent.mkdir(parents=True)
-    (out / name).write_text(text)
+OTHERS = [
+    ("bench/table.md", "## A\n\n| b |\n| --- |\n", "\n\n## A\n\n| b |\n| --- |\n"),
+    ("explosion/README.md", "# A\n\nb.\n\nc\n", "## A\n\nb. [All of it](explosion/README.md)."),
+    ("gpu/README.md", "# A\n", "## A\n\n [All of it](gpu/README.md)."),
+    ("demo/README.md", "# A\n", "[What these runs say](demo/README.md)"),
+]
+
+
+def test_other_texts_are_taken_in_where_they_are_there(out, call):
+    for name, text, _ in OTHERS:
+        (out / name).parent.mkdir(parents=True)
+        (out / name).write_text(text)
     code, said, err = call("report", "--out", out)
     assert (code, err) == (0, "")
     assert "README.md" in said and "report.html" in said
     page = (out / "README.md").read_text(encoding="utf-8")
     assert page == make_report(out)
-    assert shown in page
+    for _, _, shown in OTHERS:
+        assert shown in page
     assert "<h2>The paper's claims</h2>" in (out / "report.html").read_text(encoding="utf-8")
 
 

@@ -5,6 +5,7 @@ import sys
 from types import SimpleNamespace
 from unittest.mock import Mock
 
+import psutil
 import pytest
 
 from experiments.sweep import cluster
@@ -21,7 +22,6 @@ from tests.experiments.checks import (
 from tests.experiments.sweep.conftest import ENDLESS, FAST, read
 
 pytest.importorskip("distributed")
-psutil = pytest.importorskip("psutil")  # which it needs
 # One cluster serves them all.
 pytestmark = pytest.mark.xdist_group("cluster")
 

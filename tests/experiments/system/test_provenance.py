@@ -218,6 +218,8 @@ def test_a_git_that_starts_other_programs_does_not_start_them(checkout, state, t
     git(checkout, "config", "core.fsmonitor", hook)
     assert state(checkout)["dirty"] is False
     assert not (tmp_path / "started").exists()
+    git(checkout, "status")  # this one does
+    assert (tmp_path / "started").exists()
 
 
 @pytest.mark.parametrize(

@@ -100,11 +100,6 @@ def test_music_is_evaluated_to_the_last_step(tiny_music, small_data, batching, v
         assert not joined or [b.first for b in batches] == [True] + [False] * (len(batches) - 1)
 
 
-def test_every_word_of_the_evaluation_text_counts_once(tiny, small_data):
-    _, data, _ = load(tiny())
-    assert sum(batch.n_steps for batch in data.valid) == len(small_data[0].valid) - 1
-
-
 def test_made_up_data_is_the_same_each_time_and_fits_its_description():
     a, b = synthetic_corpus(1000), synthetic_corpus(1000)
     np.testing.assert_array_equal(a.train, b.train)

@@ -65,7 +65,7 @@ def test_dropout_is_applied_in_training_between_the_layers_and_nowhere_else(n_la
 
 @pytest.mark.parametrize("dropout", [-0.1, 1, np.nan])
 def test_a_ratio_that_is_none_is_refused(dropout):
-    with pytest.raises(ValueError, match="dropout must lie in"):
+    with pytest.raises(ValueError, match=r"dropout must lie in \[0, 1\)"):
         make(dropout, 1)
 
 
@@ -105,9 +105,6 @@ def test_what_is_not_one_state_of_each_layer_is_refused():
     for states, said in ((STATES[:2], "expected 3"), (STATES[:, :, 1:], r"\(B, 4\)")):
         with pytest.raises(ValueError, match=said):
             make().set_state(states)
-    for ratio in (-0.5, 1.0, np.nan):
-        with pytest.raises(ValueError, match=r"must lie in \[0, 1\)"):
-            make(dropout=ratio)(XS)
 
 
 def test_mixed_precision_works_with_float32_weights():
