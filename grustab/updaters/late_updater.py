@@ -30,9 +30,10 @@ class LateUpdater(BPTTUpdater):
     Loss and gradient stay on the GPU, and it leaves the weights alone where one of them is not
     finite. The host reads them before the next update: had they been bad, the weights, the number
     of the iteration and the place in the data are as if training had stopped in their iteration;
-    states, counters and generators may be a step further. It also watches and clips the gradient,
-    as :class:`grustab.optimizer_hooks.GradientClipping`: it takes the norm before the optimizer's
-    hooks act, and scales what they leave.
+    states, counters and generators may be a step further. A trainer reads those of the last
+    iteration, too; without one, call :meth:`settle` after it. The updater also watches and clips
+    the gradient, as :class:`grustab.optimizer_hooks.GradientClipping`: it takes the norm before the
+    optimizer's hooks act, and scales what they leave.
 
     Args:
         iterator: As of :class:`BPTTUpdater`.
