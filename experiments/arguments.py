@@ -69,7 +69,7 @@ def seconds(text: str) -> float:
 def devices(text: str) -> list[str]:
     """``cpu``, or numbers of GPUs."""
     found = text.split(",")
-    numbers = [int(word) for word in found if word.isascii() and word.isdigit()]
+    numbers = [int(w) for w in found if w.isascii() and w.isdigit() and len(w) < 10]
     if found != ["cpu"] and len({*numbers}) != len(found):
         raise _wrong("cpu, or GPUs such as 0 or 0,1, each once", text)
     return found

@@ -57,7 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _tell(f"error: {printable(str(error))}")
         return EXIT_CODES.get(type(error), 2)
     except KeyboardInterrupt:
-        _tell("interrupted")
+        goes_on = options.command is commands.run_command
+        _tell("interrupted" + "; the same command goes on" * goes_on)
         return 130
     except BrokenPipeError:  # `... | head`
         return 1 if options.command in RUNNING else 0

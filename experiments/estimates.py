@@ -36,8 +36,8 @@ EVALUATION = {"language": 0.05, "music": 0.14}
 #: ... and products of n^3 that take as long as a projection: a full SVD, and what ``auto`` does
 #: (several times that where dozens of values come near the cap).
 PROJECTION = {"naive": 80, "truncated": 80, "auto": 6}
-
-
+#: Seconds until the first iteration: imports, data, the first check of weights.
+START = 4
 YEAR = 365 * 24 * 3600
 
 
@@ -84,7 +84,7 @@ def _estimate_seconds(
         matrices = c.layers * (3 if c.projected == "all" else 1)
         seconds += PROJECTION[c.projection] * matrices * n**3 / rate
     count = min(max_iterations or math.inf, (epochs or c.epochs) * iterations)
-    return count * seconds + math.ceil(count / iterations) * evaluation
+    return START + count * seconds + math.ceil(count / iterations) * evaluation
 
 
 @cache
@@ -123,8 +123,6 @@ def cost_in_words(cost: Estimate) -> str:
     """Such as ``at most about 12 h, about 3.1 h if as long as ours``."""
     if cost.at_most is None:
         return "time unknown"
-    if cost.at_most < 1:
-        return "at most a few seconds"
     text = f"at most about {human_time(cost.at_most)}"
     if cost.as_ours == cost.at_most:
         return text

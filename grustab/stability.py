@@ -165,9 +165,10 @@ def largest_lyapunov_exponent(
         v = v / scale[:, None, None]
         log_scale += xp.log(scale)
     # On the CPU: CuPy would take the matrices one by one, and say nothing if it found no result.
-    sigma_1 = np.linalg.svd(backend.CpuDevice().send(v), compute_uv=False)[:, 0]
+    v = backend.CpuDevice().send(v)
+    sigma_1 = np.linalg.svd(v.astype(np.promote_types(v.dtype, "f"), copy=False), compute_uv=False)
     with np.errstate(divide="ignore"):
-        return (log_scale + xp.asarray(np.log(sigma_1))) / len(xs)
+        return (log_scale + xp.asarray(np.log(sigma_1[:, 0]), log_scale.dtype)) / len(xs)
 
 
 def _step(x: Any, h: Any, W_x: Any, W_h: Any, v: Any, cut: Collection[str]) -> tuple[Any, Any]:

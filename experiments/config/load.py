@@ -60,7 +60,7 @@ class Cell(NamedTuple):
             return self
         now = self.conditions.model_dump()
         given = dict(_parse_override(item) for item in settings)
-        where = f"--set {' '.join(settings)}: cell {self.name!r} of {self.config}"
+        where = f"--set {printable(' '.join(settings), 100)}: cell {self.name!r} of {self.config}"
         if "optimizer" in given:
             del now["learning_rate"]  # as in a file, it is missing then unless given, too
         if given.keys() & {"path", "dataset"}:

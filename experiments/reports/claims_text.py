@@ -1,5 +1,6 @@
 """``claims``: the paper's claims with our verdicts, as Markdown."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ from experiments.reports.claims import (
 )
 from experiments.reports.evidence import NOT_REPRODUCED, REPRODUCED, WORDS, Evidence
 from experiments.reports.markdown import markdown_table
-from experiments.system.paths import PROGRAM
+from experiments.system.paths import PROGRAM, RESULTS, shown
 
 #: Claims that are not counted: title, what to know, claims.
 APART = [
@@ -81,14 +82,15 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
     """The claims with their verdicts, as Markdown; of own configs the published values."""
     evidence = Evidence(out)
     lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
-    apart, configs = [*APART], load_configs(own)
+    apart, configs = [], load_configs(own)
     for config in configs:
         claims = published_values(config)
         apart.append((f"Published: {config.title}", OWN if claims else NO_VALUES, claims))
-    for title, text, claims in apart:
+    for title, text, claims in (*apart, *APART):
         lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
     language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
     more = " ".join(["", "--config", *(config.word for config in configs)]) if own else ""
+    more += "" if out == RESULTS else f" --out {shlex.quote(shown(out))}"
     notes = NOTES.format(weights=n_parameters(language), program=PROGRAM, more=more)
     return "\n".join([*lines, "", notes])
 

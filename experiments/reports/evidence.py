@@ -214,7 +214,8 @@ class Evidence:
         if not values:
             return self._verdict(False, "no success" if runs else "", [place])
         bounds = stated * (1 - NEAR), stated * (1 + NEAR)
-        return self._within(place, values, *bounds, mean_and_interval(values))
+        numbers = mean_and_interval(values) + " (no success)" * (not any(map(succeeded, runs)))
+        return self._within(place, values, *bounds, numbers)
 
     def _within(
         self, place: Place, values: Sequence[float], least: float, most: float, numbers: str

@@ -20,7 +20,7 @@ from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import CONFIGS, shown
 from experiments.system.storage import write_text
 
-#: Order of the page; configs that are not named here come last.
+#: Order of the page, after a user's own; configs that are not named here come last.
 ORDER = (
     "table1_language",
     "table1_language_small",
@@ -46,9 +46,9 @@ WORDS = {
     "gpu/README.md": ("", ""),
 }
 INTRODUCTION = """\
-This page holds every table and figure that the committed results allow, beside the numbers that the
-supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `scripts/figures.sh` makes it
-from the result files, without data and without network: do not edit it. Conditions that it
+This page holds every table and figure that the results in its folder allow, beside the numbers that
+the supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `report` makes it from the
+result files, without data and without network: do not edit it. Conditions that it
 leaves open are named below each table and explained in [configs/README.md]({configs}/README.md)."""
 HTML = """\
 <!DOCTYPE html>
@@ -79,7 +79,7 @@ def write_report(out: Path, own: Sequence[str] = ()) -> None:
 
 def make_report(out: Path, own: Sequence[str] = ()) -> str:
     """The page in Markdown; equal results give an equal page."""
-    configs = load_configs([*ORDER, *config_names(), *own])
+    configs = load_configs([*own, *ORDER, *config_names()])
     parts = ["# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced"]
     parts += [summary(out)]
     first = f"figures/{TABLE_3}_published.png"

@@ -143,6 +143,6 @@ def _last_words(tail: str) -> str:
         line
         for line in lines
         if line.startswith(("completed", "diverged", "interrupted", "best validation", "note: "))
-        or "done already" in line
+        or " already, see " in line
     ]
     return "; ".join(wanted) or "ended"

@@ -40,9 +40,6 @@ def run_sweep(
         GrustabError: If the scheduler cannot be used.
         KeyboardInterrupt: After an interruption, when all runs have saved a snapshot and ended.
     """
-    if not runs:
-        print("all done")
-        return True
     threads = None if scheduler is not None else max(cores() // jobs, 1)
     with _pool(scheduler, jobs, devices) as (start, stop), Display(runs, devices[0]) as display:
         futures: dict[Future, RunSpec] = {}

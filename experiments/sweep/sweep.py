@@ -35,6 +35,10 @@ def sweep(options: argparse.Namespace, out: Path) -> int:
     if options.dry_run:
         print(plan, *describe_done(runs, missing, options.cells), sep="\n")
         return 0
+    print(plan, flush=True)
+    if not missing:
+        print(*describe_done(runs, missing, options.cells), sep="\n")
+        return 0
     if devices != ["cpu"] and options.scheduler is None:
         from experiments.system.device import check_devices
 
@@ -44,7 +48,6 @@ def sweep(options: argparse.Namespace, out: Path) -> int:
 
     for run in missing:
         check_writable(run.folder / LOG)
-    print(plan, flush=True)
     if options.scheduler is None:  # once, here, not in every run
         needed = [run.cell.conditions for run in missing]
         for conditions in {(c.task, c.dataset, c.path): c for c in needed}.values():

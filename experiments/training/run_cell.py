@@ -42,8 +42,10 @@ def run_cell(
     snapshots = Snapshots(spec)
     if not force and store.run_is_done(spec):
         title = f"{spec.cell.config} {spec.cell.name}, seed {spec.seed}"
-        print(f"{title}: done already, see {shown(path)}")
-        if store.is_done(path) and snapshots:  # left by a process that was killed at its very end
+        whole = store.is_done(path)
+        state = "done already" if whole else f"has {spec.max_iterations} iterations already"
+        print(f"{title}: {state}, see {shown(path)}")
+        if whole and snapshots:  # left by a process that was killed at its very end
             with suppress(LockedError, StorageError), run_lock(folder):
                 snapshots.clear()
         return

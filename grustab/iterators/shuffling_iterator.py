@@ -48,6 +48,9 @@ class ShufflingIterator(Iterator):
             raise ValueError("expected a list of sequences, [words] for a single one")
         if any(item.ndim == 1 and item.dtype.kind not in "iu" for item in self.items):
             raise ValueError("expected word numbers, which are integers, or (N, notes) arrays")
+        words = [item for item in self.items if item.ndim == 1 and len(item)]
+        if any(item.min() < 0 or item.max() >= 2**31 for item in words):
+            raise ValueError("expected word numbers from 0 to 2^31 - 1")
         self.batch_size, self.n_steps = batch_size, n_steps
         self.repeat, self.rng = repeat, rng
         self.reset()

@@ -28,7 +28,8 @@ class StreamIterator(ShufflingIterator):
         carry_state: Whether the state runs on from one epoch to the next, too.
 
     Raises:
-        ValueError: If the stream is too short for one batch, or ``batch_size`` or ``n_steps`` < 1.
+        ValueError: If the stream is too short for one batch, ``batch_size`` or ``n_steps`` < 1, or
+            word numbers are no integers from 0 to 2^31 - 1.
     """
 
     def __init__(

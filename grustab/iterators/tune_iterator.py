@@ -47,8 +47,13 @@ class TuneIterator(ShufflingIterator):
         count_padding: bool = False,
         carry_state: bool = False,
     ) -> None:
-        if len(tunes) == 0 or any(np.ndim(tune) != 2 or len(tune) < 2 for tune in tunes):
-            raise ValueError("expected tunes, at least one, (steps, notes), at least 2 steps each")
+        if len(tunes) == 0:
+            raise ValueError("expected at least one tune")
+        for number, shape in enumerate(map(np.shape, tunes)):
+            if len(shape) != 2 or shape[0] < 2:
+                raise ValueError(
+                    f"tune {number}: expected (steps, notes) with at least 2 steps, got {shape}"
+                )
         self.by_length, self.count_padding, self.carry_state = by_length, count_padding, carry_state
         super().__init__(tunes, batch_size, n_steps, repeat, rng)
 

@@ -77,14 +77,7 @@ class LateUpdater(BPTTUpdater):
             raise ValueError("expected weights on a GPU, all with values")
         if len({param.dtype for param in self._params}) != 1:
             raise ValueError("expected weights of one dtype")
-        rules = [param.update_rule for param in self._params]
-        if not any(rule.enabled for rule in rules):
-            raise ValueError("all weights are frozen: nothing to update")
-        # They would come before the update.
-        if any(each._hookable._post_update_hooks for each in (optimizer, *rules)):
-            raise ValueError("a hook with timing 'post' is not supported: use BPTTUpdater")
-        if any(vars(rule.hyperparam).keys() - {"_parent"} for rule in rules):
-            raise ValueError("a weight has settings of its own: use BPTTUpdater")
+        self._check_rules()
         for param in self._params:  # its own kernels have nothing to do
             param.update_rule.update_core_gpu = lambda param: None
         self._outstanding: _Outstanding | None = None
@@ -95,8 +88,20 @@ class LateUpdater(BPTTUpdater):
             self._numbers = getattr(cupyx, "empty_pinned", np.empty)((3,), np.float64)
             self._copied = cuda.Event(disable_timing=True)
 
+    def _check_rules(self) -> None:
+        """Refuse what may be set at any time, and what the kernels would take no notice of."""
+        rules = [param.update_rule for param in self._params]
+        if not any(rule.enabled for rule in rules):
+            raise ValueError("all weights are frozen: nothing to update")
+        # They would come before the update.
+        if any(each._hookable._post_update_hooks for each in (self.get_optimizer("main"), *rules)):
+            raise ValueError("a hook with timing 'post' is not supported: use BPTTUpdater")
+        if any(vars(rule.hyperparam).keys() - {"_parent"} for rule in rules):
+            raise ValueError("a weight has settings of its own: use BPTTUpdater")
+
     def _step(self, total: chainer.Variable, batch: SequenceBatch) -> None:
         self.settle()
+        self._check_rules()
         iterator, optimizer = self.get_iterator("main"), self.get_optimizer("main")
         with_elements = optimizer.t % ELEMENTS_INTERVAL == 0
         place = copy.copy(iterator)

@@ -147,7 +147,7 @@ BAD = [
     ("sweep", "--jobs", COUNTS, "expected a positive integer below 2^31, got '{}"),
     ("sweep", "--jobs-per-device", COUNTS, "expected a positive integer below 2^31, got '{}"),
     ("run sweep", "--max-iterations", COUNTS, "expected a positive integer below 2^31, got '{}"),
-    ("sweep", "--device", ["foo", "", "0;1", "0 1", "-1", "0,0"], "expected cpu, or GPUs"),
+    ("sweep", "--device", ["foo", "", "0;1", "-1", "0,0", "9" * 5000], "expected cpu, or GPUs"),
     ("list sweep", "--seeds", SEEDS, "expected"),
     ("list", "--out", [""], "expected a folder, got ''"),
     ("run", "--seed", ["-1", "x", "1.0", str(2**32)], "expected an integer from 0 to 2^32 - 1"),

@@ -175,6 +175,7 @@ OVERRIDES = [
     ("epoch=3", "did you mean 'epochs'?"),
     ("cells=3", "unknown key"),
     ("epochs='2'", "integer"),
+    ("learning_rate=" + "a" * 1000, "key 'learning_rate'"),
     ("learning_rate=1e400", "finite"),
     ("task=music", "'music'"),
     ("epochs=[1", "not valid YAML"),

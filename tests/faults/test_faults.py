@@ -59,7 +59,7 @@ def _try(words, out, number, moments, row):
     assert ended.code != 0
     assert after >= before
     if ended.code == 130:  # not an iteration is lost
-        assert ended.err.splitlines()[-1] == "interrupted"
+        assert ended.err.splitlines()[-1] == "interrupted; the same command goes on"
         assert after == (ended.interrupted_at or before)
         if ended.interrupted_at is not None:
             assert (result["status"], result["iterations"]) == ("interrupted", after)

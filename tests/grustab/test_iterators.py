@@ -160,8 +160,10 @@ def test_epochs_are_counted_and_detail_rises_evenly_after_a_reset(make):
     ),
     (lambda: StreamIterator(words(60), 4, 5), "a list of sequences"),
     (lambda: StreamIterator([np.linspace(0, 1, 60)], 4, 5), "word numbers"),
-    (lambda: TuneIterator([words(60)], 4, 5), r"\(steps, notes\)"),
-    *((lambda a=a: TuneIterator(tunes(a), 2, 3), "at least") for a in ((), (5, 1))),
+    *((lambda n=n: StreamIterator([[1, n, 2]], 1, 1), "from 0 to 2.31 - 1") for n in (-1, 2**31)),
+    (lambda: TuneIterator([words(60)], 4, 5), r"tune 0: expected \(steps, notes\)"),
+    (lambda: TuneIterator([], 2, 3), "at least one tune"),
+    (lambda: TuneIterator(tunes((5, 1)), 2, 3), r"tune 1: .* at least 2 steps, got \(1, "),
 ])  # fmt: skip
 def test_what_makes_no_batch_is_refused(make, said):
     with pytest.raises(ValueError, match=said):

@@ -61,14 +61,23 @@ UNFIT = {
 }
 
 
-@pytest.mark.parametrize("message", UNFIT)
-def test_a_late_updater_refuses_what_it_cannot_update(message):
+#: Those that may also be done when it is there.
+LATER = ["timing 'post'", "hook with timing", "settings of its own", "all weights are frozen"]
+
+
+@pytest.mark.parametrize(
+    ("message", "later"), [*((key, False) for key in UNFIT), *((key, True) for key in LATER)]
+)
+def test_a_late_updater_refuses_what_it_cannot_update(message, later):
     model, _ = language()
     model.to_device("@cupy:0")
     optimizer = optimizers.SGD(0.1).setup(model)
+    if later:
+        updater = LateUpdater(StreamIterator(stream(), 4, 5), optimizer)
+        updater.update()
     UNFIT[message](optimizer)
     with pytest.raises(ValueError, match=message):
-        LateUpdater(StreamIterator(stream(), 4, 5), optimizer)
+        updater.update() if later else LateUpdater(StreamIterator(stream(), 4, 5), optimizer)
 
 
 @pytest.mark.parametrize("option", ["eta", "weight_decay_rate", "amsgrad", "adabound"])

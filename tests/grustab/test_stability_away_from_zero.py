@@ -90,6 +90,15 @@ def test_at_zero_the_limit_is_the_logarithm_of_the_spectral_radius(scale, dtype)
     assert exponent == pytest.approx(np.log(radius), abs=0.03)
 
 
+def test_half_precision_is_close():
+    gru, xs, h = make()
+    given = (xs, h, *weights(gru))
+    half = stability.largest_lyapunov_exponent(*(a.astype(np.float16) for a in given))
+    assert half.dtype == np.float16
+    exact = stability.largest_lyapunov_exponent(*given)
+    np.testing.assert_allclose(half, exact, rtol=0, atol=0.01)
+
+
 def test_a_layer_that_forgets_all_has_an_exponent_of_minus_infinity():
     gru, xs, h = make()
     gru.W_xz = np.full((N, M), -1e9)  # z = 0 for a positive input

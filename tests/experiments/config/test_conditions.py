@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 from experiments.config.conditions import LATER, Conditions
 from experiments.config.load import Config, load_config
 from experiments.config.schema import UNVERIFIED, ConfigError
-from experiments.system.paths import CONFIGS
+from experiments.system.paths import CONFIGS, shown
 from grustab.errors import GrustabError
 
 CELL = load_config("main_music").cell("sgd/clipping_15")
@@ -145,7 +145,7 @@ def test_report_and_claims_show_it_when_asked(own, call, out, store):
             claim, *rest = (cell.strip() for cell in row[1:4])
             assert claim.startswith(f"`{name}` ")
             assert rest == ["Table 7, c, r", verdict]
-        assert any(line.endswith(f"{path}`.") for line in lines)  # how to repeat it, from here
+        assert any(line.endswith(f"{path} --out {shown(out)}`.") for line in lines)  # to repeat it
 
 
 def _places(node):

@@ -78,7 +78,7 @@ def test_force_with_fewer_iterations_replaces_what_is_there_at_its_end(tiny, run
         patch.setattr(SpectrumMonitor, "begin", Mock(side_effect=OSError(28, "No space left")))
         assert run(config, "sgd/none", "--force", code=3)[0] == before
     assert run(config, "sgd/none", "--force", *words)[0]["iterations"] == 3
-    assert "done already" in run(config, "sgd/none", *words)[1]
+    assert "has 3 iterations already" in run(config, "sgd/none", *words)[1]
 
 
 def test_a_result_that_its_place_does_not_take_is_kept_aside(demo, tmp_path):

@@ -69,7 +69,7 @@ def test_a_partial_result_is_done_where_it_has_the_iterations(
     store((tiny(), "sgd/none"), 0, status="interrupted", validation=(5.0, 4.0))
     (tmp_path / "results").rename(b)
     some = (tiny(), "--cells", "sgd/none", "--seeds", "0", "--max-iterations")
-    assert sweep(*some, "20").splitlines()[-2:] == ["0 to run, 1 done", "all done"]
+    assert "0 to run, 1 done\ndone: sgd/none, seed 0\n" in sweep(*some, "20")
     assert fake_jobs[0] == []
     assert "1 to run, 0 done" in sweep(*some, "21")
     (job,) = fake_jobs[0]
@@ -80,7 +80,8 @@ def test_where_all_is_done_nothing_is_written(tiny, call, store, no_jobs, tmp_pa
     store((tiny(), "sgd/none"), 0)
     before = sorted(tmp_path.rglob("*"))
     code, out, _ = call("sweep", tiny(), "--cells", "sgd/none", "--seeds", "0")
-    assert (code, out.splitlines()[-1]) == (0, "all done")
+    assert (code, out.splitlines()[-2]) == (0, "done: sgd/none, seed 0")
+    assert out.endswith("; to do them again beside them: another --out\n")
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -85,7 +85,7 @@ def test_a_real_signal_leaves_a_partial_result(tiny, tmp_path, number):
         process.kill()
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
-    assert stderr.splitlines()[-1] == "interrupted"
+    assert stderr.splitlines()[-1] == "interrupted; the same command goes on"
     assert "stopping after this iteration" in stderr
     (path,) = find_files(out, "result.json")
     result = json.loads(open(path).read())
