@@ -32,12 +32,8 @@ def sweep(options: argparse.Namespace, out: Path) -> int:
         _print_array(missing, devices[0], options.snapshot_interval)
         return 0
     plan = describe_plan(runs, missing, jobs if options.scheduler is None else 1)
-    if options.dry_run:
+    if options.dry_run or not missing:
         print(plan, *describe_done(runs, missing, options.cells), sep="\n")
-        return 0
-    print(plan, flush=True)
-    if not missing:
-        print(*describe_done(runs, missing, options.cells), sep="\n")
         return 0
     if devices != ["cpu"] and options.scheduler is None:
         from experiments.system.device import check_devices
@@ -48,6 +44,7 @@ def sweep(options: argparse.Namespace, out: Path) -> int:
 
     for run in missing:
         check_writable(run.folder / LOG)
+    print(plan, flush=True)
     if options.scheduler is None:  # once, here, not in every run
         needed = [run.cell.conditions for run in missing]
         for conditions in {(c.task, c.dataset, c.path): c for c in needed}.values():

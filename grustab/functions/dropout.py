@@ -45,7 +45,7 @@ def seeded_dropout(x: Any, ratio: float, masks: Masks) -> chainer.Variable:
     Args:
         x: Variable or array of any shape, float.
         ratio: Probability of an element to be dropped, in [0, 1), to the nearest multiple of
-            2^-16.
+            2^-16. The scale is that of the ratio as given: above 0.999 the mean is no longer kept.
         masks: Gives the mask.
 
     Returns:
