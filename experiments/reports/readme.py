@@ -65,9 +65,5 @@ def _results(out: Path) -> str:
         "Time per iteration, P_δ divided by clipping (language, on a CPU; median and range of the "
         f"rounds): {ours}. With the paper's truncated SVD: {theirs}."
     )
-    if runs := evidence.runs((TABLE_1, "sgd_1.1/projection_0.2")):
-        spent, whole = (sum(r["seconds"][p] for r in runs) for p in ("projection", "training"))
-        commit = runs[0]["environment"]["git"]["commit"] or "unknown"
-        cost += f" Over the run above, P_δ (commit {commit[:7]}) added {100 * spent / whole:.2g} %."
     lines = [textwrap.fill(summary(out), WIDTH), "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, textwrap.fill(cost, WIDTH), ""])
