@@ -62,8 +62,8 @@ def _results(out: Path) -> str:
         for kind in ("auto", "truncated")
     )
     cost = (
-        "Time per iteration, P_δ divided by clipping (language, on a CPU; median and range of the "
-        f"rounds): {ours}. With the paper's truncated SVD: {theirs}."
+        "Time per iteration, P_δ divided by clipping (language, on a CPU; median and range; the "
+        f"cap is 2 − δ, later is epoch 2): {ours}. With the paper's truncated SVD: {theirs}."
     )
     lines = [textwrap.fill(summary(out), WIDTH), "", *markdown_table(header, rows), ""]
     return "\n".join([*lines, textwrap.fill(cost, WIDTH), ""])
