@@ -50,7 +50,8 @@ its last one, with what the other run had by then.
 - Each pair is judged by itself, without a correction for the number of pairs. So chance refutes a \
 claim of many pairs more easily than a claim of one.
 - Finished runs per cell before a claim is judged: ten in Tables 2 and 4, whose success rates are \
-tenths, and in `main_language`; else one, as the supplement does not say how many it had.
+tenths, and in `main_language`; three at the small scale; else one, as the supplement does not say \
+how many it had.
 - Claims on how many runs fail or diverge are counts, without an interval. Times are those \
 of an iteration divided by clipping's: medians, in parentheses the smallest and the largest round.
 - Diverges (our assumption; the supplement says "diverged in the learning process"): a value that \
@@ -90,7 +91,7 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
         lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
     language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
     more = " ".join(["", "--config", *(config.word for config in configs)]) if own else ""
-    more += "" if out == RESULTS else f" --out {shlex.quote(shown(out))}"
+    more += "" if out.resolve() == RESULTS.resolve() else f" --out {shlex.quote(shown(out))}"
     notes = NOTES.format(weights=n_parameters(language), program=PROGRAM, more=more)
     return "\n".join([*lines, "", notes])
 

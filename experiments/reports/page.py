@@ -48,7 +48,7 @@ WORDS = {
 INTRODUCTION = """\
 This page holds every table and figure that the results in its folder allow, beside the numbers that
 the supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `report` makes it from the
-result files, without data and without network: do not edit it. Conditions that it
+result files, without data and without network: do not edit it. Conditions that the supplement
 leaves open are named below each table and explained in [configs/README.md]({configs}/README.md)."""
 HTML = """\
 <!DOCTYPE html>
