@@ -16,9 +16,10 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
     One figure, by name, for each optimizer of each group of cells that has a result of both.
     """
     figures = {}
-    for name, pair in _pairs(config, results).items():
-        figure, axes = plt.subplots(2, 2, figsize=(6.8, 4.4), sharex="col", sharey="row")
-        for column, cell in enumerate(pair):
+    for name, cells in _side_by_side(config, results).items():
+        size = 3.4 * len(cells), 4.4
+        figure, axes = plt.subplots(2, len(cells), figsize=size, sharex="col", sharey="row")
+        for column, cell in enumerate(cells):
             shades = style.COLORS[config.cells[cell].conditions.method]
             for number, run in enumerate(results[cell]):
                 _draw_run(axes[0, column], axes[1, column], run, shades[number % len(shades)])
@@ -30,9 +31,10 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
         axes[1, 0].set_ylabel("spectral radius")
         for row in axes:
             style.fit_scale(*row)
-        counts = " and ".join(str(len(results[cell])) for cell in pair)
+        *first, last = (str(len(results[cell])) for cell in cells)
+        runs = f"{', '.join(first)} and {last}"
         figure.suptitle(
-            f"{config.title}; {name.replace('_', ' ')} (runs: {counts})\n"
+            f"{config.title}; {name.replace('_', ' ')} (runs: {runs})\n"
             "norm: mean and, shaded, maximum of a window; spectral radius: dotted 1, stable below",
             fontsize=9,
         )
@@ -41,21 +43,28 @@ def draw_dynamics(config: Config, results: dict[str, list[Result]]) -> dict[str,
     return figures
 
 
-def _pairs(config: Config, results: dict[str, list[Result]]) -> dict[str, list[str]]:
-    """A cell of clipping and one of the projection that share group and optimizer."""
+def _side_by_side(config: Config, results: dict[str, list[Result]]) -> dict[str, list[str]]:
+    """Cells of clipping and of the projection that share group and optimizer.
+
+    Two or three have room in a figure; of more, the first of each method is taken.
+    """
     groups = style.group_cells(results)
     several = style.has_several_optimizers(config, groups)
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for group, cells in groups.items():
         for cell in cells:
             optimizer = style.optimizer_label(config, cell).replace(" ", "_")
             name = f"{group}_{optimizer}" if several else group
-            found.setdefault(name, {}).setdefault(config.cells[cell].conditions.method, cell)
-    return {
-        name: [cells["clipping"], cells["projection"]]
-        for name, cells in found.items()
-        if {"clipping", "projection"} <= set(cells)
-    }
+            method = config.cells[cell].conditions.method
+            found.setdefault(name, {}).setdefault(method, []).append(cell)
+    side_by_side = {}
+    for name, methods in found.items():
+        both = [methods.get(method, []) for method in ("clipping", "projection")]
+        if sum(map(len, both)) > 3:
+            both = [cells[:1] for cells in both]
+        if all(both):
+            side_by_side[name] = both[0] + both[1]
+    return side_by_side
 
 
 def _draw_run(norm: Axes, radius: Axes, run: Result, color: str) -> None:

@@ -21,6 +21,7 @@ REPORT = 60.0
 LINES = 8
 #: Letters of a line of a log.
 WIDTH = 300
+LAST_WORDS = "completed", "diverged", "interrupted", "best validation", "weights: ", "note: "
 
 
 class Display:
@@ -139,10 +140,5 @@ def _refusal(tail: str) -> str:
 def _last_words(tail: str) -> str:
     """From the log of a run that ended well: its status and best value."""
     lines = [line.strip() for line in tail.splitlines()]
-    wanted = [
-        line
-        for line in lines
-        if line.startswith(("completed", "diverged", "interrupted", "best validation", "note: "))
-        or " already, see " in line
-    ]
+    wanted = [line for line in lines if line.startswith(LAST_WORDS) or " already, see " in line]
     return "; ".join(wanted) or "ended"

@@ -40,14 +40,16 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
     return described | {"device": name, "cuda": cuda | {"tf32": os.environ.get("CUPY_TF32")}}
 
 
-def other_environment(before: dict[str, Any], now: dict[str, Any]) -> str | None:
+def other_environment(
+    before: dict[str, Any], now: dict[str, Any], whose: str = "an earlier session"
+) -> str | None:
     """What differs between two environments and changes a run's numbers, as text, if anything."""
     then, here = dict(_decisive(before)), dict(_decisive(now))
     keys = [key for key, value in here.items() if then.get(key, value) != value]
     if not keys:
         return None
     old, new = (", ".join(f"{key} {facts[key]}" for key in keys) for facts in (then, here))
-    return f"an earlier session had {old}, this one has {new}"
+    return f"{whose} had {old}, this one has {new}"
 
 
 def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:

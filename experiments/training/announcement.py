@@ -7,6 +7,7 @@ from experiments.results.measures import perplexity
 from experiments.results.run_spec import RunSpec
 from experiments.results.success import succeeded
 from experiments.system.console import print_safely
+from experiments.system.environment import other_environment
 from experiments.system.paths import shown
 
 
@@ -56,6 +57,14 @@ def summary(result: dict[str, Any]) -> str:
     if success is not None:
         lines.append(f"  success: {'yes' if success else 'no'}")
     return "\n".join(lines)
+
+
+def compare_weights(result: dict[str, Any], ours: dict[str, Any]) -> str:
+    """Whether a run ended with the weights of ours in ``results/``; if not, what may be why."""
+    if result["weights_sha256"] == ours["weights_sha256"]:
+        return "  weights: equal to ours, to the bit"
+    why = other_environment(ours["environment"], result["environment"], "ours")
+    return f"  weights: not equal to ours ({why or 'no difference known'})"
 
 
 def _number(count: int, what: str) -> str:

@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from experiments.results import store
+from experiments.results.json_file import ResultError
 from experiments.results.run_spec import RunSpec
 from experiments.system.console import print_safely
 from experiments.system.device import find_device
@@ -12,7 +13,7 @@ from experiments.system.interruption import interrupt_at_end_of_input, interrupt
 from experiments.system.lock import LockedError, run_lock
 from experiments.system.paths import RESULTS, shown
 from experiments.system.storage import StorageError, check_writable, remove_partial_files
-from experiments.training.announcement import announce, summary
+from experiments.training.announcement import announce, compare_weights, summary
 from experiments.training.progress import ProgressFile, TrainingBar
 from experiments.training.run import BY_INTERRUPTION, Run
 from experiments.training.run_result import make_result
@@ -93,6 +94,10 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
         snapshots.clear()
         (snapshots.folder / store.BEGUN_ANEW).unlink(missing_ok=True)
     print_safely(summary(result))
+    ours = run.spec._replace(out=RESULTS).result_file
+    if result["status"] in store.FINISHED and ours.exists() and not ours.samefile(path):
+        with suppress(ResultError):
+            print_safely(compare_weights(result, store.read_result(ours)))
     if run.failure:
         raise run.failure
     if run.stopped_by == BY_INTERRUPTION:

@@ -47,7 +47,8 @@ FAILED = {"validation": (2000.0, 13.5), "unigram": 10.0}
     [
         # Nothing is published of the demo.
         ("demo", "sgd/clipping_20 sgd/projection_0.2", {}, "learning_curves dynamics_sgd"),
-        ("demo", "sgd/clipping_20", {}, "learning_curves"),  # no dynamics without both methods
+        # No dynamics without both methods.
+        ("demo", "sgd/clipping_20 sgd/clipping_5", {}, "learning_curves"),
         ("demo", "sgd/clipping_20", {"status": "interrupted", "validation": (5.0,)}, ""),  # a point
         ("table3_music", "sgd/clipping_15", FAILED, "learning_curves published"),
         ("table1_language", "sgd_1.1/clipping_5", FAILED, "published"),

@@ -118,6 +118,25 @@ def test_max_iterations_leaves_a_partial_result(tiny, run, iterations):
     assert ("success" in out) == whole
 
 
+def test_a_finished_run_says_whether_its_weights_are_those_in_results(tiny, run, call, tmp_path):
+    config = tiny()
+    environment = run(config, "sgd/none")[0]["environment"]
+    threads = environment["blas"][0]["num_threads"]
+    (path,) = (tmp_path / "results").rglob("result.json")
+
+    def say(*more):
+        return call("run", config, "--cell=sgd/none", f"--out={tmp_path}/mine", "--force", *more)[1]
+
+    assert "weights:" not in say("--max-iterations=3")
+    assert "weights: equal to ours, to the bit" in say()
+    path.write_text(path.read_text().replace('"weights_sha256": "', '"weights_sha256": "other'))
+    assert "weights: not equal to ours (no difference known)" in say()
+    path.write_text(path.read_text().replace(f'"num_threads": {threads}', '"num_threads": 77'))
+    assert f"(ours had BLAS threads 77, this one has BLAS threads {threads})" in say()
+    path.write_text("{")
+    assert "weights:" not in say()
+
+
 @pytest.mark.parametrize("task", ["language", "music"])
 def test_one_seed_fixes_every_number_and_another_changes_them(tiny, tiny_music, run, task):
     make = tiny if task == "language" else tiny_music
