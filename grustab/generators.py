@@ -2,6 +2,7 @@
 
 import chainer
 import numpy as np
+from chainer import training
 
 from grustab.masks import Masks
 from grustab.serialization import serialize_generator
@@ -12,12 +13,15 @@ def default_generator() -> np.random.Generator:
     return np.random.default_rng(np.random.randint(2**31, size=4))
 
 
-class Generators:
+class Generators(training.Extension):
     """Independent generators, all derived from one seed.
 
     Each purpose has a stream of its own, so that a change in how often one is used (say, no
     dropout) leaves the others as they were: runs with the same seed start from the same weights
     and see the data in the same order whatever the method under test.
+
+    As an extension of a trainer, they are in its snapshots: a training with dropout (``masks``) or
+    shuffled data (``order``) then goes on as if it had never stopped. It does nothing else.
 
     Args:
         seed: Seed of the run, a non-negative integer.
@@ -35,6 +39,9 @@ class Generators:
         self.order = np.random.default_rng(order)
         self.projection = np.random.default_rng(projection)
         self.masks = Masks(dropout.generate_state(2, np.uint64))
+
+    def __call__(self, trainer: training.Trainer) -> None:
+        """Nothing."""
 
     def serialize(self, serializer: chainer.AbstractSerializer) -> None:
         """Save or load where the generators are, but that of the initial weights."""

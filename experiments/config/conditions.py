@@ -10,9 +10,9 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Divisor = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-#: Keys that are younger than the first results.
-LATER = ("padding", "state", "validation", "input_std", "output_std", "loss_over_batch",
-         "path", "data_sha256", "projected", "spike_norm", "spike_divisor")  # fmt: skip
+#: Optional keys of the first results. Any other one, such as one that you add, came later.
+FIRST = ("initial_std", "decay_divisor", "decay_after", "min_learning_rate", "stop_patience",
+         "delta", "threshold")  # fmt: skip
 #: Data of one's own.
 OWN = ("text", "tunes")
 
@@ -162,4 +162,8 @@ class Conditions(BaseModel):
 
     def later_unset(self) -> set[str]:
         """Keys that came later than the first results and have their default."""
-        return {key for key in LATER if getattr(self, key) == type(self).model_fields[key].default}
+        return {
+            key
+            for key, field in type(self).model_fields.items()
+            if not field.is_required() and key not in FIRST and getattr(self, key) == field.default
+        }

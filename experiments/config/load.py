@@ -18,6 +18,7 @@ from experiments.config.schema import (
     ConfigText,
     Published,
     hint,
+    key_hint,
     validated,
 )
 from experiments.config.sources import left_out, merge_sources, parse
@@ -171,8 +172,11 @@ def load_config(name: str) -> Config:
             "have, expected another file name"
         )
     text = validated(shown(path), ConfigText, parse(path))
+    where = f"{shown(path)}: key 'compare'"
+    for first, second in text.compare:
+        if first == second:
+            raise ConfigError(f"{where}: expected two cells, got {first!r} twice")
     for name in chain(*text.compare):
-        where = f"{shown(path)}: key 'compare'"
         if name not in text.cells:
             raise ConfigError(f"{where}: there is no cell {name!r}{hint(name, text.cells)}")
         if text.report != "validation":
@@ -224,7 +228,7 @@ def _parse_override(item: str) -> tuple[str, Any]:
             f"{given}: expected key=value such as epochs=2 (CONFIG goes before --set)"
         )
     if key not in Conditions.model_fields:
-        raise ConfigError(f"{given}: unknown key{hint(key, Conditions.model_fields)}")
+        raise ConfigError(f"{given}: unknown key{key_hint(key, Conditions)}")
     try:
         return key, load_yaml(value)
     except NOT_YAML:

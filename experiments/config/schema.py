@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from experiments.config.conditions import Conditions
 from grustab.errors import GrustabError
 from grustab.text import is_printable, printable
 
@@ -131,7 +132,7 @@ def _complaint(error: Any, model: type[BaseModel]) -> str:
     if error["type"] == "extra_forbidden":
         # The keys of the model that the unknown one stands in.
         inner = {1: CellText, 2: Published}.get(len(path) - 1, model)
-        return f"unknown key '{place}'{hint(str(last), inner.model_fields)}"
+        return f"unknown key '{place}'{key_hint(str(last), inner)}"
     if error["type"] == "missing":
         return f"key '{place}' is missing"
     if error["type"] == "value_error":
@@ -166,6 +167,19 @@ def _names(path: list[Any]) -> str:
     if path != ["conditions"]:
         return "expected the name of a setting"
     return f"expected one of: {STATED}, {UNVERIFIED}, {ASSUMPTION}"
+
+
+def key_hint(wrong: str, model: type[BaseModel]) -> str:
+    """The end of a sentence on a key that ``model`` lacks: where it belongs, or :func:`hint`."""
+    places = {
+        "under 'conditions' or in a cell's 'set'": Conditions,
+        "in a cell, beside 'set'": CellText,
+        "at the top of the file": ConfigText,
+    }
+    for place, other in places.items():
+        if wrong in other.model_fields:
+            return f", it belongs {place}"
+    return hint(wrong, model.model_fields)
 
 
 def hint(wrong: str, known: Any, others: Any = ()) -> str:

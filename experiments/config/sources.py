@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments.config.conditions import Conditions
-from experiments.config.schema import ConfigError, ConfigText, hint, validated
+from experiments.config.schema import ConfigError, ConfigText, key_hint, validated
 from experiments.config.yaml_text import NOT_YAML, load_yaml
 from experiments.system.paths import CONFIGS, shown
 
@@ -32,6 +32,9 @@ def parse(path: Path) -> Any:
         problem = getattr(error, "problem", None) or str(error)
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
+        begin = getattr(error, "context_mark", None)
+        if mark and begin and begin.line != mark.line:
+            problem += f", in what begins in line {begin.line + 1}"
         raise ConfigError(
             f"{shown(path)}{line}: not valid YAML: {' '.join(problem.split())}"
         ) from None
@@ -71,7 +74,7 @@ def merge_sources(
             if key not in Conditions.model_fields:
                 raise ConfigError(
                     f"{shown(path)}: conditions: unknown key '{key}'"
-                    f"{hint(str(key), Conditions.model_fields)}"
+                    f"{key_hint(str(key), Conditions)}"
                 )
             if key in sources:
                 raise ConfigError(

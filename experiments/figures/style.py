@@ -83,7 +83,7 @@ def method_label(config: Config, cell: str) -> str:
         return f"clipping at {c.threshold:g}"
     if c.method == "elementwise_clipping":
         return f"elementwise clipping at {c.threshold:g}"
-    return "no protection"
+    return "no protection" if c.method == "none" else c.method
 
 
 def optimizer_label(config: Config, cell: str) -> str:

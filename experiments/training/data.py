@@ -1,6 +1,6 @@
 """Data of a run: iterators for training, validation and test, and the unigram baseline."""
 
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import numpy as np
 
@@ -55,9 +55,10 @@ def load_dataset(conditions: Conditions) -> datasets.Corpus | datasets.Tunes:
             return datasets.load_text(conditions.path)
         case "tunes":
             return datasets.load_tunes(conditions.path)
-    if conditions.task == "language":
-        return datasets.synthetic_corpus()
-    return datasets.synthetic_tunes()
+        case "synthetic":
+            language = conditions.task == "language"
+            return datasets.synthetic_corpus() if language else datasets.synthetic_tunes()
+    assert_never(conditions.dataset)
 
 
 def _load(c: Conditions, order: np.random.Generator) -> RunData:

@@ -1,6 +1,7 @@
 """Optimizer, schedule, stopping rule and protection, as the conditions say."""
 
 import math
+from typing import assert_never
 
 import chainer
 import numpy as np
@@ -31,14 +32,18 @@ def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod
         optimizer = optimizers.SGD(c.learning_rate)
     elif c.optimizer == "adam":
         optimizer = optimizers.Adam(c.learning_rate, c.adam_beta1, c.adam_beta2, c.epsilon)
-    else:
+    elif c.optimizer == "rmsprop":
         optimizer = optimizers.RMSprop(c.learning_rate, c.rmsprop_beta, c.epsilon)
+    else:
+        assert_never(c.optimizer)
     optimizer.setup(model)
     if model.xp is np:
         clips = c.method == "clipping"
         optimizer.add_hook(GradientClipping(c.threshold) if clips else GradientMonitor())
     if c.method == "elementwise_clipping":
         optimizer.add_hook(GradientHardClipping(-c.threshold, c.threshold))
+    elif c.method not in ("none", "clipping", "projection"):
+        assert_never(c.method)
     return optimizer
 
 
@@ -84,6 +89,8 @@ def add_schedule(c: Conditions, trainer: training.Trainer) -> None:
         trainer.extend(shift, trigger=ends)
     elif c.schedule == "plateau":
         trainer.extend(PlateauDecay(c.decay_divisor, c.decay_after, attr, VALIDATION_LOSS))
+    elif c.schedule != "constant":
+        assert_never(c.schedule)
     if c.spike_norm is not None:
         trainer.extend(SpikeDecay(c.spike_norm, c.spike_divisor, attr))
 

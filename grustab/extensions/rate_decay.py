@@ -10,19 +10,21 @@ class RateDecay(training.Extension):
     """Divides an attribute of the updater's optimizer, and keeps its value in snapshots.
 
     Chainer's optimizers do not save this value. Several of these may divide one attribute, in any
-    order.
+    order. To write a schedule of your own, subclass it and write :meth:`is_time`.
 
     Args:
         divisor: What the attribute is divided by.
         attr: Attribute of the optimizer, ``"lr"`` or Adam's ``"alpha"``.
 
     Raises:
-        ValueError: If ``divisor`` is not above 0; when training begins, if the optimizer has no
+        ValueError: If ``divisor`` is not above 1; when training begins, if the optimizer has no
             such ``attr`` that can be set.
     """
 
     def __init__(self, divisor: float, attr: str = "lr") -> None:
         require_above_zero(divisor=divisor)
+        if divisor <= 1:
+            raise ValueError(f"divisor must be above 1, got {divisor!r}")
         self.divisor, self.attr = divisor, attr
         self._optimizer: chainer.Optimizer | None = None
         self._loaded: float | None = None  # and not yet put back

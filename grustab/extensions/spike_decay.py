@@ -22,7 +22,7 @@ class SpikeDecay(RateDecay):
         epoch: Epoch of the last division, -1 before the first.
 
     Raises:
-        KeyError: In a call, if no :class:`grustab.optimizer_hooks.GradientMonitor` has reported.
+        ValueError: In a call, if no :class:`grustab.optimizer_hooks.GradientMonitor` has reported.
     """
 
     def __init__(self, bound: float, divisor: float, attr: str = "lr") -> None:
@@ -34,7 +34,13 @@ class SpikeDecay(RateDecay):
     def is_time(self, trainer: training.Trainer) -> bool:
         """Look at the norm of the last iteration."""
         epoch = trainer.updater.epoch
-        spike = epoch > self.epoch and float(trainer.observation["gradient/norm"]) > self.bound
+        norm = trainer.observation.get("gradient/norm")
+        if norm is None:
+            raise ValueError(
+                "SpikeDecay found no gradient/norm, add grustab.optimizer_hooks.GradientMonitor to "
+                "the optimizer"
+            )
+        spike = epoch > self.epoch and float(norm) > self.bound
         if spike:
             self.epoch = epoch
         return spike

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from grustab.errors import require_counts
 from grustab.iterators.batch import SequenceBatch
 from grustab.iterators.shuffling_iterator import ShufflingIterator
 
@@ -41,6 +42,7 @@ class StreamIterator(ShufflingIterator):
         rng: np.random.Generator | None = None,
         carry_state: bool = False,
     ) -> None:
+        require_counts(n_steps=n_steps)
         self.carry_state = carry_state
         super().__init__(sequences, batch_size, n_steps, repeat, rng)
 

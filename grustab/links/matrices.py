@@ -72,8 +72,8 @@ def chosen_matrices(
         path = paths.get(id(parameter))
         if path is None or not isinstance(rows, slice):
             raise ValueError(
-                "each of matrices must be a parameter of the model, or a pair of one and a slice "
-                "of its rows"
+                "matrices must be a list of parameters of the model, or of pairs of one and a "
+                f"slice of its rows, got a {type(entry).__name__} in it"
             )
         if rows != slice(None):
             text = f"{rows.start}:{rows.stop}:{rows.step}".replace("None", "")

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 from chainer import optimizers, training
 
+from experiments.training.models import LanguageModel
 from grustab.extensions import PlateauDecay, SequenceEvaluator, SpectralProjection, SpectrumMonitor
+from grustab.generators import Generators
 from grustab.iterators import StreamIterator, TuneIterator
 from grustab.updaters import BPTTUpdater
-from tests.grustab.test_bptt_updater import Line, language, rolls, stream
+from tests.grustab.test_bptt_updater import WORDS, Line, rolls, stream
 
 
 @pytest.mark.parametrize(("iterator", "kind", "words"), [
@@ -38,8 +40,12 @@ def test_chainers_own_extensions_follow_a_training(tmp_path):
     ext = training.extensions
 
     def train(folder, n_epochs):
-        model, updater = language(layers=2)
+        generators = Generators(0)
+        model = LanguageModel(WORDS, 8, 2, 1.0, 0.5, 0.3, ("input", "gru"), True, generators)
+        shuffled = StreamIterator(np.split(stream(100)[0], 5), 4, 5, rng=generators.order)
+        updater = BPTTUpdater(shuffled, optimizers.SGD(0.5).setup(model))
         trainer = training.Trainer(updater, (n_epochs, "epoch"), out=folder)
+        trainer.extend(generators)
         valid = StreamIterator(stream(), 4, 5, repeat=False)
         trainer.extend(SequenceEvaluator(valid, model), trigger=(3, "iteration"))
         trainer.extend(SpectralProjection(model, 0.2), trigger=(2, "iteration"))

@@ -2,6 +2,7 @@
 
 import pickle
 from functools import partial
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -43,6 +44,17 @@ def test_a_number_that_is_too_small_is_refused_by_its_name(make, name):
     for value in (0, -1, np.nan, "3", [], *(() if real else (0.5, 1.5))):
         with pytest.raises(ValueError, match=f"^{name} must be {kind} above 0, got "):
             make(**{name: value})
+
+
+@pytest.mark.parametrize("divisor", [0.5, 1])
+def test_a_divisor_that_would_not_lower_a_rate_is_refused(divisor):
+    with pytest.raises(ValueError, match="divisor must be above 1"):
+        SpikeDecay(300, divisor)
+
+
+def test_a_spike_cannot_be_seen_without_a_monitor():
+    with pytest.raises(ValueError, match=r"add grustab\.optimizer_hooks\.GradientMonitor"):
+        SpikeDecay(300, 2.0).is_time(Mock(observation={}))
 
 
 @pytest.mark.parametrize("dtype", [int, bool, np.complex64])

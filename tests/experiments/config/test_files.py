@@ -103,8 +103,13 @@ MISTAKES = [
     (top(titel="x"), "unknown key 'titel', did you mean 'title'?"),
     (top(compare=[["sgd/none"]]), "key 'compare.0'", "at least 2"),
     (top(compare=[["sgd/none", "sgd/non"]]), "key 'compare'", "'sgd/non', did you mean 'sgd/none'"),
-    (top(compare=[["sgd/none"] * 2], report="seconds_per_iteration"),
+    (top(compare=[["sgd/none"] * 2]), "key 'compare'", "two cells, got 'sgd/none' twice"),
+    (top(compare=[["sgd/none", "sgd/clipping_5"]], report="seconds_per_iteration"),
      "'compare' needs report: validation"),
+    # A key in a place that is another's.
+    (top(units=32), "unknown key 'units', it belongs under 'conditions' or in a cell's 'set'"),
+    (setting(runs=3), "unknown key 'runs', it belongs at the top of the file"),
+    (cell(set={"method": "none", "published": None}), "'published', it belongs in a cell, beside"),
     (setting(Optimizer=1), "unknown key 'Optimizer', did you mean 'optimizer'"),
     (setting(momentum=1), "conditions: unknown key 'momentum'"),
     (cell(publish=None), "publish", "did you mean 'published'"),  # one of a cell's keys
@@ -171,6 +176,8 @@ def _bomb(form):
     ("text", "expected"),
     [
         ("title: a\n  runs: 1\n", "line 2: not valid YAML"),
+        ("a: {b: 1\nc: 2\n", "line 2: not valid YAML: expected ',' or '}'"),
+        ("a: {b: 1\nc: 2\n", ", in what begins in line 1"),
         ("title: a\ntitle: b\n", 'duplicate key "title"'),
         ("title: !!python/object:os.system x\n", "not valid YAML"),
         ("a: 1\n---\nb: 2\n", "not valid YAML"),

@@ -137,15 +137,17 @@ MODEL.add_param("scale", ())
 
 @pytest.mark.parametrize(("matrices", "message"), [
     ([], "matrices is empty"),
-    ([L.Linear(3, 4).W], "must be a parameter of the model"),
+    ([L.Linear(3, 4).W], "list of parameters of the model.*, got a Parameter in it"),
     ([(MODEL.fc.W, [0, 1])], "a slice of its rows"),
-    ([(MODEL.fc.W,)], "a slice of its rows"),
+    ([(MODEL.fc.W,)], "a slice of its rows, got a tuple in it"),
+    (MODEL.fc.W, "got a Variable in it"),
+    (["/fc/W"], "got a str in it"),
     ([MODEL.late.W], "/late/W has no values yet"),
     ([MODEL.fc.b], r"/fc/b must be a matrix, got shape \(4,\)"),
     ([MODEL.scale], r"/scale must be a matrix, got shape \(\)"),
     ([(MODEL.fc.W, slice(4, 9))], r"/fc/W\[4:9\] must be a matrix, got shape \(0, 3\)"),
     ([MODEL.fc.W, (MODEL.fc.W, slice(0, 2))], r"/fc/W\[0:2\] has rows that are in"),
-], ids="empty foreign list single late bias scalar beyond twice".split())  # fmt: skip
+], ids="empty foreign list single bare path late bias scalar beyond twice".split())  # fmt: skip
 def test_what_cannot_be_capped_is_refused(matrices, message):
     with pytest.raises(ValueError, match=message):
         SpectralProjection(MODEL, 0.2, matrices=matrices)
