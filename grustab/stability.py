@@ -137,7 +137,7 @@ def largest_lyapunov_exponent(
 
     ``log ||J_T ... J_1|| / T`` with the exact Jacobian ``J_t`` of each step: above 0 a change
     grows, and so does a gradient on its way back. Over T steps this is the finite-time exponent;
-    its limit for long sequences is the largest Lyapunov exponent (Vogt et al. 2022; Engelken 2023),
+    its limit for long sequences is the largest Lyapunov exponent (arXiv:2006.14123, 2312.17306),
     which at ``x = h = 0`` is the logarithm of the spectral radius of :func:`jacobian`. The limit of
     a stack, whose Jacobian is block triangular (Lemma 4), is the largest of its layers' limits.
 

@@ -24,6 +24,10 @@ THRESHOLDS = [(TABLE_2, f"sgd_0.1/clipping_{t}") for t in ("5", "10", "15", "20"
 ELEMENTWISE = [
     (TABLE_4, f"sgd_1.1/elementwise_{t}") for t in ("0.0015", "0.003", "0.0045", "0.006")
 ]
+REVIEW = (
+    "https://papers.nips.cc/paper_files/paper/2017/file/"
+    "f2fc990265c712c49d51a18a32b39f0c-Reviews.html"
+)
 NORM = (MAIN, "sgd_1.1/clipping_5")
 
 
@@ -247,7 +251,7 @@ UNVERIFIED_CLAIMS = [
         ),
     ),
     Claim(
-        "main paper (unverified; doubtful: a public review says its figure shows no saving)",
+        f"main paper (unverified; doubtful: a [review]({REVIEW}) says its figure shows no saving)",
         "P_δ with truncated SVD takes no more time than clipping "
         "(here: on a CPU, at three points of training).",
         lambda e: e.no_slower(TIMING, "sgd_1.1/projection_truncated", "sgd_1.1/clipping_5"),

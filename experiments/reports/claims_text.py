@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.config.load import load_config, load_configs
+from experiments.config.load import config_names, load_config, load_configs
 from experiments.config.model_size import n_parameters
 from experiments.reports.claims import (
     CLAIMS,
@@ -79,15 +79,23 @@ def headline(evidence: Evidence) -> str:
     return f"Of {len(CLAIMS)} testable claims of the supplement: {', '.join(counts)}."
 
 
+def has_results_of_ours(out: Path, own: Sequence[str]) -> bool:
+    """Whether the paper's claims are to be judged: not where only one's own configs have run."""
+    return not own or any((out / name).is_dir() for name in config_names())
+
+
 def format_claims(out: Path, own: Sequence[str] = ()) -> str:
     """The claims with their verdicts, as Markdown; of own configs the published values."""
     evidence = Evidence(out)
-    lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
+    lines, papers = ["## Published values"], []
+    if has_results_of_ours(out, own):
+        lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
+        papers = APART
     apart, configs = [], load_configs(own)
     for config in configs:
         claims = published_values(config)
         apart.append((f"Published: {config.title}", OWN if claims else NO_VALUES, claims))
-    for title, text, claims in (*apart, *APART):
+    for title, text, claims in (*apart, *papers):
         lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
     language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
     more = " ".join(["", "--config", *(config.word for config in configs)]) if own else ""

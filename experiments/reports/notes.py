@@ -56,7 +56,7 @@ def score_notes(results: list[Result]) -> list[str]:
     if any(result["status"] == "interrupted" for result in results):
         notes.append(
             "Partial: stopped before its own rule ended it (`--max-iterations`, or interrupted); "
-            "not compared."
+            "not compared with the published value."
         )
     # Of each session of a run: it may have been resumed elsewhere.
     sessions = [[s["environment"] for s in (r, *r.get("resumed", []))] for r in results]

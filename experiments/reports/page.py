@@ -1,6 +1,7 @@
 """``report``: everything in ``results/`` on one page, as Markdown and as HTML."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from glob import escape
 from pathlib import Path
@@ -9,13 +10,14 @@ import markdown
 
 from experiments.config.load import Config, config_names, load_configs
 from experiments.reports.claims import TABLE_3
-from experiments.reports.claims_text import format_claims
+from experiments.reports.claims_text import format_claims, has_results_of_ours
 from experiments.reports.markdown import markdown_table
 from experiments.reports.notes import COMMON
 from experiments.reports.pairs import NOTE
 from experiments.reports.summary import summary
 from experiments.reports.table import format_table
 from experiments.results.json_file import ResultError
+from experiments.results.measurement import Machine
 from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import CONFIGS, shown
 from experiments.system.storage import write_text
@@ -23,13 +25,13 @@ from experiments.system.storage import write_text
 #: Order of the page, after a user's own; configs that are not named here come last.
 ORDER = (
     "table1_language",
-    "table1_language_small",
     "table2_language_lr0.1",
     "table3_music",
     "table4_elementwise",
     "timing",
     "main_language",
     "main_music",
+    "table1_language_small",
 )
 FIGURES = {
     "published": "Ours beside the published values",
@@ -49,7 +51,8 @@ INTRODUCTION = """\
 This page holds every table and figure that the results in its folder allow, beside the numbers that
 the supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `report` makes it from the
 result files, without data and without network: do not edit it. Conditions that the supplement
-leaves open are named below each table and explained in [configs/README.md]({configs}/README.md)."""
+leaves open are named below each table and explained in [configs/README.md]({configs}/README.md).
+The paper's tables and grids come before ours."""
 HTML = """\
 <!DOCTYPE html>
 <html lang="en">
@@ -80,14 +83,18 @@ def write_report(out: Path, own: Sequence[str] = ()) -> None:
 def make_report(out: Path, own: Sequence[str] = ()) -> str:
     """The page in Markdown; equal results give an equal page."""
     configs = load_configs([*own, *ORDER, *config_names()])
+    if own:  # of ours only what is there
+        mine = {config.name for config in load_configs(own)}
+        configs = [c for c in configs if c.name in mine or (out / c.name).is_dir()]
     parts = ["# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced"]
-    parts += [summary(out)]
+    parts += [summary(out)] if has_results_of_ours(out, own) else []
     first = f"figures/{TABLE_3}_published.png"
     parts += [f"![{FIGURES['published']}]({first})"] if (out / first).exists() else []
     parts += [
         INTRODUCTION.format(configs=os.path.relpath(CONFIGS, out)),
         "## What was run",
         _runs(configs, out),
+        _machines(configs, out),
         format_claims(out, own),
         '<a id="how_to_read"></a>',
         "## How to read the tables of losses and perplexities",
@@ -129,6 +136,19 @@ def _runs(configs: list[Config], out: Path) -> str:
         rows.append([link, f"{finished} of {len(statuses)}", str(partial), str(none), command])
     header = ["config", "cells with at least one finished run", "partial", "not run", "command"]
     return "\n".join(markdown_table(header, rows))
+
+
+def _machines(configs: list[Config], out: Path) -> str:
+    """What the runs were made on."""
+    cells = [cell for config in configs for cell in config.cells.values()]
+    runs = [run for cell in cells for run in find_results(out, cell)]
+    count: Counter[str] = Counter()
+    for session in (session for run in runs for session in (run, *run.get("resumed", []))):
+        machine = Machine.model_validate(session["environment"])
+        kernels = sorted({pool.architecture for pool in machine.blas if pool.architecture})
+        count[", ".join([machine.hardware, *(f"BLAS kernel {kernel}" for kernel in kernels)])] += 1
+    listed = "; ".join(f"{name} ({number})" for name, number in count.most_common())
+    return f"Made on (runs, or parts of one that was resumed): {listed}." if count else ""
 
 
 def _table(config: Config, out: Path) -> str:

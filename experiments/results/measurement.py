@@ -20,6 +20,7 @@ class Blas(Form):
     """A library of matrix products."""
 
     num_threads: int | None = None
+    architecture: str | None = None
 
 
 class Machine(Form):
@@ -34,12 +35,17 @@ class Machine(Form):
     cuda: dict[str, int | str | None] = Field({})
 
     @property
-    def name(self) -> str:
-        """The device, or the processor and its BLAS threads; and the commit, if it is known."""
+    def hardware(self) -> str:
+        """The device, or the processor and its BLAS threads."""
         threads = max((blas.num_threads or 1 for blas in self.blas), default=1)
         cpu = f"{self.processor}, {threads} BLAS thread{'s' * (threads > 1)}"
+        return cpu if self.device == "cpu" else self.device
+
+    @property
+    def name(self) -> str:
+        """The hardware; and the commit, if it is known."""
         commit = f"commit {self.git.commit[:7]}" if self.git.commit else "commit unknown"
-        return f"{cpu if self.device == 'cpu' else self.device}, {commit}"
+        return f"{self.hardware}, {commit}"
 
 
 def median_and_range(values: Sequence[float], form: str) -> str:

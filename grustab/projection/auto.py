@@ -1,4 +1,4 @@
-"""P_delta at next to no cost: only the singular values that matter, followed from step to step."""
+"""P_delta the fast way: only the singular values that matter, followed from step to step."""
 
 import math
 from typing import Any

@@ -93,6 +93,21 @@ def test_other_texts_are_taken_in_where_they_are_there(out, call):
     assert "<h2>The paper's claims</h2>" in (out / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_page_of_own_configs_leaves_out_what_has_not_run(
+    tiny, tiny_text, write_config, out, store
+):
+    own = [tiny(), write_config(tiny_text(), "other.yaml")]
+    page = make_report(out, own)
+    assert all(f'<a id="{name}"></a>' in page for name in ("tiny", "other"))
+    assert "table3_music" not in page and "The paper's claims" not in page
+    assert "Made on" not in page
+    store(("table3_music", "sgd/clipping_15"))
+    page = make_report(out, own)
+    assert '<a id="table3_music"></a>' in page and "The paper's claims" in page
+    assert "Made on (runs, or parts of one that was resumed): " in page
+    assert "main_music" not in page.partition("claims")[0]
+
+
 def test_a_bar_in_a_cell_does_not_end_it():
     assert markdown_table(["name"], [["a|b"]])[-1] == r"| a\|b |"
 
