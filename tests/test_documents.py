@@ -1,4 +1,4 @@
-"""What the README files show, and the example, as they stand."""
+"""What the README files show, and the examples, as they stand."""
 
 import json
 import re
@@ -22,25 +22,59 @@ def test_links_lead_to_files_that_are_there(name):
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-def test_the_example_on_the_front_page_runs():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+def run_code_of(name):
+    """Run the first Python of a document; gives its names."""
+    text = (ROOT / name).read_text(encoding="utf-8")
     names = {}
-    exec(code, names)
-    assert names["sigma_1"] <= 1.8 * (1 + 1e-5)
+    exec(re.findall(r"```python\n(.*?)```", text, re.DOTALL)[0], names)
+    return names
 
 
-def test_a_bad_delta_is_one_sentence(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", "train_ptb.py --test --delta 3".split())
+def test_the_example_on_the_front_page_runs():
+    assert run_code_of("README.md")["sigma_1"] <= 1.8 * (1 + 1e-5)
+
+
+def test_results_are_read_as_documented(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert len(run_code_of("experiments/README.md")["curve"]["epoch"]) == 5
+    said = capsys.readouterr().out.strip()
+    assert f"  # {said}\n" in (ROOT / "experiments/README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """Run an example with a command line."""
+
+    def run(command):
+        monkeypatch.setattr("sys.argv", command.split())
+        path = ROOT / "experiments/examples" / command.split()[0]
+        runpy.run_path(str(path), run_name="__main__")
+
+    return run
+
+
+@pytest.mark.parametrize(("command", "sentence"), [
+    ("train_ptb.py --test --delta 3", "--delta: expected a number between 0 and 2"),
+    ("train_text.py nowhere", "nowhere: expected a file in UTF-8"),
+    (f"train_text.py {ROOT}/setup.py", "expected 2000 characters or more"),
+])  # fmt: skip
+def test_bad_input_is_one_sentence(example, capsys, command, sentence):
     with pytest.raises(SystemExit, match="2"):
-        runpy.run_path(str(ROOT / "experiments/examples/train_ptb.py"), run_name="__main__")
-    assert capsys.readouterr().err.endswith("--delta: expected a number between 0 and 2\n")
+        example(command)
+    assert sentence in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_train_ptb_runs_on_made_up_words(monkeypatch, tmp_path):
-    command = f"train_ptb.py --test --epoch 1 --batchsize 100 --out {tmp_path}"
-    monkeypatch.setattr("sys.argv", command.split())
-    runpy.run_path(str(ROOT / "experiments/examples/train_ptb.py"), run_name="__main__")
+def test_train_ptb_runs_on_made_up_words(example, tmp_path):
+    example(f"train_ptb.py --test --epoch 1 --batchsize 100 --out {tmp_path}")
     (entry,) = json.loads((tmp_path / "log").read_text())
     assert entry["projection/gru/sigma_bound"] <= 1.8 * (1 + 1e-5)
     assert "validation/main/perplexity" in entry
+
+
+def test_train_text_goes_on_to_where_it_would_have_come(example, tmp_path):
+    for folder, epochs in (("a", 2), ("b", 1), ("b", 2)):
+        example(f"train_text.py {ROOT}/README.md --epoch {epochs} --out {tmp_path}/{folder}")
+    logs = [json.loads((tmp_path / folder / "log").read_text()) for folder in "ab"]
+    whole, resumed = ([{k: e[k] for k in e if "time" not in k} for e in log] for log in logs)
+    assert resumed == whole
+    assert logs[0][1]["spectrum/gru/1/sigma_1"] <= 1.8 * (1 + 1e-5)
