@@ -75,6 +75,12 @@ def _load(c: Conditions, order: np.random.Generator) -> RunData:
             )
     if c.batching == "stream":
         rng = None if language else order
+        needed, there = c.batch_size * c.bptt_steps, sum(map(len, parts[0])) - 1
+        if needed > there:
+            raise ValueError(
+                f"batch_size {c.batch_size} times bptt_steps {c.bptt_steps}: expected at most "
+                f"{there}, the steps to learn"
+            )
         train = StreamIterator(parts[0], c.batch_size, c.bptt_steps, rng=rng, carry_state=carry)
     else:
         if c.batch_size > len(data.train):

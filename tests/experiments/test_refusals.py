@@ -57,7 +57,10 @@ def test_what_keeps_cupy_from_a_gpu_is_named(tiny, refused, never_run, monkeypat
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"batch_size": 100, "bptt_steps": 100}, "too short"),
+        (
+            {"batch_size": 100, "bptt_steps": 100},
+            "batch_size 100 times bptt_steps 100: expected at most 1",
+        ),
         ({"eval_batch_size": 2**31 - 1}, ": expected at most 149, the steps to predict"),
         (
             {**MUSIC, "validation": "stream", "eval_batch_size": 10**5},
