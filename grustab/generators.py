@@ -21,7 +21,8 @@ class Generators(training.Extension):
     and see the data in the same order whatever the method under test.
 
     As an extension of a trainer, they are in its snapshots: a training with dropout (``masks``) or
-    shuffled data (``order``) then goes on as if it had never stopped. It does nothing else.
+    shuffled data (``order``) then goes on as if it had never stopped. It does nothing else. With
+    it, a trainer cannot load a snapshot that was made without (``KeyError``).
 
     Args:
         seed: Seed of the run, a non-negative integer.

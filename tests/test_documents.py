@@ -3,6 +3,7 @@
 import json
 import re
 import runpy
+from pathlib import Path
 
 import pytest
 
@@ -55,6 +56,7 @@ def example(monkeypatch):
 
 @pytest.mark.parametrize(("command", "sentence"), [
     ("train_ptb.py --test --delta 3", "--delta: expected a number between 0 and 2"),
+    ("train_text.py README.md --epoch 0", "--epoch: expected at least 1"),
     ("train_text.py nowhere", "nowhere: expected a file in UTF-8"),
     (f"train_text.py {ROOT}/setup.py", "expected 2000 characters or more"),
 ])  # fmt: skip
@@ -71,10 +73,19 @@ def test_train_ptb_runs_on_made_up_words(example, tmp_path):
     assert "validation/main/perplexity" in entry
 
 
-def test_train_text_goes_on_to_where_it_would_have_come(example, tmp_path):
-    for folder, epochs in (("a", 2), ("b", 1), ("b", 2)):
-        example(f"train_text.py {ROOT}/README.md --epoch {epochs} --out {tmp_path}/{folder}")
-    logs = [json.loads((tmp_path / folder / "log").read_text()) for folder in "ab"]
-    whole, resumed = ([{k: e[k] for k in e if "time" not in k} for e in log] for log in logs)
-    assert resumed == whole
+def test_train_text_goes_on_to_where_it_would_have_come(example, tmp_path, monkeypatch, capsys):
+    logs = []
+    for folder, epochs in (("a", [2]), ("b", [1, 2])):
+        (tmp_path / folder).mkdir()
+        monkeypatch.chdir(tmp_path / folder)
+        for epoch in epochs:
+            example(f"train_text.py {ROOT}/README.md --epoch {epoch}")
+        (path,) = Path("runs/train_text").glob("*/log")
+        log = json.loads(path.read_text())
+        logs.append([{k: entry[k] for k in entry if "time" not in k} for entry in log])
+    assert logs[0] == logs[1]
     assert logs[0][1]["spectrum/gru/1/sigma_1"] <= 1.8 * (1 + 1e-5)
+    capsys.readouterr()
+    example(f"train_text.py {ROOT}/README.md --epoch 2")
+    assert capsys.readouterr().out.startswith("epoch 2 done; runs")
+    example(f"train_text.py {ROOT}/configs/README.md --epoch 1")  # another text begins anew

@@ -173,7 +173,8 @@ def key_hint(wrong: str, model: type[BaseModel]) -> str:
     """The end of a sentence on a key that ``model`` lacks: where it belongs, or :func:`hint`."""
     places = {
         "under 'conditions' or in a cell's 'set'": Conditions,
-        "in a cell, beside 'set'": CellText,
+        "in a cell": CellText,
+        "in a cell's 'published'": Published,
         "at the top of the file": ConfigText,
     }
     for place, other in places.items():

@@ -5,6 +5,7 @@
 # ruff: noqa: I001  (grustab before chainer)
 
 import argparse
+import hashlib
 from pathlib import Path
 
 from grustab.extensions import SequenceEvaluator, SpectralProjection, SpectrumMonitor
@@ -47,10 +48,10 @@ def main():
     """Train on nine tenths of the text, evaluate on the rest."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("text", type=Path, help="a file in UTF-8")
-    parser.add_argument("--device", default="@numpy", help='"@cupy:0" for a GPU')
     parser.add_argument("--epoch", type=int, default=20)
-    parser.add_argument("--out", default="runs/train_text", help="folder of snapshots and the log")
     args = parser.parse_args()
+    if args.epoch < 1:
+        parser.error("--epoch: expected at least 1")
     try:
         text = args.text.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -63,11 +64,12 @@ def main():
     np.random.seed(0)  # of Chainer's own links
     generators = Generators(0)  # of the GRU, its dropout and randomized decompositions
     model = CharacterModel(len(characters), 64, generators)
-    model.to_device(args.device)
+    # For a GPU: model.to_device("@cupy:0")
     optimizer = chainer.optimizers.Adam(0.003).setup(model)
     optimizer.add_hook(GradientMonitor())
     updater = BPTTUpdater(StreamIterator([train], 20, 35), optimizer)
-    trainer = Trainer(updater, (args.epoch, "epoch"), out=args.out)
+    folder = Path("runs/train_text", hashlib.sha256(text.encode()).hexdigest()[:8])
+    trainer = Trainer(updater, (args.epoch, "epoch"), out=folder)
     trainer.extend(SpectralProjection(model, delta=0.2))  # after each update
     trainer.extend(SpectrumMonitor(model), trigger=(1, "epoch"))
     trainer.extend(SequenceEvaluator(StreamIterator([valid], 20, 35, repeat=False), model))
@@ -78,6 +80,7 @@ def main():
     trainer.extend(extensions.PrintReport(["epoch", *entries]))
     trainer.extend(extensions.snapshot(n_retains=1, autoload=True), trigger=(1, "epoch"))
     trainer.run()
+    print(f"epoch {trainer.updater.epoch} done; {folder} holds the log and the snapshot")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,8 @@ TABLE_1, TABLE_2, TABLE_3 = "table1_language", "table2_language_lr0.1", "table3_
 TABLE_4, TIMING = "table4_elementwise", "timing"
 MAIN = "main_language"  # whose settings Table 4 has, but for the clipping
 SMALL = "table1_language_small"
+#: Configs that the claims read.
+JUDGED = (TABLE_1, TABLE_2, TABLE_3, TABLE_4, TIMING, MAIN, SMALL)
 CLIPPING = {TABLE_1: "clipping_5", SMALL: "clipping_5", TABLE_3: "clipping_15"}
 ADAPTIVE = [f"{name}_{rate}" for name in ("adam", "rmsprop") for rate in ("1e-2", "1e-3", "1e-4")]
 SGD = ["sgd_1.2", "sgd_1.1", "sgd_1.05"]

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from experiments.config.load import config_names, load_config, load_configs
+from experiments.config.load import load_config, load_configs
 from experiments.config.model_size import n_parameters
 from experiments.reports.claims import (
     CLAIMS,
     CLAIMS_APART,
     CLAIMS_AT_SMALL_SCALE,
+    JUDGED,
     TABLE_1,
     UNVERIFIED_CLAIMS,
     Claim,
@@ -62,7 +63,6 @@ element of 0.0025, and the two claims rest on one measurement. Beside it `mean_a
 absolute value.
 - Section C compares with a clipping of the norm whose threshold and success rate the supplement \
 does not print; taken here: the main experiment's at 5, `main_language`.
-- Repeat: `{program} claims{more}`.
 """
 OWN = (
     "Not counted: no table of the paper. *reproduced*: the whole 95 % interval of the mean is "
@@ -81,27 +81,26 @@ def headline(evidence: Evidence) -> str:
 
 def has_results_of_ours(out: Path, own: Sequence[str]) -> bool:
     """Whether the paper's claims are to be judged: not where only one's own configs have run."""
-    return not own or any((out / name).is_dir() for name in config_names())
+    return not own or any((out / name).is_dir() for name in JUDGED)
 
 
 def format_claims(out: Path, own: Sequence[str] = ()) -> str:
     """The claims with their verdicts, as Markdown; of own configs the published values."""
     evidence = Evidence(out)
-    lines, papers = ["## Published values"], []
+    lines, papers, notes = ["## Published values"], [], ""
     if has_results_of_ours(out, own):
         lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
-        papers = APART
+        language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
+        papers, notes = APART, NOTES.format(weights=n_parameters(language))
     apart, configs = [], load_configs(own)
     for config in configs:
         claims = published_values(config)
         apart.append((f"Published: {config.title}", OWN if claims else NO_VALUES, claims))
     for title, text, claims in (*apart, *papers):
         lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
-    language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
     more = " ".join(["", "--config", *(config.word for config in configs)]) if own else ""
     more += "" if out.resolve() == RESULTS.resolve() else f" --out {shlex.quote(shown(out))}"
-    notes = NOTES.format(weights=n_parameters(language), program=PROGRAM, more=more)
-    return "\n".join([*lines, "", notes])
+    return "\n".join([*lines, "", f"{notes}- Repeat: `{PROGRAM} claims{more}`.\n"])
 
 
 def _rows(claims: Sequence[Claim], evidence: Evidence) -> list[str]:

@@ -21,6 +21,8 @@ class Blas(Form):
 
     num_threads: int | None = None
     architecture: str | None = None
+    internal_api: str | None = None
+    version: str | None = None
 
 
 class Machine(Form):
@@ -29,6 +31,8 @@ class Machine(Form):
     git: Git
     device: str = "cpu"
     processor: str | None = None
+    python: str = ""
+    simd: list[str] = Field([])
     blas: list[Blas] = Field([])
     packages: dict[str, str] = Field({})
     torch: str | None = None
@@ -38,7 +42,7 @@ class Machine(Form):
     def hardware(self) -> str:
         """The device, or the processor and its BLAS threads."""
         threads = max((blas.num_threads or 1 for blas in self.blas), default=1)
-        cpu = f"{self.processor}, {threads} BLAS thread{'s' * (threads > 1)}"
+        cpu = f"{self.processor or 'unknown processor'}, {threads} BLAS thread{'s' * (threads > 1)}"
         return cpu if self.device == "cpu" else self.device
 
     @property

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from experiments.results.json_file import Form
-from experiments.results.measurement import Git
+from experiments.results.measurement import Machine
 
 SCHEMA = 1
 Curve = list[float | None]
@@ -75,17 +75,10 @@ class _Curves(Form):
     epochs: EpochCurves
 
 
-class Environment(Form):
-    """What a run ran on; the rest of it is for people to read."""
-
-    git: Git
-    device: str = "cpu"
-
-
 class _Session(Form):
     """A later part of a run that was interrupted."""
 
-    environment: Environment
+    environment: Machine
 
 
 class ResultFile(Form):
@@ -108,7 +101,7 @@ class ResultFile(Form):
     overrides: dict[str, Any]
     conditions: dict[str, Any]
     conditions_sha256: str
-    environment: Environment
+    environment: Machine
     resumed: list[_Session] = Field([])
     curves: _Curves
 

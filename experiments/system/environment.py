@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -41,36 +41,50 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
 
 
 def other_environment(
-    before: dict[str, Any], now: dict[str, Any], whose: str = "an earlier session"
+    before: Sequence[dict[str, Any]], now: Sequence[dict[str, Any]], whose: str, this: str
 ) -> str | None:
-    """What differs between two environments and changes a run's numbers, as text, if anything."""
-    then, here = dict(_decisive(before)), dict(_decisive(now))
+    """What differs between the environments of two parts of runs and changes their numbers.
+
+    ``None`` if nothing does, as far as both say; ``whose`` and ``this`` name the two in the text.
+    """
+    then, here = _facts(before), _facts(now)
     keys = [key for key, value in here.items() if then.get(key, value) != value]
     if not keys:
         return None
     old, new = (", ".join(f"{key} {facts[key]}" for key in keys) for facts in (then, here))
-    return f"{whose} had {old}, this one has {new}"
+    return f"{whose} had {old}, {this} {new}"
+
+
+def _facts(environments: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """What decides the numbers of sessions, as far as they say: all values of each fact."""
+    found: dict[str, dict[str, None]] = {}
+    for environment in environments:
+        for key, value in _decisive(environment):
+            found.setdefault(key, {})[value] = None
+    return {key: " and ".join(values) for key, values in found.items()}
 
 
 def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """What decides a run's numbers, as far as it is known."""
-    git = environment["git"]
-    if git["commit"] is not None:
-        yield "commit", git["commit"][:10] + (" with changes" if git["dirty"] else "")
-    yield "Python", environment["python"]
-    yield "device", environment["device"]
+    if "python" in environment:
+        yield "Python", environment["python"]
+    yield "device", environment.get("device", "cpu")
     cuda = environment.get("cuda", {})
     yield from ((f"CUDA's {key}", str(value)) for key, value in cuda.items())
     for package in (*PACKAGES, *CUPY) if cuda else PACKAGES:
-        if package in environment["packages"]:
+        if package in environment.get("packages", {}):
             yield package, environment["packages"][package]
     named = (("BLAS", "internal_api"), ("BLAS version", "version"), ("BLAS kernel", "architecture"))
     for name, key in (*named, ("BLAS threads", "num_threads")):
         # NumPy and SciPy may each have their own.
-        found = sorted({str(pool[key]) for pool in environment["blas"] if pool[key] is not None})
+        pools = environment.get("blas", [])
+        found = sorted({str(pool[key]) for pool in pools if pool.get(key) is not None})
         if found:
             yield name, " and ".join(found)
-    yield "NumPy's SIMD", " ".join(environment["simd"]) or "none"
+    if "simd" in environment:
+        yield "NumPy's SIMD", " ".join(environment["simd"]) or "none"
+    git = environment["git"]
+    if git["commit"] is not None:  # last: another commit seldom changes numbers
+        yield "commit", git["commit"][:10] + (" with changes" if git["dirty"] else "")
 
 
 def _versions() -> dict[str, str]:

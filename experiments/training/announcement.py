@@ -59,11 +59,17 @@ def summary(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def compare_weights(result: dict[str, Any], ours: dict[str, Any]) -> str:
-    """Whether a run ended with the weights of ours in ``results/``; if not, what may be why."""
+def compare_weights(result: dict[str, Any], ours: dict[str, Any]) -> str | None:
+    """Whether a run ended with the weights of ours in ``results/``; if not, what may be why.
+
+    ``None`` where an old result of ours does not say.
+    """
+    if "weights_sha256" not in ours:
+        return None
     if result["weights_sha256"] == ours["weights_sha256"]:
         return "  weights: equal to ours, to the bit"
-    why = other_environment(ours["environment"], result["environment"], "ours")
+    both = ([s["environment"] for s in (r, *r.get("resumed", []))] for r in (ours, result))
+    why = other_environment(*both, "ours", "this run has")
     return f"  weights: not equal to ours ({why or 'no difference known'})"
 
 

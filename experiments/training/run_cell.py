@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from experiments.results import store
 from experiments.results.json_file import ResultError
@@ -70,9 +71,9 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
     if snapshots.resume(run):
         print_safely(f"  resumed at iteration {run.updater.iteration}")
         *earlier, now = (session["environment"] for session in run.sessions)
-        if others := [other for e in earlier if (other := other_environment(e, now))]:
+        if other := other_environment(earlier, [now], "an earlier session", "this one has"):
             print_safely(
-                f"note: {others[0]}: the result may differ, if only in rounding, from that of a "
+                f"note: {other}: the result may differ, if only in rounding, from that of a "
                 "run that was never stopped"
             )
     periodic = SnapshotExtension(snapshots, run, interval)
@@ -86,7 +87,9 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
         periodic()
     run.finish()
     result = make_result(run)
-    fallbacks = snapshots.folder, run.spec._replace(out=RESULTS).folder
+    place = run.spec._replace(out=RESULTS)
+    ours = _finished(place.result_file) if result["status"] in store.FINISHED else None
+    fallbacks = snapshots.folder, place.folder
     # Not one that was cut off: it would leave less than was there.
     anew = run.reached_limit and store.is_begun_anew(snapshots.folder, path)
     store.keep_result(path, fallbacks, result, anew)
@@ -94,11 +97,17 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
         snapshots.clear()
         (snapshots.folder / store.BEGUN_ANEW).unlink(missing_ok=True)
     print_safely(summary(result))
-    ours = run.spec._replace(out=RESULTS).result_file
-    if result["status"] in store.FINISHED and ours.exists() and not ours.samefile(path):
-        with suppress(ResultError):
-            print_safely(compare_weights(result, store.read_result(ours)))
+    if ours and (said := compare_weights(result, ours)):
+        print_safely(said)
     if run.failure:
         raise run.failure
     if run.stopped_by == BY_INTERRUPTION:
         raise KeyboardInterrupt
+
+
+def _finished(path: Path) -> dict[str, Any] | None:
+    """The finished result that is there, if one is."""
+    with suppress(ResultError):
+        if store.is_done(path):
+            return store.read_result(path)
+    return None

@@ -1,5 +1,7 @@
 """What extensions that divide the learning rate share."""
 
+import math
+
 import chainer
 from chainer import training
 
@@ -17,14 +19,14 @@ class RateDecay(training.Extension):
         attr: Attribute of the optimizer, ``"lr"`` or Adam's ``"alpha"``.
 
     Raises:
-        ValueError: If ``divisor`` is not above 1; when training begins, if the optimizer has no
-            such ``attr`` that can be set.
+        ValueError: If ``divisor`` is not above 1, or infinite; when training begins, if the
+            optimizer has no such ``attr`` that can be set.
     """
 
     def __init__(self, divisor: float, attr: str = "lr") -> None:
         require_above_zero(divisor=divisor)
-        if divisor <= 1:
-            raise ValueError(f"divisor must be above 1, got {divisor!r}")
+        if not 1 < divisor < math.inf:
+            raise ValueError(f"divisor must be above 1, and finite, got {divisor!r}")
         self.divisor, self.attr = divisor, attr
         self._optimizer: chainer.Optimizer | None = None
         self._loaded: float | None = None  # and not yet put back

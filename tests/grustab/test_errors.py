@@ -46,7 +46,7 @@ def test_a_number_that_is_too_small_is_refused_by_its_name(make, name):
             make(**{name: value})
 
 
-@pytest.mark.parametrize("divisor", [0.5, 1])
+@pytest.mark.parametrize("divisor", [0.5, 1, np.inf])
 def test_a_divisor_that_would_not_lower_a_rate_is_refused(divisor):
     with pytest.raises(ValueError, match="divisor must be above 1"):
         SpikeDecay(300, divisor)

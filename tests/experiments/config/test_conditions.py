@@ -140,7 +140,8 @@ def test_report_and_claims_show_it_when_asked(own, call, out, store):
     ):
         assert call(command, "--out", out)[0] == 0
         assert "Mine" not in (out / page).read_text(encoding="utf-8")
-        assert call(command, "--config", "demo", path, path, "--out", out)[0] == 0
+        words = ("--config", "demo", path, "--config", path)
+        assert call(command, *words, "--out", out)[0] == 0
         lines = (out / page).read_text(encoding="utf-8").splitlines()
         assert [lines.count(line) for line in (heading, '<a id="demo"></a>')] in ([1, 1], [1, 0])
         rows = [line.split("|") for line in lines if " comes within 10 % of 54.6." in line]

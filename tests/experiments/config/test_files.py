@@ -109,7 +109,9 @@ MISTAKES = [
     # A key in a place that is another's.
     (top(units=32), "unknown key 'units', it belongs under 'conditions' or in a cell's 'set'"),
     (setting(runs=3), "unknown key 'runs', it belongs at the top of the file"),
-    (cell(set={"method": "none", "published": None}), "'published', it belongs in a cell, beside"),
+    (cell(set={"method": "none", "published": None}), "'published', it belongs in a cell"),
+    (top(set={}), "unknown key 'set', it belongs in a cell"),
+    (cell(printed="1"), "printed', it belongs in a cell's 'published'"),
     (setting(Optimizer=1), "unknown key 'Optimizer', did you mean 'optimizer'"),
     (setting(momentum=1), "conditions: unknown key 'momentum'"),
     (cell(publish=None), "publish", "did you mean 'published'"),  # one of a cell's keys

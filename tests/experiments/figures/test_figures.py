@@ -10,6 +10,7 @@ import pytest
 from experiments.config.load import config_names, load_config
 from experiments.figures.comparison import draw_comparison
 from experiments.figures.draw import _save
+from experiments.figures.dynamics import draw_dynamics
 from experiments.figures.learning_curves import draw_learning_curves
 from experiments.figures.style import STYLE, fit_scale
 from experiments.results.schema import IterationCurves
@@ -76,6 +77,21 @@ def test_which_figures_are_drawn(draw, store, config, cells, changes, names):
     assert all(data.startswith(b"\x89PNG\r\n\x1a\n") for data in files.values())
     said = [line.partition(":")[0] for line in text.splitlines()]
     assert said == (["drawn"] * len(files) or [config])
+
+
+@pytest.mark.parametrize(("number", "columns"), [(2, 2), (3, 3), (4, 2)])
+def test_dynamics_show_two_or_three_cells_side_by_side(out, store, number, columns):
+    config = load_config("table2_language_lr0.1")
+    names = [name for name in config.cells if not name.endswith("0.2")][-number:]
+    names[0] = "sgd_0.1/projection_0.2"
+    for name in names:
+        store((config.name, name))
+    results = {name: find_results(out, config.cells[name]) for name in names}
+    (figure,) = draw_dynamics(config, results).values()
+    assert len(figure.axes) == 2 * columns
+    titles = [axes.get_title() for axes in figure.axes[:columns]]
+    assert titles[0].startswith("clipping") and "delta" in titles[-1]
+    plt.close(figure)
 
 
 def test_no_setting_of_the_user_changes_a_figure(call, store, out, tmp_path, monkeypatch):

@@ -23,6 +23,16 @@ from tests.experiments.sweep.conftest import FAST, read
 GOOD = {"epoch": 1.5, "validation_loss": None, "seconds_left": 3, "process": "process 8 on here"}
 
 
+def test_a_run_that_ended_is_told_in_its_last_words(tiny, tmp_path, capsys):
+    run = RunSpec(load_config(tiny()).cell("sgd/none"), 0, tmp_path)
+    tail = "a\ncompleted after 3\n  best validation b\n  success: yes\n  weights: equal to ours"
+    with Display([run], "cpu") as display:
+        display.ended(run, 0, tail)
+    assert (
+        "completed after 3; best validation b; weights: equal to ours\n" in capsys.readouterr().out
+    )
+
+
 def test_a_failing_run_does_not_keep_the_others_from_running(tiny, sweep, fake_jobs, monkeypatch):
     monkeypatch.setattr("experiments.system.device.check_devices", lambda names: None)
     done, ends = fake_jobs

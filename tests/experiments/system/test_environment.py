@@ -165,7 +165,9 @@ CASES = [
 @pytest.mark.parametrize(("before", "words"), CASES, ids=str)
 def test_what_may_round_otherwise_is_said(before, words):
     said = words and "an earlier session had {}, this one has {}".format(*words)
-    assert other_environment({**HERE, **before}, HERE) == said
+    names = "an earlier session", "this one has"
+    assert other_environment([{**HERE, **before}], [HERE], *names) == said
+    assert other_environment([{"git": HERE["git"]}], [HERE], *names) is None  # an old result
 
 
 def test_every_earlier_session_counts(tiny, run, monkeypatch):
@@ -176,9 +178,9 @@ def test_every_earlier_session_counts(tiny, run, monkeypatch):
         return [line for line in out.splitlines() if line.startswith("note: ")]
 
     assert notes("3.13.1", "5", "1") == notes("3.13.1", "6", "1") == notes("3.13.1", "5") == []
-    for iterations in ("7", "8"):
+    for iterations, before in (("7", "3.13.1"), ("8", "3.13.1 and 3.12.1")):
         (note,) = notes("3.12.1", iterations)
         assert note == (
-            "note: an earlier session had Python 3.13.1, this one has Python 3.12.1: the result "
+            f"note: an earlier session had Python {before}, this one has Python 3.12.1: the result "
             "may differ, if only in rounding, from that of a run that was never stopped"
         )

@@ -124,15 +124,21 @@ def test_a_finished_run_says_whether_its_weights_are_those_in_results(tiny, run,
     threads = environment["blas"][0]["num_threads"]
     (path,) = (tmp_path / "results").rglob("result.json")
 
-    def say(*more):
-        return call("run", config, "--cell=sgd/none", f"--out={tmp_path}/mine", "--force", *more)[1]
+    def say(*more, out=f"{tmp_path}/mine"):
+        return call("run", config, "--cell=sgd/none", f"--out={out}", "--force", *more)[1]
 
     assert "weights:" not in say("--max-iterations=3")
     assert "weights: equal to ours, to the bit" in say()
+    assert "weights: equal to ours, to the bit" in say(out=tmp_path / "results")
     path.write_text(path.read_text().replace('"weights_sha256": "', '"weights_sha256": "other'))
     assert "weights: not equal to ours (no difference known)" in say()
     path.write_text(path.read_text().replace(f'"num_threads": {threads}', '"num_threads": 77'))
-    assert f"(ours had BLAS threads 77, this one has BLAS threads {threads})" in say()
+    assert f"(ours had BLAS threads 77, this run has BLAS threads {threads})" in say()
+    path.write_text(path.read_text().replace('"status": "completed"', '"status": "interrupted"'))
+    assert "weights:" not in say()
+    whole = path.read_text().replace("interrupted", "completed")
+    path.write_text(re.sub('.*"weights_sha256".*', "", whole))
+    assert "weights:" not in say()
     path.write_text("{")
     assert "weights:" not in say()
 

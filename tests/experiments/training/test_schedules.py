@@ -2,9 +2,13 @@
 
 import math
 
+import chainer
 import numpy as np
 import pytest
 
+from experiments.config.load import load_config
+from experiments.results.run_spec import RunSpec
+from experiments.training.run import Run
 from grustab.extensions import SequenceEvaluator
 from tests.experiments.checks import check_complete
 
@@ -24,6 +28,17 @@ def test_exponential_schedule(tiny, run, decay_after, epochs, optimizer, rates):
     schedule = {"schedule": "exponential", "decay_after": decay_after, "decay_divisor": 2}
     result, _, _ = run(tiny(**schedule, epochs=epochs, optimizer=optimizer))
     np.testing.assert_allclose(result["curves"]["epochs"]["learning_rate"], rates, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("key", "method"), [("optimizer", "none"), ("schedule", "none"), ("method", "new")]
+)
+def test_a_name_without_a_branch_never_trains_as_another(tiny, tmp_path, key, method):
+    cell = load_config(tiny()).cell("sgd/none")
+    conditions = cell.conditions.model_copy(update={"method": method, key: "new"})
+    spec = RunSpec(cell._replace(conditions=conditions), 0, tmp_path)
+    with pytest.raises(AssertionError, match="'new'"):
+        Run(spec, chainer.get_device("@numpy"))
 
 
 @pytest.fixture
