@@ -7,7 +7,8 @@ set -euo pipefail
 # Matrices this small gain nothing from more threads.
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 echo "demo: it ends with a table like results/demo/table.md and figures like results/figures/demo_*.png:" \
-    "clipping at 20 explodes, clipping at 5 and P_delta do not." >&2
+    "clipping at 20 explodes, clipping at 5 and P_delta do not. Each run says whether its weights equal ours to" \
+    "the bit, as they do where OpenBLAS takes its kernel for AVX-512." >&2
 jobs='--jobs 2'
 case " $* " in *' --device'* | *' --scheduler'*) jobs='' ;; esac # these have no --jobs
 exec bash "$root/scripts/reproduce.sh" demo --out "$root/runs/demo" $jobs --figures "$@"

@@ -62,7 +62,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--batchsize", type=int, default=20)
     parser.add_argument("--bproplen", type=int, default=35, help="steps per batch")
-    parser.add_argument("--delta", type=float, default=0.2, help="U's cap is 2 - delta")
+    parser.add_argument(
+        "--delta", type=float, default=0.2, help="caps U, the paper's W_hh, at 2 - delta"
+    )
     parser.add_argument("--device", default="@numpy", help='"@cupy:0" for a GPU')
     parser.add_argument("--epoch", type=int, default=5)
     parser.add_argument("--out", default="runs/train_ptb", help="folder of the log")

@@ -108,10 +108,9 @@ class Display:
         failed = f", {self.failed_count} failed" if self.failed_count else ""
         more = len(lines) - LINES
         hidden = f", {more} of them not shown" if more > 0 else ""
-        head = (
-            f"{self.ended_count} of {self.total} runs ended{failed}, "
-            f"{len(lines) - len(waiting)} going on{hidden}"
-        )
+        number = len(lines) - len(waiting)
+        going_on = f", {number} going on" if number else ""  # one that has just begun tells nothing
+        head = f"{self.ended_count} of {self.total} runs ended{failed}{going_on}{hidden}"
         return [head, *lines[:LINES]]
 
     def _state(self, run: RunSpec) -> dict[str, str] | None:

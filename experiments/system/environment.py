@@ -52,7 +52,7 @@ def other_environment(
     if not keys:
         return None
     old, new = (", ".join(f"{key} {facts[key]}" for key in keys) for facts in (then, here))
-    return f"{whose} had {old}, {this} {new}"
+    return f"{whose} {old}, {this} {new}"
 
 
 def _facts(environments: Sequence[dict[str, Any]]) -> dict[str, str]:

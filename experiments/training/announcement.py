@@ -60,17 +60,20 @@ def summary(result: dict[str, Any]) -> str:
 
 
 def compare_weights(result: dict[str, Any], ours: dict[str, Any]) -> str | None:
-    """Whether a run ended with the weights of ours in ``results/``; if not, what may be why.
+    """Whether a run ended with the weights of the one in ``results/``; if not, what may be why.
 
     ``None`` where an old result of ours does not say.
     """
     if "weights_sha256" not in ours:
         return None
     if result["weights_sha256"] == ours["weights_sha256"]:
-        return "  weights: equal to ours, to the bit"
-    both = ([s["environment"] for s in (r, *r.get("resumed", []))] for r in (ours, result))
-    why = other_environment(*both, "ours", "this run has")
-    return f"  weights: not equal to ours ({why or 'no difference known'})"
+        return "  weights: equal to the repository's, to the bit"
+    both = [[s["environment"] for s in (r, *r.get("resumed", []))] for r in (ours, result)]
+    # Another commit seldom changes weights: it is named where nothing else is known.
+    apart = [[e | {"git": {"commit": None}} for e in environments] for environments in both]
+    names = "the repository's had", "this run has"
+    why = other_environment(*apart, *names) or other_environment(*both, *names)
+    return f"  weights: not equal to the repository's ({why or 'no difference known'})"
 
 
 def _number(count: int, what: str) -> str:

@@ -71,7 +71,7 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
     if snapshots.resume(run):
         print_safely(f"  resumed at iteration {run.updater.iteration}")
         *earlier, now = (session["environment"] for session in run.sessions)
-        if other := other_environment(earlier, [now], "an earlier session", "this one has"):
+        if other := other_environment(earlier, [now], "an earlier session had", "this one has"):
             print_safely(
                 f"note: {other}: the result may differ, if only in rounding, from that of a "
                 "run that was never stopped"

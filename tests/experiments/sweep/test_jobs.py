@@ -80,17 +80,17 @@ def test_what_a_run_waits_for_stands_in_every_report(tiny, b):
     with Display([run], "cpu") as display:
         display.waits(run, "error: it is being done by process 7 on here\n")
         head, line = display._lines()
-        assert head == "0 of 1 runs ended, 0 going on"
+        assert head == "0 of 1 runs ended"
         assert line.endswith("waiting for another process; it is being done by process 7 on here")
         run.folder.mkdir(parents=True)
         for process, going_on in (("process 7 on here", 0), ("process 8 on here", 1)):
             (run.folder / "progress.json").write_text(json.dumps(GOOD | {"process": process}))
             os.utime(run.folder / "progress.json", (time.time() + 60,) * 2)
             head, line = display._lines()
-            assert head == f"0 of 1 runs ended, {going_on} going on"
+            assert head == "0 of 1 runs ended" + ", 1 going on" * going_on
             assert ("waiting" in line) != ("epoch 1.50" in line) == going_on
         display.ended(run, 0, "completed")
-        assert display._lines() == ["1 of 1 runs ended, 0 going on"]
+        assert display._lines() == ["1 of 1 runs ended"]
 
 
 def test_a_note_of_a_run_is_handed_on(tiny, sweep, fake_jobs):
@@ -183,7 +183,7 @@ def test_a_file_of_progress_that_is_damaged_or_old_does_not_count(tiny, b, text)
     for age in (0, 3600):
         os.utime(run.folder / "progress.json", (time.time() + 60 - age,) * 2)
         going_on = int(text == json.dumps(GOOD) and not age)
-        assert Display([run], "cpu")._lines()[0] == f"0 of 1 runs ended, {going_on} going on"
+        assert Display([run], "cpu")._lines()[0] == "0 of 1 runs ended" + ", 1 going on" * going_on
 
 
 def test_two_sweeps_at_once_do_every_run_once(tiny, start, sweep, b, monkeypatch):

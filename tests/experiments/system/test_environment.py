@@ -165,7 +165,7 @@ CASES = [
 @pytest.mark.parametrize(("before", "words"), CASES, ids=str)
 def test_what_may_round_otherwise_is_said(before, words):
     said = words and "an earlier session had {}, this one has {}".format(*words)
-    names = "an earlier session", "this one has"
+    names = "an earlier session had", "this one has"
     assert other_environment([{**HERE, **before}], [HERE], *names) == said
     assert other_environment([{"git": HERE["git"]}], [HERE], *names) is None  # an old result
 

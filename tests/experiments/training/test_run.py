@@ -128,12 +128,12 @@ def test_a_finished_run_says_whether_its_weights_are_those_in_results(tiny, run,
         return call("run", config, "--cell=sgd/none", f"--out={out}", "--force", *more)[1]
 
     assert "weights:" not in say("--max-iterations=3")
-    assert "weights: equal to ours, to the bit" in say()
-    assert "weights: equal to ours, to the bit" in say(out=tmp_path / "results")
+    assert "weights: equal to the repository's, to the bit" in say()
+    assert "weights: equal to the repository's, to the bit" in say(out=tmp_path / "results")
     path.write_text(path.read_text().replace('"weights_sha256": "', '"weights_sha256": "other'))
-    assert "weights: not equal to ours (no difference known)" in say()
+    assert "weights: not equal to the repository's (no difference known)" in say()
     path.write_text(path.read_text().replace(f'"num_threads": {threads}', '"num_threads": 77'))
-    assert f"(ours had BLAS threads 77, this run has BLAS threads {threads})" in say()
+    assert f"(the repository's had BLAS threads 77, this run has BLAS threads {threads})" in say()
     path.write_text(path.read_text().replace('"status": "completed"', '"status": "interrupted"'))
     assert "weights:" not in say()
     whole = path.read_text().replace("interrupted", "completed")
