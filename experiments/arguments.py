@@ -109,7 +109,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--out": {"type": folder, "metavar": "DIR"},
     "--rounds": {"type": positive, "metavar": "N"},
     "--later": {"type": positive, "metavar": "N"},
-    "--config": {"action": "extend", "nargs": "+", "default": [], "metavar": "FILE"},
     "--device": {"default": "cpu", "metavar": "D", "help": "cpu (default), 0, 1, ..."},
     "--force": {"action": "store_true", "help": "measure again where that was done"},
     "--dry-run": {"action": "store_true", "help": "only list the runs, with their cost"},

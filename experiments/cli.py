@@ -185,7 +185,7 @@ def _parser() -> argparse.ArgumentParser:
     add_out(sub, "folder of the results; the table is written there, too")
 
     sub = command("claims", "The paper's claims, held against the results.")
-    add(sub, "--config", help="your own configs, whose published values are judged, too")
+    add(sub, "config", nargs="*", help="your own, whose published values are judged, too")
     add_out(sub, "folder of the results; claims.md is written there, too")
 
     sub = command("identify", "Which reading of the music conditions shows the signs of Table 3.")
@@ -194,7 +194,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = command(
         "report", "All tables and figures on one page, and the results in the front page."
     )
-    add(sub, "--config", help="your own configs, to be on the page, too")
+    add(sub, "config", nargs="*", help="your own, to be on the page, too")
     add_out(sub, "folder of the results and of both pages; the front page stays as it is")
 
     sub = command("figures", "Draw the figures from the results.")

@@ -98,7 +98,7 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
         apart.append((f"Published: {config.title}", OWN if claims else NO_VALUES, claims))
     for title, text, claims in (*apart, *papers):
         lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
-    more = " ".join(["", "--config", *(config.word for config in configs)]) if own else ""
+    more = "".join(f" {config.word}" for config in configs)
     more += "" if out.resolve() == RESULTS.resolve() else f" --out {shlex.quote(shown(out))}"
     return "\n".join([*lines, "", f"{notes}- Repeat: `{PROGRAM} claims{more}`.\n"])
 

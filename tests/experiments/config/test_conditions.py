@@ -140,7 +140,7 @@ def test_report_and_claims_show_it_when_asked(own, call, out, store):
     ):
         assert call(command, "--out", out)[0] == 0
         assert "Mine" not in (out / page).read_text(encoding="utf-8")
-        words = ("--config", "demo", path, "--config", path)
+        words = ("demo", path, path)
         assert call(command, *words, "--out", out)[0] == 0
         lines = (out / page).read_text(encoding="utf-8").splitlines()
         assert [lines.count(line) for line in (heading, '<a id="demo"></a>')] in ([1, 1], [1, 0])
