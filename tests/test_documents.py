@@ -44,12 +44,12 @@ def test_results_are_read_as_documented(monkeypatch, capsys):
 
 @pytest.fixture
 def example(monkeypatch):
-    """Run an example with a command line."""
+    """Run an example with a command line; a ``{root}`` in it may hold blanks."""
 
     def run(command):
-        monkeypatch.setattr("sys.argv", command.split())
-        path = ROOT / "experiments/examples" / command.split()[0]
-        runpy.run_path(str(path), run_name="__main__")
+        words = [word.format(root=ROOT) for word in command.split()]
+        monkeypatch.setattr("sys.argv", words)
+        runpy.run_path(str(ROOT / "experiments/examples" / words[0]), run_name="__main__")
 
     return run
 
@@ -58,7 +58,7 @@ def example(monkeypatch):
     ("train_ptb.py --test --delta 3", "--delta: expected a number between 0 and 2"),
     ("train_text.py README.md --epoch 0", "--epoch: expected at least 1"),
     ("train_text.py nowhere", "nowhere: expected a file in UTF-8"),
-    (f"train_text.py {ROOT}/setup.py", "expected 2000 characters or more"),
+    ("train_text.py {root}/setup.py", "expected 2000 characters or more"),
 ])  # fmt: skip
 def test_bad_input_is_one_sentence(example, capsys, command, sentence):
     with pytest.raises(SystemExit, match="2"):
@@ -79,13 +79,13 @@ def test_train_text_goes_on_to_where_it_would_have_come(example, tmp_path, monke
         (tmp_path / folder).mkdir()
         monkeypatch.chdir(tmp_path / folder)
         for epoch in epochs:
-            example(f"train_text.py {ROOT}/README.md --epoch {epoch}")
+            example(f"train_text.py {{root}}/README.md --epoch {epoch}")
         (path,) = Path("runs/train_text").glob("*/log")
         log = json.loads(path.read_text())
         logs.append([{k: entry[k] for k in entry if "time" not in k} for entry in log])
     assert logs[0] == logs[1]
     assert logs[0][1]["spectrum/gru/1/sigma_1"] <= 1.8 * (1 + 1e-5)
     capsys.readouterr()
-    example(f"train_text.py {ROOT}/README.md --epoch 2")
+    example("train_text.py {root}/README.md --epoch 2")
     assert capsys.readouterr().out.startswith("epoch 2 done; runs")
-    example(f"train_text.py {ROOT}/configs/README.md --epoch 1")  # another text begins anew
+    example("train_text.py {root}/configs/README.md --epoch 1")  # another text begins anew

@@ -5,7 +5,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -173,12 +172,12 @@ def load_config(name: str) -> Config:
         )
     text = validated(shown(path), ConfigText, parse(path))
     where = f"{shown(path)}: key 'compare'"
-    for first, second in text.compare:
-        if first == second:
-            raise ConfigError(f"{where}: expected two cells, got {first!r} twice")
-    for name in chain(*text.compare):
-        if name not in text.cells:
-            raise ConfigError(f"{where}: there is no cell {name!r}{hint(name, text.cells)}")
+    for pair in text.compare:
+        for name in pair:
+            if name not in text.cells:
+                raise ConfigError(f"{where}: there is no cell {name!r}{hint(name, text.cells)}")
+        if len({*pair}) == 1:
+            raise ConfigError(f"{where}: expected two cells, got {pair[0]!r} twice")
         if text.report != "validation":
             raise ConfigError(f"{where} needs report: validation, not {text.report}")
     base, base_sources = merge_sources(path, text.conditions)

@@ -6,7 +6,7 @@ from typing import Any
 
 from experiments.config.load import Cell, Config, all_overrides, set_words
 from experiments.config.schema import COMMAND_LINE, STATED
-from experiments.results.measures import Result
+from experiments.results.measures import Result, environments
 from experiments.results.success import NOTES
 
 #: What holds for every table of scores.
@@ -58,8 +58,7 @@ def score_notes(results: list[Result]) -> list[str]:
             "Partial: stopped before its own rule ended it (`--max-iterations`, or interrupted); "
             "not compared with the published value."
         )
-    # Of each session of a run: it may have been resumed elsewhere.
-    sessions = [[s["environment"] for s in (r, *r.get("resumed", []))] for r in results]
+    sessions = [environments(result) for result in results]
     for what, rule in (
         ("a tree with uncommitted changes", lambda git: git["dirty"]),
         ("code whose commit is not known", lambda git: git["commit"] is None),

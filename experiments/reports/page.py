@@ -18,9 +18,13 @@ from experiments.reports.summary import summary
 from experiments.reports.table import format_table
 from experiments.results.json_file import ResultError
 from experiments.results.measurement import Machine
+from experiments.results.measures import Result, environments
 from experiments.results.store import FINISHED, find_results
 from experiments.system.paths import CONFIGS, shown
 from experiments.system.storage import write_text
+
+#: The runs of each config, by cell.
+Found = dict[str, list[list[Result]]]
 
 #: Order of the page, after a user's own; configs that are not named here come last.
 ORDER = (
@@ -82,10 +86,11 @@ def write_report(out: Path, own: Sequence[str] = ()) -> None:
 
 def make_report(out: Path, own: Sequence[str] = ()) -> str:
     """The page in Markdown; equal results give an equal page."""
-    configs = load_configs([*own, *ORDER, *config_names()])
+    ours = [*ORDER, *config_names()]
     if own:  # of ours only what is there
-        mine = {config.name for config in load_configs(own)}
-        configs = [c for c in configs if c.name in mine or (out / c.name).is_dir()]
+        ours = [name for name in ours if (out / name).is_dir()]
+    configs = load_configs([*own, *ours])
+    found = {c.name: [find_results(out, cell) for cell in c.cells.values()] for c in configs}
     parts = ["# Preventing Gradient Explosions in Gated Recurrent Units: what was reproduced"]
     parts += [summary(out)] if has_results_of_ours(out, own) else []
     first = f"figures/{TABLE_3}_published.png"
@@ -93,18 +98,18 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
     parts += [
         INTRODUCTION.format(configs=os.path.relpath(CONFIGS, out)),
         "## What was run",
-        _runs(configs, out),
-        _machines(configs, out),
+        _runs(configs, found),
+        _machines(found),
         format_claims(out, own),
         '<a id="how_to_read"></a>',
         "## How to read the tables of losses and perplexities",
         "\n".join(f"- {note}" for note in (*COMMON, NOTE)),
     ]
     for config in configs:
-        parts += [f'<a id="{config.name}"></a>', _table(config, out)]
+        parts += [f'<a id="{config.name}"></a>', _table(config, out, any(found[config.name]))]
         if (out / config.name / "README.md").exists():
             parts.append(f"[What these runs say]({config.name}/README.md)")
-        parts += _figures(out, config.name, _partial(config, out))
+        parts += _figures(out, config.name, _partial(found[config.name]))
     for name, (caption, picture) in WORDS.items():
         if (out / name).exists():
             title, *texts = _read(out / name).split("\n\n")
@@ -118,16 +123,13 @@ def make_report(out: Path, own: Sequence[str] = ()) -> str:
     return "\n\n".join(part.strip("\n") for part in parts if part) + "\n"
 
 
-def _runs(configs: list[Config], out: Path) -> str:
+def _runs(configs: list[Config], found: Found) -> str:
     """How much of each config is there, and the command for the rest."""
     rows = []
     for config in configs:
         if config.report == "seconds_per_iteration":
             continue
-        statuses = [
-            {result["status"] for result in find_results(out, cell)}
-            for cell in config.cells.values()
-        ]
+        statuses = [{run["status"] for run in runs} for runs in found[config.name]]
         finished = sum(bool(status & set(FINISHED)) for status in statuses)
         none = sum(not status for status in statuses)
         partial = len(statuses) - finished - none
@@ -138,24 +140,23 @@ def _runs(configs: list[Config], out: Path) -> str:
     return "\n".join(markdown_table(header, rows))
 
 
-def _machines(configs: list[Config], out: Path) -> str:
+def _machines(found: Found) -> str:
     """What the runs were made on."""
-    cells = [cell for config in configs for cell in config.cells.values()]
-    runs = [run for cell in cells for run in find_results(out, cell)]
+    runs = [run for cells in found.values() for runs in cells for run in runs]
     count: Counter[str] = Counter()
-    for session in (session for run in runs for session in (run, *run.get("resumed", []))):
-        machine = Machine.model_validate(session["environment"])
+    for environment in (environment for run in runs for environment in environments(run)):
+        machine = Machine.model_validate(environment)
         kernels = sorted({pool.architecture for pool in machine.blas if pool.architecture})
         count[", ".join([machine.hardware, *(f"BLAS kernel {kernel}" for kernel in kernels)])] += 1
     listed = "; ".join(f"{name} ({number})" for name, number in count.most_common())
     return f"Made on (runs, or parts of one that was resumed): {listed}." if count else ""
 
 
-def _table(config: Config, out: Path) -> str:
+def _table(config: Config, out: Path, has_runs: bool) -> str:
     """The table of a config; a sentence where it would hold no number, neither ours nor theirs."""
     cells = list(config.cells.values())
     measured = config.report == "seconds_per_iteration"
-    if measured or any(cell.published or find_results(out, cell) for cell in cells):
+    if measured or has_runs or any(cell.published for cell in cells):
         return format_table(config, cells, out, how_to_read="#how_to_read")
     return (
         f"## {config.title}\n\nNothing run yet, of {len(cells)} cells; the supplement prints no "
@@ -163,13 +164,13 @@ def _table(config: Config, out: Path) -> str:
     )
 
 
-def _partial(config: Config, out: Path) -> str:
+def _partial(cells: list[list[Result]]) -> str:
     """How far the partial runs of a config are, in a sentence; empty where there is none."""
     far = [
-        f"{cell.name} seed {run['seed']} to epoch {run['epochs']:.3g} of at most "
+        f"{run['cell']} seed {run['seed']} to epoch {run['epochs']:.3g} of at most "
         f"{run['conditions']['epochs']}"
-        for cell in config.cells.values()
-        for run in find_results(out, cell)
+        for runs in cells
+        for run in runs
         if run["status"] not in FINISHED
     ]
     return f" Partial runs: {', '.join(far)}." if far else ""

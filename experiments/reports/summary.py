@@ -32,19 +32,17 @@ def summary(out: Path, bounds: Sequence[float] = (1, 0.5, 10)) -> str:
     lower = numbers.partition(":")[0].removeprefix("lower ") if known else "in no pair known yet"
     pairs = PAIRS_OF_TABLE_3.values()
     runs = [two for cells in pairs for two in same_seeds(*map(evidence.finished, cells))]
-    ours, *others = (
-        (
-            t * EXPLOSION["music"],
-            *(sum(exploded(pair[side], t) for pair in runs) for side in (1, 0)),
-        )
-        for t in bounds
-    )
-    more = "; ".join(f"of {bound:g}, {clipping} and {capped}" for bound, clipping, capped in others)
+    counts = {
+        times * EXPLOSION["music"]: [sum(exploded(two[i], times) for two in runs) for i in (1, 0)]
+        for times in bounds
+    }
+    (bound, (clipping, capped)), *others = counts.items()
+    more = "; ".join(f"of {other:g}, {first} and {second}" for other, (first, second) in others)
     return (
         f"{headline(evidence)} It prints {len(printed)} validation values legibly: {len(ratios)} "
         f"have a successful run here, {near} of these within {100 * NEAR:g} %. In Table 3 (music), "
         f"P_δ has the lower loss {lower}. In {len(runs)} pairs of its runs with equal seeds, the "
-        f"gradient exploded (a norm above {ours[0]:g} before clipping, or divergence) {ours[1]} "
-        f"times with clipping and {ours[2]} times with P_δ."
+        f"gradient exploded (a norm above {bound:g} before clipping, or divergence) {clipping} "
+        f"times with clipping and {capped} times with P_δ."
         + (f" With a bound {more} times." if more else "")
     )

@@ -23,6 +23,11 @@ def lowest_value(run: Result, iteration: float = math.inf) -> float | None:
     return value(run, min(losses)) if losses else None
 
 
+def environments(run: Result) -> list[dict[str, Any]]:
+    """What each session of a run ran on: it may have been resumed elsewhere."""
+    return [session["environment"] for session in (run, *run.get("resumed", []))]
+
+
 def largest_norm(run: Result, iteration: float = math.inf) -> float:
     """Largest norm of the gradient, before clipping, up to an iteration; it may be infinite.
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from experiments.estimates import estimate, human_time, iterations_an_epoch
-from experiments.results.measures import perplexity
+from experiments.results.measures import environments, perplexity
 from experiments.results.run_spec import RunSpec
 from experiments.results.success import succeeded
 from experiments.system.console import print_safely
@@ -68,9 +68,9 @@ def compare_weights(result: dict[str, Any], ours: dict[str, Any]) -> str | None:
         return None
     if result["weights_sha256"] == ours["weights_sha256"]:
         return "  weights: equal to the repository's, to the bit"
-    both = [[s["environment"] for s in (r, *r.get("resumed", []))] for r in (ours, result)]
+    both = environments(ours), environments(result)
     # Another commit seldom changes weights: it is named where nothing else is known.
-    apart = [[e | {"git": {"commit": None}} for e in environments] for environments in both]
+    apart = [[e | {"git": {"commit": None}} for e in sessions] for sessions in both]
     names = "the repository's had", "this run has"
     why = other_environment(*apart, *names) or other_environment(*both, *names)
     return f"  weights: not equal to the repository's ({why or 'no difference known'})"

@@ -108,6 +108,6 @@ def _train(run: Run, snapshots: Snapshots, path: Path, interval: float) -> None:
 def _finished(path: Path) -> dict[str, Any] | None:
     """The finished result that is there, if one is."""
     with suppress(ResultError):
-        if store.is_done(path):
-            return store.read_result(path)
+        there = store.read_result(path)
+        return there if there["status"] in store.FINISHED else None
     return None
