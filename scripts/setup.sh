@@ -55,7 +55,9 @@ mirror=${PIP_INDEX_URL:-$("$python" -I -m pip config get global.index-url 2>/dev
 [ -n "${UV_CACHE_DIR:-}" ] || [ -w "${HOME:-}" ] || export UV_NO_CACHE=1
 run "$venv/bin/uv" pip install --python "$python" -b requirements-build.txt \
     -r requirements.txt -r requirements-dev.txt ${gpu:+"cupy-$gpu[ctk]>=14,<15"}
-# In ASCII, as Python reads it by the locale: the path of this checkout.
-path=$("$python" -I -c 'import sys; print(f"import sys; sys.path.append({sys.argv[1]!a})")' "$root")
+# The path of this checkout in ASCII, as Python reads the file by the locale; and as bytes, as a
+# locale may lack letters of it.
+path=$("$python" -I -c 'import os, sys; path = os.fsencode(sys.argv[1])
+print(f"import os, sys; sys.path.append(os.fsdecode({path!r}))")' "$root")
 for site in "$venv"/lib/python3*/site-packages; do echo "$path" >"$site/grustab.pth"; done
 echo "$wanted" >"$stamp" && echo "setup: ready in $SECONDS s."
