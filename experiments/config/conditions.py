@@ -99,7 +99,8 @@ class Conditions(BaseModel):
     projection: Literal["naive", "truncated", "auto"]
     """projection: how the singular values are computed; the result is the same."""
     threshold: Positive | None = None
-    """clipping: of the gradient's norm; elementwise_clipping: of its elements."""
+    """clipping: of the gradient's norm; elementwise_clipping: of its elements; projection: of the
+    norm, before the update (ours), null: no clipping."""
 
     # What is recorded
     monitor_interval: Count
@@ -113,8 +114,8 @@ class Conditions(BaseModel):
             raise ValueError(f"method '{self.method}' needs threshold, a positive number")
         if self.method != "projection" and self.delta is not None:
             raise ValueError(f"delta belongs to method 'projection', not to '{self.method}'")
-        if not self.method.endswith("clipping") and self.threshold is not None:
-            raise ValueError(f"threshold belongs to clipping, not to method '{self.method}'")
+        if self.method == "none" and self.threshold is not None:
+            raise ValueError("threshold does not belong to method 'none'")
         if self.schedule != "constant" and None in (self.decay_divisor, self.decay_after):
             raise ValueError(f"schedule '{self.schedule}' needs decay_divisor and decay_after")
         if self.schedule == "constant" and (self.decay_divisor or self.decay_after):
@@ -150,6 +151,11 @@ class Conditions(BaseModel):
         if self.dataset != "synthetic" and of_words != (self.task == "language"):
             raise ValueError(f"dataset '{self.dataset}' does not fit task '{self.task}'")
         return self
+
+    @property
+    def largest_norm(self) -> float | None:
+        """What the gradient's norm is clipped at; None: it is not."""
+        return None if self.method == "elementwise_clipping" else self.threshold
 
     def digest(self) -> str:
         """SHA-256 of all conditions: what tells runs under different conditions apart.

@@ -78,7 +78,8 @@ def method_label(config: Config, cell: str) -> str:
     """How a cell protects its gradient."""
     c = config.cells[cell].conditions
     if c.method == "projection":
-        return rf"$P_\delta$, $\delta$ = {c.delta:g}"
+        clipped = f", clipping at {c.threshold:g}" if c.threshold else ""
+        return rf"$P_\delta$, $\delta$ = {c.delta:g}{clipped}"
     if c.method == "clipping":
         return f"clipping at {c.threshold:g}"
     if c.method == "elementwise_clipping":

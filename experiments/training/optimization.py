@@ -38,8 +38,8 @@ def make_optimizer(c: Conditions, model: chainer.Link) -> chainer.GradientMethod
         assert_never(c.optimizer)
     optimizer.setup(model)
     if model.xp is np:
-        clips = c.method == "clipping"
-        optimizer.add_hook(GradientClipping(c.threshold) if clips else GradientMonitor())
+        norm = c.largest_norm
+        optimizer.add_hook(GradientClipping(norm) if norm else GradientMonitor())
     if c.method == "elementwise_clipping":
         optimizer.add_hook(GradientHardClipping(-c.threshold, c.threshold))
     elif c.method not in ("none", "clipping", "projection"):
@@ -57,8 +57,8 @@ def make_updater(
     }
     if optimizer.target.xp is np:
         return BPTTUpdater(iterator, optimizer, **options)
-    threshold = c.threshold if c.method == "clipping" else math.inf
-    return LateUpdater(iterator, optimizer, threshold, late=c.spike_norm is None, **options)
+    norm = c.largest_norm or math.inf
+    return LateUpdater(iterator, optimizer, norm, late=c.spike_norm is None, **options)
 
 
 def make_projection(

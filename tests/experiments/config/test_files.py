@@ -76,7 +76,7 @@ MISTAKES = [
         ({"method": "clipping", "threshold": -1}, "threshold", "greater than 0"),
         ({"method": "elementwise_clipping"}, "threshold", "a positive number"),
         ({"method": "none", "delta": 0.2}, "delta", "'projection'"),
-        ({"method": "projection", "delta": 0.2, "threshold": 5}, "threshold", "clipping"),
+        ({"method": "none", "threshold": 5}, "threshold", "'none'"),
         ({"schedule": "plateau"}, "schedule", "decay_divisor and decay_after"),
         ({"schedule": "exponential", "decay_after": 1}, "schedule", "decay_divisor"),
         ({"schedule": "constant", "decay_divisor": 2.0}, "decay_divisor", "do not belong"),

@@ -22,7 +22,7 @@ CASES = {
     "dropout": "dropout=0.5 dropout_after=[input,gru] layers=2",
     "adam": "optimizer=adam learning_rate=0.01",
     "rmsprop": "optimizer=rmsprop learning_rate=0.01 loss=mean_over_steps",
-    "naive": f"{PROJECTION} delta=0.9 projection=naive",
+    "naive": f"{PROJECTION} delta=0.9 projection=naive threshold=0.5",
     "truncated": f"{PROJECTION} delta=0.9 projection=truncated units=48",
     "auto": f"{PROJECTION} delta=0.9 projection=auto units=96",
     "auto, nothing to do": f"{PROJECTION} delta=0.2 projection=auto units=96",
