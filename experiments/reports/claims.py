@@ -12,11 +12,11 @@ from experiments.results.measures import Result, largest_radius
 from experiments.results.success import diverged, exploded, succeeded
 
 TABLE_1, TABLE_2, TABLE_3 = "table1_language", "table2_language_lr0.1", "table3_music"
-TABLE_4, TIMING = "table4_elementwise", "timing"
+TABLE_4 = "table4_elementwise"
 MAIN = "main_language"  # whose settings Table 4 has, but for the clipping
 SMALL = "table1_language_small"
 #: Configs that the claims read.
-JUDGED = (TABLE_1, TABLE_2, TABLE_3, TABLE_4, TIMING, MAIN, SMALL)
+JUDGED = (TABLE_1, TABLE_2, TABLE_3, TABLE_4, MAIN, SMALL)
 CLIPPING = {TABLE_1: "clipping_5", SMALL: "clipping_5", TABLE_3: "clipping_15"}
 ADAPTIVE = [f"{name}_{rate}" for name in ("adam", "rmsprop") for rate in ("1e-2", "1e-3", "1e-4")]
 SGD = ["sgd_1.2", "sgd_1.1", "sgd_1.05"]
@@ -26,10 +26,6 @@ THRESHOLDS = [(TABLE_2, f"sgd_0.1/clipping_{t}") for t in ("5", "10", "15", "20"
 ELEMENTWISE = [
     (TABLE_4, f"sgd_1.1/elementwise_{t}") for t in ("0.0015", "0.003", "0.0045", "0.006")
 ]
-REVIEW = (
-    "https://papers.nips.cc/paper_files/paper/2017/file/"
-    "f2fc990265c712c49d51a18a32b39f0c-Reviews.html"
-)
 NORM = (MAIN, "sgd_1.1/clipping_5")
 
 
@@ -230,7 +226,7 @@ CLAIMS_APART = [
         ),
     ),
 ]
-#: What the main paper is remembered to claim; nobody could check it against its text.
+#: What the main paper may claim; nobody could check it against its text.
 UNVERIFIED_CLAIMS = [
     Claim(
         "main paper (unverified: its figures show norms of SGD's runs)",
@@ -243,7 +239,8 @@ UNVERIFIED_CLAIMS = [
         ),
     ),
     Claim(
-        "main paper (unverified: its explanation)",
+        'ours: the strictest reading of the abstract, which says that "an abrupt change in the '
+        'dynamics" causes explosions',
         "The gradient explodes only where the fixed point at 0 has lost its stability (here: in "
         "runs of Table 3 with a spectral radius seen above 1).",
         lambda e: e.every(
@@ -251,12 +248,6 @@ UNVERIFIED_CLAIMS = [
             _calm_or_unstable,
             "no explosion, or a radius above 1",
         ),
-    ),
-    Claim(
-        f"main paper (unverified; doubtful: a [review]({REVIEW}) says its figure shows no saving)",
-        "P_δ with truncated SVD takes no more time than clipping "
-        "(here: on a CPU, at three points of training).",
-        lambda e: e.no_slower(TIMING, "sgd_1.1/projection_truncated", "sgd_1.1/clipping_5"),
     ),
 ]
 #: No claims of the paper: whether Table 1's ordering shows at a scale that is ours.

@@ -24,7 +24,7 @@ from experiments.system.paths import PROGRAM, RESULTS, shown
 #: Claims that are not counted: title, what to know, claims.
 APART = [
     ("Not counted", "The supplement states them, but runs could hardly refute them.", CLAIMS_APART),
-    ("Of the main paper, as remembered (unverified)", "", UNVERIFIED_CLAIMS),
+    ("Of the main paper, unverified", "", UNVERIFIED_CLAIMS),
     (
         "Table 1's claims at a small scale",
         "64 units and 6 epochs, `table1_language_small`: ours. The verdicts are on these runs, not "
@@ -49,12 +49,12 @@ is one seed only.
 - A partial run enters comparisons only, and only with five evaluations or more. It is compared at \
 its last one, with what the other run had by then.
 - Each pair is judged by itself, without a correction for the number of pairs. So chance refutes a \
-claim of many pairs more easily than a claim of one.
+claim of many pairs more easily than a claim of one, and reproduces it less easily: one pair that \
+is not clear leaves it undecided.
 - Finished runs per cell before a claim is judged: ten in Tables 2 and 4, whose success rates are \
 tenths, and in `main_language`; three at the small scale; else one, as the supplement does not say \
 how many it had.
-- Claims on how many runs fail or diverge are counts, without an interval. Times are those \
-of an iteration divided by clipping's: medians, in parentheses the smallest and the largest round.
+- Claims on how many runs fail or diverge are counts, without an interval.
 - Diverges (our assumption; the supplement says "diverged in the learning process"): a value that \
 is not finite, or a last validation value worse than a uniform predictor's.
 - The average of the gradient's elements is judged as their root mean square: the norm over the \
@@ -76,7 +76,11 @@ def headline(evidence: Evidence) -> str:
     count = Counter(claim.check(evidence).word for claim in CLAIMS)
     always = (REPRODUCED, NOT_REPRODUCED)
     counts = [f"{count[word]} {word}" for word in WORDS if count[word] or word in always]
-    return f"Of {len(CLAIMS)} testable claims of the supplement: {', '.join(counts)}."
+    tables = sum(claim.source.startswith("Table") for claim in CLAIMS)
+    return (
+        f"Of {len(CLAIMS)} testable claims of the supplement ({len(CLAIMS) - tables} in its words, "
+        f"{tables} that we read from its tables): {', '.join(counts)}."
+    )
 
 
 def has_results_of_ours(out: Path, own: Sequence[str]) -> bool:

@@ -10,11 +10,9 @@ from typing import NamedTuple
 from experiments.config.load import load_config
 from experiments.reports.pairs import Measure, compare, lowest_values
 from experiments.results.intervals import mean_and_interval, t_interval
-from experiments.results.measurement import median_and_range
 from experiments.results.measures import Result, gradient_mean, value
 from experiments.results.store import FINISHED, find_results
 from experiments.results.success import succeeded
-from experiments.timing.store import ratios, read_timing, timing_file
 
 REPRODUCED, NOT_REPRODUCED = "reproduced", "not reproduced"
 #: The runs are there, but the interval of a difference covers 0, or there is no second seed.
@@ -230,20 +228,6 @@ class Evidence:
             inside = least <= low and high <= most
             holds = inside or (False if low > most or high < least else None)
         return self._verdict(holds, numbers, [place])
-
-    def no_slower(self, table: str, cell: str, reference: str) -> Verdict:
-        """At every point of training measured, an iteration takes no longer."""
-        config = self._config(table)
-        measured = read_timing(timing_file(self.out, config, {}))
-        if measured is None:
-            return Verdict(NOT_ENOUGH, "not measured")
-        for name in (cell, reference):
-            if not measured.holds(config.cell(name)):
-                return Verdict(NOT_ENOUGH, f"{name} not measured")
-        found = {p.name: ratios(p.cells[cell], p.cells[reference]) for p in measured.points}
-        numbers = ", ".join(f"{k} {median_and_range(v, '.2f')}" for k, v in found.items())
-        good = all(statistics.median(values) <= 1 for values in found.values())
-        return Verdict(REPRODUCED if good else NOT_REPRODUCED, numbers)
 
 
 def _shares(judged: dict[Place, list[bool | None]]) -> dict[Place, float]:

@@ -1,7 +1,5 @@
 """The verdicts on the paper's claims, over made results."""
 
-import copy
-import json
 import math
 
 import pytest
@@ -29,8 +27,6 @@ from experiments.reports.evidence import (
 )
 from experiments.results.measures import largest_radius
 from experiments.results.success import diverged, succeeded
-from experiments.system.paths import ROOT
-from experiments.timing.store import PARTS
 from tests.experiments.reports.made_result import OTHER, OURS, THEIRS
 
 ALL_CLAIMS = [*CLAIMS, *CLAIMS_APART, *UNVERIFIED_CLAIMS]
@@ -136,27 +132,6 @@ def test_a_run_diverges_that_ends_worse_than_chance(evidence, put, place, losses
     assert verdict == (word, f"diverged: {place[1]} {share} %")
     word = evidence.every([place, OURS], diverged, "diverged").word
     assert word == (NOT_ENOUGH if share else NOT_REPRODUCED)
-
-
-def test_time_measured_under_other_conditions_is_no_verdict(evidence, out):
-    committed = json.loads((ROOT / "results" / "timing" / "timing.json").read_text())
-    names = "sgd_1.1/projection_truncated", "sgd_1.1/clipping_5"
-
-    def verdict(**changes):
-        (out / "timing").mkdir(parents=True, exist_ok=True)
-        (out / "timing" / "timing.json").write_text(json.dumps({**committed, **changes}))
-        return evidence.no_slower("timing", *names).word
-
-    points = copy.deepcopy(committed["points"])
-    for factor, word in ((0.5, REPRODUCED), (2.0, NOT_REPRODUCED)):
-        for point in points:
-            ours, theirs = (point["cells"][name] for name in names)
-            times = 0.5 if point is points[-1] else factor  # one slower point is enough
-            ours |= {k: [times * v for v in theirs[k]] for k in PARTS}
-        assert verdict(points=points) == word
-    assert verdict(conditions_sha256=dict.fromkeys(names, "0" * 64)) == NOT_ENOUGH
-    points = [{**p, "cells": {k: p["cells"][k] for k in names[:1]}} for p in committed["points"]]
-    assert verdict(points=points) == NOT_ENOUGH
 
 
 @pytest.mark.parametrize(

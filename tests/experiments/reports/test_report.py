@@ -1,5 +1,6 @@
 """The page with everything, the front page, what stands below a table, and the signs."""
 
+import json
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from experiments.reports.markdown import markdown_table
 from experiments.reports.page import make_report
 from experiments.reports.readme import README, fill_in
 from experiments.system.paths import ROOT
+from experiments.timing.store import PARTS
 
 NOTHING = "Nothing run yet, of 9 cells; the supplement prints no number to compare with."
 
@@ -132,10 +134,26 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
     new = fill_in(text, out)
     assert new.startswith("a\n<!-- results -->\nOf ")
     assert "P_δ has the lower loss in no pair known yet. " in " ".join(new.split())
-    assert new.endswith(":\nnot measured.\n<!-- end of results -->\nb")
+    assert new.endswith("\n\nTimes: not measured.\n<!-- end of results -->\nb")
     assert re.search(r"\| music, SGD +\| 4 +\| 3.42 +\| not run +\| 3.55", new)
     assert "old" not in new
     assert fill_in(new, out) == new
+
+
+def test_the_front_page_has_times_of_the_configs_own_conditions_only(out):
+    committed = json.loads((ROOT / "results" / "timing" / "timing.json").read_text())
+    path = out / "timing" / "timing.json"
+    path.parent.mkdir(parents=True)
+    for point in committed["points"]:
+        ours, theirs = (point["cells"][f"sgd_1.1/{k}"] for k in ("projection_auto", "clipping_5"))
+        ours |= {part: [2 * seconds for seconds in theirs[part]] for part in PARTS}
+    path.write_text(json.dumps(committed))
+    text = "<!-- results -->\n<!-- end of results -->"
+    row = r"\| `auto` \(ours\) +(\| 2\.00 \(2\.00 to 2\.00\) +){3}\|"
+    assert re.search(row, fill_in(text, out))
+    hashes = dict.fromkeys(committed["conditions_sha256"], "0" * 64)
+    path.write_text(json.dumps({**committed, "conditions_sha256": hashes}))
+    assert "Times: not measured." in fill_in(text, out)
 
 
 def test_a_table_says_what_has_to_be_known_to_read_it(table, store, demo):
