@@ -8,16 +8,7 @@ import numpy as np
 
 
 def serialize_json(serializer: chainer.AbstractSerializer, key: str, value: Any) -> Any:
-    """Save, or load, anything that JSON can hold.
-
-    Args:
-        serializer: Chainer's, of either direction.
-        key: Name of the value.
-        value: What to save; ignored in loading.
-
-    Returns:
-        The value saved or loaded, floats to the bit, tuples as lists.
-    """
+    """Save, or load, anything that JSON can hold: floats to the bit, tuples as lists."""
     return json.loads(str(serializer(key, json.dumps(value))))
 
 

@@ -16,13 +16,8 @@ from grustab.projection.decompositions import svd
 def jacobian(W_hh: Any) -> Any:
     """Lemma 2, eq. (7): Jacobian of ``h_t`` with respect to ``h_(t-1)`` at the fixed point.
 
-    That is ``h = 0``, where a GRU stays without input (Lemma 1).
-
-    Args:
-        W_hh: Recurrent matrix (n, n) of the candidate state.
-
-    Returns:
-        ``W_hh / 4 + I / 2``, same shape, dtype and device.
+    That is ``h = 0``, where a GRU stays without input (Lemma 1): ``W_hh / 4 + I / 2``, dtype and
+    device as ``W_hh``, the candidate's recurrent matrix (n, n).
     """
     xp = backend.get_array_module(W_hh)
     return W_hh / 4 + xp.eye(len(W_hh), dtype=W_hh.dtype) / 2
@@ -57,13 +52,9 @@ def stacked_jacobian(W_hh: Sequence[Any], W_xh: Sequence[Any]) -> Any:
 
 
 def spectral_radius(matrix: Any) -> float:
-    """Largest absolute value of an eigenvalue, computed on the CPU in float64.
+    """``|lambda_1|``, computed on the CPU in float64.
 
-    Args:
-        matrix: Square matrix (n, n).
-
-    Returns:
-        ``|lambda_1|``; the fixed point is locally stable where that of the Jacobian is below 1.
+    The fixed point is locally stable where that of the Jacobian is below 1.
 
     Raises:
         numpy.linalg.LinAlgError: If an entry is not finite, or LAPACK does not converge.
@@ -72,10 +63,7 @@ def spectral_radius(matrix: Any) -> float:
 
 
 def largest_singular_value(matrix: Any) -> float:
-    """``sigma_1``, computed on the CPU in float64.
-
-    Args:
-        matrix: Matrix of any shape.
+    """``sigma_1`` of a matrix of any shape, computed on the CPU in float64.
 
     Raises:
         numpy.linalg.LinAlgError: If LAPACK does not converge.
@@ -86,11 +74,7 @@ def largest_singular_value(matrix: Any) -> float:
 
 
 def spectral_radius_bound(sigma_1: float) -> float:
-    """Lemma 3: the Jacobian's spectral radius is at most ``sigma_1(W_hh) / 4 + 1 / 2``.
-
-    Args:
-        sigma_1: Largest singular value of ``W_hh``; below 2 the bound is below 1.
-    """
+    """Lemma 3: the Jacobian's spectral radius is at most ``sigma_1(W_hh) / 4 + 1 / 2``."""
     return sigma_1 / 4 + 0.5
 
 
@@ -141,14 +125,8 @@ def largest_lyapunov_exponent(
     which at ``x = h = 0`` is the logarithm of the spectral radius of :func:`jacobian`. The limit of
     a stack, whose Jacobian is block triangular (Lemma 4), is the largest of its layers' limits.
 
-    It takes ``6 T B n^3`` operations.
-
-    Args:
-        xs: Inputs (T, B, m) of B sequences.
-        h: States before the first step, (B, n).
-        W_x: ``W_xz``, ``W_xr``, ``W_xh`` stacked, (3n, m).
-        W_h: ``W_hz``, ``W_hr``, ``W_hh`` stacked, (3n, n).
-        cut: Paths left out of the Jacobians, as of :func:`jacobian_at`; the states stay the same.
+    It takes ``6 T B n^3`` operations. ``xs`` holds inputs (T, B, m), ``h`` the states before the
+    first step; all else is as of :func:`jacobian_at`, and what is cut leaves the states the same.
 
     Returns:
         Exponent of each sequence in nats per step, (B,), dtype and device as ``h``.

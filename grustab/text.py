@@ -4,12 +4,7 @@ import unicodedata
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """The text on one line, with what would move a terminal's cursor written out.
-
-    Args:
-        text: From anywhere, with line breaks, escape sequences or bytes that are no text.
-        limit: Most characters kept of it; ``None``: all.
-    """
+    """At most ``limit`` characters, on one line, what would move a cursor written out."""
     if limit is not None and len(text) > limit:
         text = text[:limit] + "..."
     return "".join(

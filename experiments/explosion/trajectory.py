@@ -62,12 +62,9 @@ class WorstUpdates:
 
 
 def describe_layer(gru: GRU, xs: Any, h: Any) -> dict[str, Any]:
-    """``sigma_1`` of all six matrices, spectral radius at zero, exponents along the batch.
+    """``sigma_1`` of a layer's six matrices, spectral radius at zero, exponents along the batch.
 
-    Args:
-        gru: The layer, on the CPU.
-        xs: Inputs (T, B, m).
-        h: First states (B, n), or ``None``.
+    ``xs`` and ``h`` are as of :func:`exponents`.
     """
     ((_, radius),) = SpectrumMonitor(gru).observe().values()
     of_sequences = exponents(gru, xs, h)

@@ -124,16 +124,12 @@ def _stays_high(*cells: str) -> Callable[[dict[str, dict[str, Any]]], Verdict]:
     return sign
 
 
-def _comes_near(cell: str, published: float, within: float) -> Callable[[Any], Verdict]:
-    def sign(runs: dict[str, dict[str, Any]]) -> Verdict:
-        if (run := runs.get(cell)) is None:
-            return Verdict(OPEN, "")
-        away = _lowest(run) - published
-        if _ended(run) or away < -within:
-            return _all([(abs(away) <= within, _value(run))])
-        return Verdict(OPEN, _value(run))
-
-    return sign
+def _rmsprop_is_near(runs: dict[str, dict[str, Any]]) -> Verdict:
+    if (run := runs.get("rmsprop_1e-4/projection_0.2")) is None:
+        return Verdict(OPEN, "")
+    away = _lowest(run) - 3.58
+    near = abs(away) <= 0.15 if _ended(run) or away < -0.15 else None
+    return _all([(near, _value(run))])
 
 
 def _norm_is_near_30(runs: dict[str, dict[str, Any]]) -> Verdict:
@@ -171,6 +167,6 @@ SIGNS: dict[str, Callable[[dict[str, dict[str, Any]]], Verdict]] = {
     "a": _sgd_is_stable,
     "b": _stays_high("adam_1e-4/projection_0.2", "adam_1e-4/clipping_15"),
     "c": _stays_high("adam_1e-2/clipping_15", "rmsprop_1e-2/clipping_15"),
-    "d": _comes_near("rmsprop_1e-4/projection_0.2", 3.58, 0.15),
+    "d": _rmsprop_is_near,
     "e": _norm_is_near_30,
 }

@@ -17,6 +17,7 @@ from experiments.results.schema import ResultFile
 from experiments.system.console import print_safely
 from experiments.system.paths import shown
 from experiments.system.storage import StorageError, write_file
+from grustab.datasets.download import sha256_of
 
 FINISHED = ("completed", "diverged")
 #: Holds the SHA-256 of a result that ``run --force`` is replacing.
@@ -55,17 +56,13 @@ def begin_anew(folder: Path, path: Path) -> None:
         StorageError: If the disk does not take it.
     """
     if path.exists():
-        write_file(folder / BEGUN_ANEW, _digest(path).encode())
+        write_file(folder / BEGUN_ANEW, sha256_of(path).encode())
 
 
 def is_begun_anew(folder: Path, path: Path) -> bool:
     """Whether just this result is being replaced by a run that has not ended."""
     mark = folder / BEGUN_ANEW
-    return mark.exists() and path.exists() and mark.read_bytes().strip() == _digest(path).encode()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return mark.exists() and path.exists() and mark.read_bytes().strip() == sha256_of(path).encode()
 
 
 def run_is_done(spec: RunSpec) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from experiments.system.console import print_safely
 from experiments.system.paths import shown
-from experiments.system.storage import StorageError
+from experiments.system.storage import StorageError, remove
 from grustab.errors import GrustabError
 
 #: How far the run is, by whoever holds its lock.
@@ -50,8 +50,7 @@ def run_lock(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise StorageError(f"{shown(path)}: cannot be written: {error.strerror}") from None
         # What a process left that was killed is not this one's.
-        with suppress(OSError):
-            (folder / PROGRESS).unlink(missing_ok=True)
+        remove([folder / PROGRESS])
         try:
             yield
         finally:

@@ -4,6 +4,7 @@ import errno
 import os
 import secrets
 import tempfile
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -69,8 +70,8 @@ def write_text(path: Path, text: str) -> None:
     print(f"written: {shown(path)}")
 
 
-def remove_partial_files(folder: Path) -> None:
-    """Remove files that a killed process left half-written; nobody may be writing there."""
-    for path in folder.glob(f"{PARTIAL}*"):
+def remove(paths: Iterable[Path]) -> None:
+    """Remove files, if they are there and can be."""
+    for path in paths:
         with suppress(OSError):
             path.unlink()

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from experiments.config.conditions import Conditions
 from experiments.system.lock import PROGRESS
-from experiments.system.storage import StorageError, write_file
+from experiments.system.storage import StorageError, remove, write_file
 from experiments.training.announcement import score
 
 
@@ -108,5 +108,4 @@ class ProgressFile(training.Extension):
 
     def finalize(self) -> None:
         """Remove the file: the run goes on no more."""
-        with suppress(OSError):
-            self.path.unlink(missing_ok=True)
+        remove([self.path])

@@ -13,7 +13,7 @@ from experiments.system.environment import other_environment
 from experiments.system.interruption import interrupt_at_end_of_input, interruptible
 from experiments.system.lock import LockedError, run_lock
 from experiments.system.paths import RESULTS, shown
-from experiments.system.storage import StorageError, check_writable, remove_partial_files
+from experiments.system.storage import PARTIAL, StorageError, check_writable, remove
 from experiments.training.announcement import announce, compare_weights, summary
 from experiments.training.progress import ProgressFile, TrainingBar
 from experiments.training.run import BY_INTERRUPTION, Run
@@ -57,8 +57,8 @@ def run_cell(
             interrupt_at_end_of_input()
         if not force and store.run_is_done(spec):  # by whoever held the lock
             return
-        for place in (folder, path.parent):
-            remove_partial_files(place)
+        for place in (folder, path.parent):  # what a killed process left half-written
+            remove(place.glob(f"{PARTIAL}*"))
         announce(spec, device_name)
         run = Run(spec, device, interruption)
         if force:  # not earlier: what there is stays where the run cannot begin

@@ -16,7 +16,7 @@ from chainer.serializers import DictionarySerializer, NpzDeserializer
 from experiments.results.run_spec import RunSpec
 from experiments.system.console import print_safely
 from experiments.system.paths import shown
-from experiments.system.storage import StorageError, write_file
+from experiments.system.storage import StorageError, remove, write_file
 from grustab.errors import GrustabError
 from grustab.text import printable
 
@@ -77,7 +77,7 @@ class Snapshots:
         # Of those there are, only older ones can be worth more than their place: a newer one was
         # passed over as damaged.
         older = [other for other in self._newest_first() if other.name < path.name]
-        self._remove([o for o in self._newest_first() if o != path and o not in older[: KEPT - 1]])
+        remove([o for o in self._newest_first() if o != path and o not in older[: KEPT - 1]])
         return path
 
     def resume(self, run: "Run") -> bool:
@@ -105,7 +105,7 @@ class Snapshots:
 
     def clear(self) -> None:
         """Remove all snapshots."""
-        self._remove(self._newest_first())
+        remove(self._newest_first())
 
     def _newest_first(self) -> list[Path]:
         def key(path: Path) -> tuple[str, float]:
@@ -114,11 +114,6 @@ class Snapshots:
             return "", 0.0
 
         return sorted(self.folder.glob("snapshot-*-*.npz"), key=key, reverse=True)
-
-    def _remove(self, paths: list[Path]) -> None:
-        for path in paths:
-            with suppress(OSError):
-                path.unlink()
 
     def _read(self, path: Path) -> dict[str, np.ndarray] | None:
         """Contents of a snapshot, or ``None`` for a damaged one."""

@@ -9,9 +9,7 @@ class Corpus(NamedTuple):
     """A text as three streams of word numbers over one vocabulary.
 
     Attributes:
-        train: int32, shape ``(tokens,)``, each number an index into ``vocabulary``.
-        valid: The same for validation.
-        test: The same for testing.
+        train, valid, test: int32, ``(tokens,)``, each number an index into ``vocabulary``.
         vocabulary: The words; the position is the number.
     """
 
@@ -25,10 +23,8 @@ class Tunes(NamedTuple):
     """Piano rolls, one array per tune.
 
     Attributes:
-        train: Arrays of shape ``(steps, notes)``, uint8, 1 where the note sounds at the step and 0
-            elsewhere; column 0 is the lowest note.
-        valid: The same for validation.
-        test: The same for testing.
+        train, valid, test: Arrays of shape ``(steps, notes)``, uint8, 1 where the note sounds at
+            the step and 0 elsewhere; column 0 is the lowest note.
     """
 
     train: list[np.ndarray]

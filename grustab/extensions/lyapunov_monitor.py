@@ -62,10 +62,7 @@ class LyapunovMonitor(training.Extension):
 def exponents(gru: GRU, xs: Any, h: Any) -> list[float]:
     """Largest Lyapunov exponent of each sequence, NaN where it is not a number.
 
-    Args:
-        gru: The layer.
-        xs: Inputs (T, B, m).
-        h: States before the first step (B, n), or ``None`` for zeros.
+    ``xs``: inputs (T, B, m); ``h``: states before them (B, n), or ``None`` for zeros.
     """
     with chainer.using_device(gru.device):
         dtype = gru.W_h.dtype

@@ -31,11 +31,7 @@ class PlateauDecay(RateDecay):
     trigger = (1, "epoch")
 
     def __init__(
-        self,
-        divisor: float,
-        patience: int,
-        attr: str = "lr",
-        monitor: str = "validation/main/loss",
+        self, divisor: float, patience: int, attr: str = "lr", monitor: str = "validation/main/loss"
     ) -> None:
         super().__init__(divisor, attr)
         require_counts(patience=patience)

@@ -4,10 +4,7 @@ import chainer
 
 
 def refuse_double_backprop(name: str) -> None:
-    """Call first in a ``backward`` that computes arrays, not a graph.
-
-    Args:
-        name: The function, for the message.
+    """Call first in a ``backward`` that computes arrays, not a graph; ``name``: the function's.
 
     Raises:
         NotImplementedError: If asked for a graph of the gradient: without this, second derivatives

@@ -18,6 +18,7 @@ exist already. Everything else is one product over all steps.
 """
 
 import chainer
+import numpy as np
 from chainer import backend, function_node
 from chainer.utils import type_check
 
@@ -64,7 +65,8 @@ class GRUSequence(function_node.FunctionNode):
         hs = xp.empty((steps + 1, batch, n), dtype=x.dtype)
         hs[0] = h0
         rh = xp.empty((steps, batch, n), dtype=x.dtype)
-        gru_steps.forward(xp)(a, hs, rh, w_h)
+        step = gru_steps.forward if xp is np else gru_steps.forward_gpu
+        step(a, hs, rh, w_h)
         self._a, self._rh, self._hs = a, rh, hs
         return (hs[1:],)
 
@@ -81,7 +83,8 @@ class GRUSequence(function_node.FunctionNode):
         a, rh, hs = self._a, self._rh, self._hs
         steps, batch, in_size = x.shape
         n = h0.shape[1]
-        da, dg, dc, dh = gru_steps.backward(xp)(a, hs, grad_hs, w_h, 1 in target_input_indexes)
+        step = gru_steps.backward if xp is np else gru_steps.backward_gpu
+        da, dg, dc, dh = step(a, hs, grad_hs, w_h, 1 in target_input_indexes)
 
         # Weight gradients need no recurrence: one product over all steps each.
         rows = steps * batch

@@ -13,21 +13,8 @@ import numpy as np
 from chainer.backends import cuda
 
 
-def forward(xp: Any) -> Callable:
-    """``(a, hs, rh, w_h)``: all steps, for NumPy or CuPy arrays; ``a``, ``hs``, ``rh`` change."""
-    return _forward if xp is np else _forward_gpu
-
-
-def backward(xp: Any) -> Callable:
-    """``(a, hs, grad_hs, w_h, with_h0)``: all steps back.
-
-    Gives ``da``, its columns of the gates and of the candidate, and the gradient of ``h0``, which
-    a GPU computes only ``with_h0``.
-    """
-    return _backward if xp is np else _backward_gpu
-
-
-def _forward(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
+def forward(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
+    """All steps; ``a``, ``hs`` and ``rh`` change."""
     n = w_h.shape[1]
     # As (inputs, outputs), contiguous, a thin product runs half again as fast. The halves
     # belong to the sigmoid, which is computed as tanh of half its argument: exact.
@@ -66,7 +53,8 @@ def _state(a: Any, candidate_product: Any, h: Any, h_next: Any) -> None:
     h_next += candidate
 
 
-def _backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
+def backward(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
+    """All steps back: ``da``, its columns of the gates and of the candidate, gradient of ``h0``."""
     n = w_h.shape[1]
     da = np.empty_like(a)
     dh = np.zeros(hs.shape[1:], hs.dtype)
@@ -174,7 +162,8 @@ def _kernel(name: str) -> Callable:
     return cuda.elementwise(inputs, outputs, _PLACE + body, f"grustab_{name}")
 
 
-def _forward_gpu(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
+def forward_gpu(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
+    """As :func:`forward`."""
     xp, n, size = cuda.cupy, w_h.shape[1], rh[0].size
     gates, state = _kernel("gates"), _kernel("state")
     w_gates_t, w_hh_t = w_h[: 2 * n].T, w_h[2 * n :].T
@@ -187,7 +176,8 @@ def _forward_gpu(a: Any, hs: Any, rh: Any, w_h: Any) -> None:
         state(candidate_product, n, t, a, hs, size=size)
 
 
-def _backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
+def backward_gpu(a: Any, hs: Any, grad_hs: Any, w_h: Any, with_h0: bool) -> tuple[Any, ...]:
+    """As :func:`backward`; the gradient of ``h0`` only ``with_h0``."""
     xp, n, (steps, batch, _) = cuda.cupy, w_h.shape[1], a.shape
     before_reset, before_gates = _kernel("gradient_before_reset"), _kernel("gradient_before_gates")
     da, dg, dc = (xp.empty((steps, batch, k * n), a.dtype) for k in (3, 2, 1))

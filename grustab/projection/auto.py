@@ -132,12 +132,7 @@ class AutoProjection:
         return self._exact(xp, w, name)
 
     def serialize(self, serializer: chainer.AbstractSerializer, device: Any) -> None:
-        """Save or load what is followed and counted, but not the generator's state.
-
-        Args:
-            serializer: Chainer's, of either direction.
-            device: Chainer device of the matrix.
-        """
+        """Save or load what is followed and counted, but not the generator's state."""
         reference, sigma_1 = self._reference or (None, None)
         v = serialize_array(serializer, "v", self._v)
         reference = serialize_array(serializer, "reference", reference)

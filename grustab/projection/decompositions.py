@@ -12,11 +12,7 @@ import scipy.linalg
 
 
 def svd(matrix: np.ndarray, **options: Any) -> Any:
-    """``numpy.linalg.svd`` of a finite matrix.
-
-    Args:
-        matrix: In main memory, float32 or float64.
-        options: ``full_matrices`` and ``compute_uv``.
+    """``numpy.linalg.svd`` of a finite matrix, float32 or float64, with options of it.
 
     Raises:
         numpy.linalg.LinAlgError: If neither routine converges.

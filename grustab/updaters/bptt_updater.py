@@ -143,13 +143,6 @@ class BPTTUpdater(updaters.StandardUpdater):
 
 
 def divisor(steps: int, sequences: int, mean_over_steps: bool, sum_over_batch: bool) -> float:
-    """What to divide a loss summed over steps and batch by, see :class:`BPTTUpdater`.
-
-    Args:
-        steps: Steps of the batch that count, those of all sequences together.
-        sequences: Sequences of the batch.
-        mean_over_steps: Average over the steps.
-        sum_over_batch: Sum over the sequences.
-    """
+    """What to divide a summed loss by, see :class:`BPTTUpdater`; ``steps``: of all sequences."""
     number = steps if mean_over_steps else sequences
     return number / sequences if sum_over_batch else number

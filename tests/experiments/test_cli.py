@@ -43,19 +43,15 @@ def test_help_is_there(capsys, words):
     assert all(command in text for command in COMMANDS) or words
 
 
-@pytest.mark.parametrize(
-    ("words", "absent"),
-    [
-        (["--help"], ["chainer", "matplotlib", "pydantic"]),
-        (["figures", "--help"], ["chainer", "matplotlib", "pydantic"]),
-        (["run"], ["chainer", "matplotlib", "pydantic"]),  # a mistake
-        (["list", "demo"], ["chainer"]),
-        (["table", "demo"], ["chainer"]),
-        (["sweep", "demo", "--dry-run"], ["chainer"]),
-        (["sweep", "demo", "--emit-slurm"], ["chainer"]),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("words", "absent"), [
+    (["--help"], ["chainer", "matplotlib", "pydantic"]),
+    (["figures", "--help"], ["chainer", "matplotlib", "pydantic"]),
+    (["run"], ["chainer", "matplotlib", "pydantic"]),  # a mistake
+    (["list", "demo"], ["chainer"]),
+    (["table", "demo"], ["chainer"]),
+    (["sweep", "demo", "--dry-run"], ["chainer"]),
+    (["sweep", "demo", "--emit-slurm"], ["chainer"]),
+], ids=str)  # fmt: skip
 def test_what_answers_at_once_loads_no_large_library(words, absent, tmp_path):
     options = ["--out", str(tmp_path)] * ("demo" in words)
     done = _python("-X", "importtime", "-m", "experiments", *words, *options)
@@ -124,16 +120,13 @@ def test_list_names_every_cell_with_its_published_number(call, tmp_path, config)
 # Options
 
 
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ("sweep demo --dry-run --emit-slurm", "not allowed with argument"),
-        *(
-            (f"{command} --cell=sgd/none --set epochs=2 demo", "CONFIG (before --set, which takes")
-            for command in ("reproduce", "sweep", "run")
-        ),
-    ],
-)
+@pytest.mark.parametrize(("words", "said"), [
+    ("sweep demo --dry-run --emit-slurm", "not allowed with argument"),
+    *(
+        (f"{command} --cell=sgd/none --set epochs=2 demo", "CONFIG (before --set, which takes")
+        for command in ("reproduce", "sweep", "run")
+    ),
+])  # fmt: skip
 def test_words_that_cannot_stand_so_are_told(usage_error, words, said):
     assert said in usage_error(*words.split())
 

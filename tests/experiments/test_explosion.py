@@ -165,20 +165,16 @@ def test_a_gradient_that_is_not_finite_is_measured_and_drawn(call, out, snapshot
     assert (code, "gradient norm not finite" in text) == (0, True)
 
 
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"meta": None}, "of an update ("),
-        ({"h/1": None}, "of an update ('h/1'"),
-        ({"params/gru/0/W_h": None}, "W_h"),
-        ({"params/output/b": np.zeros(7)}, "of an update ("),
-        ({"params/gru/0/W_h": np.full((3 * UNITS, UNITS), 1e200)}, "beyond float32"),
-        ({"batch/ts": np.zeros((1, 2, 3))}, "of an update ("),
-        ({"h/0": np.zeros((9, UNITS))}, "of an update ("),
-        ({"h/0": np.full((2, UNITS), np.nan)}, "NaN or Inf"),
-    ],
-    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
-)
+@pytest.mark.parametrize(("changes", "reason"), [
+    ({"meta": None}, "of an update ("),
+    ({"h/1": None}, "of an update ('h/1'"),
+    ({"params/gru/0/W_h": None}, "W_h"),
+    ({"params/output/b": np.zeros(7)}, "of an update ("),
+    ({"params/gru/0/W_h": np.full((3 * UNITS, UNITS), 1e200)}, "beyond float32"),
+    ({"batch/ts": np.zeros((1, 2, 3))}, "of an update ("),
+    ({"h/0": np.zeros((9, UNITS))}, "of an update ("),
+    ({"h/0": np.full((2, UNITS), np.nan)}, "NaN or Inf"),
+], ids=lambda value: next(iter(value)) if isinstance(value, dict) else "")  # fmt: skip
 def test_a_file_that_is_no_snapshot_is_one_sentence(refused, snapshot, changes, reason):
     path = snapshot(**changes)
     sentence = refused("explosion", path)

@@ -106,16 +106,13 @@ def test_the_log_of_a_failed_run_is_shown_printable_and_short(tiny, call, monkey
     assert "    \ufffd\ufffd\\x00last" in lines
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("a\tb\n", "a\\tb\\n"),
-        ("\x1b\x9b\x7f\0", "\\x1b\\x9b\\x7f\\x00"),
-        ("\udce9\ud800", "\\udce9\\ud800"),
-        ("é\u00a0δ שלום 😀", "é\u00a0δ שלום 😀"),
-        ("a\\b", "a\\b"),
-    ],
-)
+@pytest.mark.parametrize(("text", "expected"), [
+    ("a\tb\n", "a\\tb\\n"),
+    ("\x1b\x9b\x7f\0", "\\x1b\\x9b\\x7f\\x00"),
+    ("\udce9\ud800", "\\udce9\\ud800"),
+    ("é\u00a0δ שלום 😀", "é\u00a0δ שלום 😀"),
+    ("a\\b", "a\\b"),
+])  # fmt: skip
 def test_printable(text, expected):
     assert printable(text) == expected
     assert printable_lines(text) == expected.replace("\\n", "\n")

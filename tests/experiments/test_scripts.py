@@ -76,31 +76,23 @@ NAMES = ["demo.sh", "figures.sh", "reproduce.sh", "fetch_data.sh", "test.sh"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize(
-    ("venv", "data", "seen"),
-    [
-        ("", "", ("ROOT/.venv", "")),
-        ("~/venv", "~/data", ("TMP/home/venv", "TMP/home/data")),
-        ("../home/venv", "data", ("TMP/here/../home/venv", "TMP/here/data")),
-    ],
-    ids=["default", "home", "relative"],
-)
+@pytest.mark.parametrize(("venv", "data", "seen"), [
+    ("", "", ("ROOT/.venv", "")),
+    ("~/venv", "~/data", ("TMP/home/venv", "TMP/home/data")),
+    ("../home/venv", "data", ("TMP/here/../home/venv", "TMP/here/data")),
+], ids=["default", "home", "relative"])  # fmt: skip
 def test_it_sets_up_and_takes_paths_from_where_the_caller_is(script, name, venv, data, seen):
     text = script(name, GRUSTAB_VENV=venv, GRUSTAB_DATA=data)
     here = "ROOT" if name == "test.sh" else "TMP/here"
     assert text.startswith(f"venv={seen[0]}\n[{here}][ROOT][{seen[1]}][-")
 
 
-@pytest.mark.parametrize(
-    ("name", "module", "words"),
-    [
-        ("reproduce.sh", "experiments][reproduce", ["--out=a b", "--set", "epochs=1", "it's.yaml"]),
-        ("reproduce.sh", "experiments][reproduce", ["-x.yaml", "--help"]),
-        ("fetch_data.sh", "grustab.datasets.fetch", ["--dir", "a b", "ptb"]),
-        ("fetch_data.sh", "grustab.datasets.fetch", []),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("name", "module", "words"), [
+    ("reproduce.sh", "experiments][reproduce", ["--out=a b", "--set", "epochs=1", "it's.yaml"]),
+    ("reproduce.sh", "experiments][reproduce", ["-x.yaml", "--help"]),
+    ("fetch_data.sh", "grustab.datasets.fetch", ["--dir", "a b", "ptb"]),
+    ("fetch_data.sh", "grustab.datasets.fetch", []),
+], ids=str)  # fmt: skip
 def test_it_hands_all_words_on(script, name, module, words):
     # A signal is the command's: no shell stands between.
     text = script(name, *words, END="kill -TERM $$", code=-15)
@@ -160,18 +152,14 @@ def change(name, text):
     return lambda root, _: (root / name).write_text(text)
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        fails("-I -m venv"),
-        fails("-I -m pip install"),
-        fails("pip install"),
-        move,
-        change("requirements.txt", "numpy"),
-        change(".venv/bin/python", "#!/bin/sh\nexit 1"),
-    ],
-    ids=["no venv", "no uv", "no packages", "moved", "other pins", "python gone"],
-)
+@pytest.mark.parametrize("event", [
+    fails("-I -m venv"),
+    fails("-I -m pip install"),
+    fails("pip install"),
+    move,
+    change("requirements.txt", "numpy"),
+    change(".venv/bin/python", "#!/bin/sh\nexit 1"),
+], ids=["no venv", "no uv", "no packages", "moved", "other pins", "python gone"])  # fmt: skip
 def test_it_is_made_once_and_anew_after(event, checkout, set_up):
     assert set_up(checkout, "--python=./py", "--gpu", "cuda12x")[0] == 0
     path = checkout / ".venv" / "lib" / "python3.11" / "site-packages" / "grustab.pth"
@@ -196,19 +184,15 @@ def test_another_python_is_taken_and_kept(checkout, set_up, tmp_path):
     assert "up to date" in set_up(checkout)[1]
 
 
-@pytest.mark.parametrize(
-    ("words", "variables", "said"),
-    [
-        (["--python", "/no/python"], {}, "found no Python 3.11 to 3.14 with its venv module"),
-        (["--python"], {}, "cannot use '--python': expected --python PY"),
-        (["--gpu=cuda11"], {}, "cannot use '--gpu cuda11': expected --python PY, --gpu cuda12x or"),
-        (["--what"], {}, "cannot use '--what': expected --python PY"),
-        (["--python=./py"], {"FAILS": "pip install"}, "failed (no network or no space?): no route"),
-        (["--python=./py"], {"GRUSTAB_VENV": "/dev/null/x"}, "cannot make /dev/null/x: set GRU"),
-        (["--python=./py"], {"GRUSTAB_VENV": "photos"}, "delete "),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("words", "variables", "said"), [
+    (["--python", "/no/python"], {}, "found no Python 3.11 to 3.14 with its venv module"),
+    (["--python"], {}, "cannot use '--python': expected --python PY"),
+    (["--gpu=cuda11"], {}, "cannot use '--gpu cuda11': expected --python PY, --gpu cuda12x or"),
+    (["--what"], {}, "cannot use '--what': expected --python PY"),
+    (["--python=./py"], {"FAILS": "pip install"}, "failed (no network or no space?): no route"),
+    (["--python=./py"], {"GRUSTAB_VENV": "/dev/null/x"}, "cannot make /dev/null/x: set GRU"),
+    (["--python=./py"], {"GRUSTAB_VENV": "photos"}, "delete "),
+], ids=str)  # fmt: skip
 def test_what_is_missing_is_one_sentence(checkout, set_up, tmp_path, words, variables, said):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "one.png").touch()

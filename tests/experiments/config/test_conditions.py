@@ -95,15 +95,11 @@ def test_what_is_left_out_is_as_in_the_main_experiment(own, name):
     assert cell.sources["units"] == theirs.sources["units"] != cell.sources["task"] == "assumption"
 
 
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        ({"optimizer": "adam"}, "key 'learning_rate' is missing"),  # SGD's would not do
-        ({"schedule": "plateau"}, "needs decay_divisor and decay_after"),
-        ({"task": "poetry"}, "key 'task'"),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("said", "expected"), [
+    ({"optimizer": "adam"}, "key 'learning_rate' is missing"),  # SGD's would not do
+    ({"schedule": "plateau"}, "needs decay_divisor and decay_after"),
+    ({"task": "poetry"}, "key 'task'"),
+], ids=str)  # fmt: skip
 def test_settings_that_go_together_are_not_taken_apart(own, refused, said, expected):
     path = own(**{"task": "language", "threshold": 5, **said})
     assert expected in refused("list", path)

@@ -4,20 +4,7 @@ import pytest
 
 from experiments.config.load import config_names, load_config
 from experiments.config.schema import ASSUMPTION, STATED, UNVERIFIED
-from tests.experiments.config.supplement import (
-    ADAM_AND_RMSPROP,
-    ALWAYS_STATED,
-    MAY_BE_STATED,
-    OF_EVERY_RUN,
-    REMEMBERED,
-    SGD_LANGUAGE,
-    SGD_MUSIC,
-    TABLE_1,
-    TABLE_2_DELTA,
-    TABLE_2_THRESHOLD,
-    TABLE_3,
-    TABLE_4,
-)
+from tests.experiments.config import supplement as paper
 
 CONFIGS = {name: load_config(name) for name in config_names()}
 
@@ -37,8 +24,8 @@ SIDES = {
 def _printed():
     """Config; table, column, row, entry, success rate and test; conditions of the entry."""
     for config, number, table, rows, threshold in (
-        ("table1_language", 1, TABLE_1, {**ADAM_AND_RMSPROP, **SGD_LANGUAGE}, 5),
-        ("table3_music", 3, TABLE_3, {**ADAM_AND_RMSPROP, **SGD_MUSIC}, 15),
+        ("table1_language", 1, paper.TABLE_1, {**paper.ADAM_AND_RMSPROP, **paper.SGD_LANGUAGE}, 5),
+        ("table3_music", 3, paper.TABLE_3, {**paper.ADAM_AND_RMSPROP, **paper.SGD_MUSIC}, 15),
     ):
         for line in table.strip().splitlines():
             row, *entries = (part.strip() for part in line.split("|"))
@@ -49,13 +36,13 @@ def _printed():
                 yield config, (number, column, row, entry, None, None), conditions
     sgd = {"optimizer": "sgd", "learning_rate": 0.1, "schedule": "constant", "epochs": 60}
     sgd |= {"decay_after": None, "decay_divisor": None}
-    for key, entries in (("delta", TABLE_2_DELTA), ("threshold", TABLE_2_THRESHOLD)):
+    for key, entries in (("delta", paper.TABLE_2_DELTA), ("threshold", paper.TABLE_2_THRESHOLD)):
         side, _, method = SIDES[key]
         for value, (rate, entry) in entries.items():
             printed = 2, f"{side}, {key.title()} {value:g}", "Validation", entry, rate, None
             yield "table2_language_lr0.1", printed, {**sgd, "method": method, key: value}
-    sgd = {**SGD_LANGUAGE["SGD (η divided by 1.1)"], "method": "elementwise_clipping"}
-    for value, (rate, entry, test) in TABLE_4.items():
+    sgd = {**paper.SGD_LANGUAGE["SGD (η divided by 1.1)"], "method": "elementwise_clipping"}
+    for value, (rate, entry, test) in paper.TABLE_4.items():
         row = "Validation (first row of that name)"
         printed = 4, f"Gradient clipping, Threshold {value:g}", row, entry, rate, test
         yield "table4_elementwise", printed, {**sgd, "threshold": value}
@@ -65,7 +52,7 @@ PRINTED = list(_printed())
 
 
 def test_there_are_just_these_configs():
-    assert set(CONFIGS) == set(MAY_BE_STATED)
+    assert set(CONFIGS) == set(paper.MAY_BE_STATED)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +126,8 @@ def test_every_setting_has_a_source_that_states_it(cell):
     assert in_force - set(cell.sources) == set()
     assert set(cell.sources.values()) <= {STATED, UNVERIFIED, ASSUMPTION}
     says = {
-        STATED: {**ALWAYS_STATED, **MAY_BE_STATED[cell.config]},
-        UNVERIFIED: REMEMBERED[cell.conditions.task],
+        STATED: {**paper.ALWAYS_STATED, **paper.MAY_BE_STATED[cell.config]},
+        UNVERIFIED: paper.REMEMBERED[cell.conditions.task],
     }
     wrong = {
         key: getattr(cell.conditions, key)
@@ -149,7 +136,9 @@ def test_every_setting_has_a_source_that_states_it(cell):
     }
     assert wrong == {}
     if cell.config != "demo":  # as section B.1 says
-        assert {key: getattr(cell.conditions, key) for key in OF_EVERY_RUN} == OF_EVERY_RUN
+        assert {
+            key: getattr(cell.conditions, key) for key in paper.OF_EVERY_RUN
+        } == paper.OF_EVERY_RUN
 
 
 @every_cell("table3_music", "main_music", "identify_music")

@@ -174,40 +174,36 @@ def _bomb(form):
     return "runs:\n" + "\n".join(lines) + "\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("title: a\n  runs: 1\n", "line 2: not valid YAML"),
-        ("a: {b: 1\nc: 2\n", "line 2: not valid YAML: expected ',' or '}'"),
-        ("a: {b: 1\nc: 2\n", ", in what begins in line 1"),
-        ("title: a\ntitle: b\n", 'duplicate key "title"'),
-        ("title: !!python/object:os.system x\n", "not valid YAML"),
-        ("a: 1\n---\nb: 2\n", "not valid YAML"),
-        ("{[1, 2]: 3}\n", ""),
-        *((text, "expected a mapping with the keys title") for text in ("- a\n", "3\n", "")),
-        (b"\x00\x01\x02\xff\xfe", "not valid YAML"),
-        (b"title: caf\xe9\n", "byte 10 is no UTF-8"),
-        ("title: !!int x\n", "not valid YAML"),
-        ("title: !!bool x\n", "not valid YAML"),
-        ("title: " + "[" * 500 + "]" * 500, "not valid YAML"),
-        ("runs: " + "9" * 5000 + "\n", "not valid YAML"),
-        ("runs: " + "9" * 4000 + "\n", "less than or equal to 10000"),
-        ("runs: 0x" + "f" * 5000 + "\n", "got a number of thousands of digits"),
-        ("runs: " + "x" * 10**5 + "\n", "got 'xxx"),
-        ("x" * 1000 + ": 1\n", "unknown key 'xxx"),
-        ("runs: 2020-01-01\n", "got datetime.date"),
-        ("runs: no\n", "got 'no'"),
-        ("conditions: {assumption: {3: 4}}\n", "3 cannot stand there, expected the name of a"),
-        ("title: a".encode("utf-16-le"), "not valid YAML"),
-        ("title: a\0", "not valid YAML"),
-        ("%YAML 9.9\n---\ntitle: a\n", "not valid YAML"),
-        ("runs: &a [*a]\n", "got [["),
-        (_bomb("[{}]"), "key 'runs': input should be a valid integer, got ["),
-        (_bomb("{{<<: [{}]}}"), "merge keys (<<) that unfold to more than 1000 keys"),
-        ("runs: {" + ",".join(f"k{i}: 1" for i in range(1100)) + "}\n", "got {'k0': 1,"),
-    ],
-    ids=lambda text: str(text)[:25],
-)
+@pytest.mark.parametrize(("text", "expected"), [
+    ("title: a\n  runs: 1\n", "line 2: not valid YAML"),
+    ("a: {b: 1\nc: 2\n", "line 2: not valid YAML: expected ',' or '}'"),
+    ("a: {b: 1\nc: 2\n", ", in what begins in line 1"),
+    ("title: a\ntitle: b\n", 'duplicate key "title"'),
+    ("title: !!python/object:os.system x\n", "not valid YAML"),
+    ("a: 1\n---\nb: 2\n", "not valid YAML"),
+    ("{[1, 2]: 3}\n", ""),
+    *((text, "expected a mapping with the keys title") for text in ("- a\n", "3\n", "")),
+    (b"\x00\x01\x02\xff\xfe", "not valid YAML"),
+    (b"title: caf\xe9\n", "byte 10 is no UTF-8"),
+    ("title: !!int x\n", "not valid YAML"),
+    ("title: !!bool x\n", "not valid YAML"),
+    ("title: " + "[" * 500 + "]" * 500, "not valid YAML"),
+    ("runs: " + "9" * 5000 + "\n", "not valid YAML"),
+    ("runs: " + "9" * 4000 + "\n", "less than or equal to 10000"),
+    ("runs: 0x" + "f" * 5000 + "\n", "got a number of thousands of digits"),
+    ("runs: " + "x" * 10**5 + "\n", "got 'xxx"),
+    ("x" * 1000 + ": 1\n", "unknown key 'xxx"),
+    ("runs: 2020-01-01\n", "got datetime.date"),
+    ("runs: no\n", "got 'no'"),
+    ("conditions: {assumption: {3: 4}}\n", "3 cannot stand there, expected the name of a"),
+    ("title: a".encode("utf-16-le"), "not valid YAML"),
+    ("title: a\0", "not valid YAML"),
+    ("%YAML 9.9\n---\ntitle: a\n", "not valid YAML"),
+    ("runs: &a [*a]\n", "got [["),
+    (_bomb("[{}]"), "key 'runs': input should be a valid integer, got ["),
+    (_bomb("{{<<: [{}]}}"), "merge keys (<<) that unfold to more than 1000 keys"),
+    ("runs: {" + ",".join(f"k{i}: 1" for i in range(1100)) + "}\n", "got {'k0': 1,"),
+], ids=lambda text: str(text)[:25])  # fmt: skip
 def test_a_file_that_is_no_config_is_one_sentence(write_config, refused, text, expected):
     sentence = refused("list", write_config(text))
     check_words(sentence)
@@ -215,16 +211,13 @@ def test_a_file_that_is_no_config_is_one_sentence(write_config, refused, text, e
     assert expected in sentence
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        (b"title:", b"\xef\xbb\xbftitle:"),
-        (b"\n", b"\r\n"),
-        (b"title:", b"%YAML 1.1\n---\ntitle:"),
-        *((b"units: 64", new) for new in (b"units: 0x40", b"units: 0o100", b"units: 6_4")),
-        *((b"units: 64", new) for new in (b"<<: {units: 64}", b"units: &n 64")),
-    ],
-)
+@pytest.mark.parametrize(("old", "new"), [
+    (b"title:", b"\xef\xbb\xbftitle:"),
+    (b"\n", b"\r\n"),
+    (b"title:", b"%YAML 1.1\n---\ntitle:"),
+    *((b"units: 64", new) for new in (b"units: 0x40", b"units: 0o100", b"units: 6_4")),
+    *((b"units: 64", new) for new in (b"<<: {units: 64}", b"units: &n 64")),
+])  # fmt: skip
 def test_another_way_to_write_the_same_is_the_same_config(write_config, old, new, recwarn):
     text = (CONFIGS / "demo.yaml").read_bytes()
     assert old in text

@@ -43,31 +43,28 @@ def test_without_results_it_says_so_and_draws_nothing(draw, out):
 FAILED = {"validation": (2000.0, 13.5), "unigram": 10.0}
 
 
-@pytest.mark.parametrize(
-    ("config", "cells", "changes", "names"),
-    [
-        # Nothing is published of the demo.
-        ("demo", "sgd/clipping_20 sgd/projection_0.2", {}, "learning_curves dynamics_sgd"),
-        # No dynamics without both methods.
-        ("demo", "sgd/clipping_20 sgd/clipping_5", {}, "learning_curves"),
-        ("demo", "sgd/clipping_20", {"status": "interrupted", "validation": (5.0,)}, ""),  # a point
-        ("table3_music", "sgd/clipping_15", FAILED, "learning_curves published"),
-        ("table1_language", "sgd_1.1/clipping_5", FAILED, "published"),
-        ("table4_elementwise", "sgd_1.1/elementwise_0.003", {}, "learning_curves published"),
-        (  # dynamics are of one optimizer
-            "open_music",
-            "stream/adam_1e-3_clipping_15 stream/sgd_projection_0.2",
-            {},
-            "learning_curves",
-        ),
-        (
-            "open_music",
-            "stream/adam_1e-3_clipping_15 stream/sgd_clipping_15 stream/sgd_projection_0.2",
-            {},
-            "learning_curves dynamics_stream_sgd_0.1",
-        ),
-    ],
-)
+@pytest.mark.parametrize(("config", "cells", "changes", "names"), [
+    # Nothing is published of the demo.
+    ("demo", "sgd/clipping_20 sgd/projection_0.2", {}, "learning_curves dynamics_sgd"),
+    # No dynamics without both methods.
+    ("demo", "sgd/clipping_20 sgd/clipping_5", {}, "learning_curves"),
+    ("demo", "sgd/clipping_20", {"status": "interrupted", "validation": (5.0,)}, ""),  # a point
+    ("table3_music", "sgd/clipping_15", FAILED, "learning_curves published"),
+    ("table1_language", "sgd_1.1/clipping_5", FAILED, "published"),
+    ("table4_elementwise", "sgd_1.1/elementwise_0.003", {}, "learning_curves published"),
+    (  # dynamics are of one optimizer
+        "open_music",
+        "stream/adam_1e-3_clipping_15 stream/sgd_projection_0.2",
+        {},
+        "learning_curves",
+    ),
+    (
+        "open_music",
+        "stream/adam_1e-3_clipping_15 stream/sgd_clipping_15 stream/sgd_projection_0.2",
+        {},
+        "learning_curves dynamics_stream_sgd_0.1",
+    ),
+])  # fmt: skip
 def test_which_figures_are_drawn(draw, store, config, cells, changes, names):
     for name in cells.split():
         for seed in range(2):
@@ -130,23 +127,19 @@ def test_the_last_bit_of_a_layout_moves_no_edge(out):
 POINT = {"status": "interrupted", "validation": (5.0,)}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"status": "diverged", "validation": (5.0, None)},
-        {"status": "diverged", "validation": ()},
-        {"status": "diverged", "validation": (None,)},
-        {"status": "interrupted", "validation": (5.0, 4.0)},
-        {"status": "diverged", "validation": (None, None)},
-        {"status": "interrupted", "validation": ()},
-        {"validation": (1e5, 1e4)},
-        {"validation": (20.0,)},
-        {**POINT, "windows": {key: [] for key in IterationCurves.model_fields}},
-        {**POINT, "windows": {"gradient_norm": [None], "gradient_norm_max": [None]}},
-        {**POINT, "windows": {"spectral_radius": [[None]]}},
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize("changes", [
+    {"status": "diverged", "validation": (5.0, None)},
+    {"status": "diverged", "validation": ()},
+    {"status": "diverged", "validation": (None,)},
+    {"status": "interrupted", "validation": (5.0, 4.0)},
+    {"status": "diverged", "validation": (None, None)},
+    {"status": "interrupted", "validation": ()},
+    {"validation": (1e5, 1e4)},
+    {"validation": (20.0,)},
+    {**POINT, "windows": {key: [] for key in IterationCurves.model_fields}},
+    {**POINT, "windows": {"gradient_norm": [None], "gradient_norm_max": [None]}},
+    {**POINT, "windows": {"spectral_radius": [[None]]}},
+], ids=str)  # fmt: skip
 def test_every_kind_of_result_is_drawn(draw, store, changes):
     for name in ("sgd/clipping_20", "sgd/projection_0.2"):
         store(("demo", name), **changes)

@@ -5,16 +5,7 @@ import math
 import pytest
 
 from experiments.reports.claims import TABLE_3
-from experiments.reports.evidence import (
-    EARLY,
-    NOT_ENOUGH,
-    NOT_REPRODUCED,
-    REPRODUCED,
-    SO_FAR_NO,
-    SO_FAR_YES,
-    UNDECIDED,
-    Evidence,
-)
+from experiments.reports.evidence import EARLY, Evidence
 from experiments.reports.pairs import log_norms
 from experiments.results.measures import largest_norm
 from tests.experiments.reports.made_result import OTHER, OURS, THEIRS
@@ -22,40 +13,36 @@ from tests.experiments.reports.made_result import OTHER, OURS, THEIRS
 PAIR = {"sgd": (OURS, THEIRS)}
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs", "word", "said"),
-    [
-        ([4.0, 4.5, 5.0], [4.2, 4.7, 5.3], REPRODUCED, ""),  # paired: the seeds' spread is none
-        ([4.0, 4.5, 5.0], [4.1, 4.4, 5.1], UNDECIDED, ""),
-        ([4.2, 4.7, 5.3], [4.0, 4.5, 5.0], NOT_REPRODUCED, ""),
-        ([4.0], [9.0], UNDECIDED, ""),  # one seed
-        ([4.0, 4.0], [4.0, 4.0], NOT_REPRODUCED, ""),  # equal is not lower
-        ([4.0, 4.5], [None, None], REPRODUCED, ""),  # a failed run is worse than any value
-        ([None, None], [4.0, 4.5], NOT_REPRODUCED, ""),
-        ([None, None], [None, None], NOT_REPRODUCED, "0: both failed (n = 2, 0 lower)"),
-        ([4.0, 4.0], [5.0, None], REPRODUCED, ""),
-        ([4.0, None], [5.0, 5.0], UNDECIDED, ""),
-        ([4.0, 4.1, None], [5.0, 5.2, 6.0], REPRODUCED, ""),  # the successful ones, as in the table
-        (  # half of them failed
-            [4.0, 4.1, None, None],
-            [5.0, 5.2, 6.0, 6.1],
-            UNDECIDED,
-            "0: first failed (n = 4, 2 failed, 2 lower)",
-        ),
-        ([None], [4.0], UNDECIDED, ""),
-        ([55.0, 56.0], [60.0, 61.1], REPRODUCED, ""),  # none better than a unigram predictor
-        ([55.0, 56.0], [60.0, 49.0], UNDECIDED, ""),  # one of theirs is better than that
-        (
-            [4.0, 4.5, None],
-            [4.1, 4.7, 5.0],
-            UNDECIDED,
-            "1: -0.15 [-0.785, +0.485] (n = 3, 1 failed, 2 lower)",
-        ),
-        ([None, None, 4.0], [4.0, 4.5, None], UNDECIDED, "0: first failed (n = 3, 1 lower)"),
-        ([4.0, None], [None, 4.0], UNDECIDED, "0: both failed (n = 2, 1 lower)"),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("ours", "theirs", "word", "said"), [
+    ([4.0, 4.5, 5.0], [4.2, 4.7, 5.3], "reproduced", ""),  # paired: the seeds' spread is none
+    ([4.0, 4.5, 5.0], [4.1, 4.4, 5.1], "undecided", ""),
+    ([4.2, 4.7, 5.3], [4.0, 4.5, 5.0], "not reproduced", ""),
+    ([4.0], [9.0], "undecided", ""),  # one seed
+    ([4.0, 4.0], [4.0, 4.0], "not reproduced", ""),  # equal is not lower
+    ([4.0, 4.5], [None, None], "reproduced", ""),  # a failed run is worse than any value
+    ([None, None], [4.0, 4.5], "not reproduced", ""),
+    ([None, None], [None, None], "not reproduced", "0: both failed (n = 2, 0 lower)"),
+    ([4.0, 4.0], [5.0, None], "reproduced", ""),
+    ([4.0, None], [5.0, 5.0], "undecided", ""),
+    ([4.0, 4.1, None], [5.0, 5.2, 6.0], "reproduced", ""),  # the successful ones, as in the table
+    (  # half of them failed
+        [4.0, 4.1, None, None],
+        [5.0, 5.2, 6.0, 6.1],
+        "undecided",
+        "0: first failed (n = 4, 2 failed, 2 lower)",
+    ),
+    ([None], [4.0], "undecided", ""),
+    ([55.0, 56.0], [60.0, 61.1], "reproduced", ""),  # none better than a unigram predictor
+    ([55.0, 56.0], [60.0, 49.0], "undecided", ""),  # one of theirs is better than that
+    (
+        [4.0, 4.5, None],
+        [4.1, 4.7, 5.0],
+        "undecided",
+        "1: -0.15 [-0.785, +0.485] (n = 3, 1 failed, 2 lower)",
+    ),
+    ([None, None, 4.0], [4.0, 4.5, None], "undecided", "0: first failed (n = 3, 1 lower)"),
+    ([4.0, None], [None, 4.0], "undecided", "0: both failed (n = 2, 1 lower)"),
+], ids=str)  # fmt: skip
 def test_a_pair_is_judged_by_the_interval_of_its_difference(
     evidence, put, ours, theirs, word, said
 ):
@@ -70,13 +57,14 @@ def test_one_pair_otherwise_is_enough_to_refute(evidence, put):
     put(OURS, [4.0, 4.1])
     put(THEIRS, [3.5, 3.6])
     pairs = PAIR | {"adam_1e-3": ((TABLE_3, "adam_1e-3/projection_0.2"), OTHER)}
-    assert evidence.lower(pairs).word == NOT_REPRODUCED
+    assert evidence.lower(pairs).word == "not reproduced"
     del pairs["sgd"]
-    assert evidence.lower(pairs).word == NOT_ENOUGH
+    assert evidence.lower(pairs).word == "not enough runs"
 
 
 @pytest.mark.parametrize(
-    ("theirs", "word", "difference"), [(4.5, SO_FAR_YES, "-0.5"), (3.5, SO_FAR_NO, "+0.5")]
+    ("theirs", "word", "difference"),
+    [(4.5, "so far as claimed", "-0.5"), (3.5, "so far otherwise", "+0.5")],
 )
 def test_a_partial_run_is_compared_at_its_last_epoch(
     evidence, store, put, theirs, word, difference
@@ -92,7 +80,7 @@ def test_a_partial_run_is_compared_at_its_last_epoch(
 def test_a_partial_run_says_nothing_at_first(evidence, store, put):
     put(OURS, [4.0])
     store(THEIRS, validation=(9.0,) * (EARLY - 1), status="interrupted")
-    assert evidence.lower(PAIR).word == NOT_ENOUGH
+    assert evidence.lower(PAIR).word == "not enough runs"
 
 
 def test_a_partial_run_beside_finished_ones_does_not_count(evidence, store, put):
@@ -106,23 +94,19 @@ def test_norms_are_compared_as_far_as_both_runs_went(evidence, store, put):
     put(OURS, [4.0], validation=6 * (5.0,), windows={"gradient_norm_max": 5 * [40.0] + [1e6]})
     norms = {"gradient_norm_max": 5 * [90.0]}
     store(THEIRS, validation=5 * (4.5,), status="interrupted", windows=norms)
-    assert evidence.lower(PAIR, log_norms).word == SO_FAR_YES
+    assert evidence.lower(PAIR, log_norms).word == "so far as claimed"
 
 
-@pytest.mark.parametrize(
-    ("values", "rank", "word"),
-    [
-        ((3.4, 3.5, 3.6), 1, REPRODUCED),
-        ((3.4, 3.5, 3.6), 2, NOT_REPRODUCED),
-        ((3.4, 3.3, 3.4), 1, NOT_REPRODUCED),
-        ((3.4, 3.3, 3.4), 2, REPRODUCED),  # equal is not lower
-        ((3.4, 3.3, 3.2), 2, NOT_REPRODUCED),
-        ((3.4, 3.3), 1, NOT_REPRODUCED),  # whatever is missing
-        ((3.4, 3.3), 2, NOT_ENOUGH),
-        ((3.4,), 1, NOT_ENOUGH),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("values", "rank", "word"), [
+    ((3.4, 3.5, 3.6), 1, "reproduced"),
+    ((3.4, 3.5, 3.6), 2, "not reproduced"),
+    ((3.4, 3.3, 3.4), 1, "not reproduced"),
+    ((3.4, 3.3, 3.4), 2, "reproduced"),  # equal is not lower
+    ((3.4, 3.3, 3.2), 2, "not reproduced"),
+    ((3.4, 3.3), 1, "not reproduced"),  # whatever is missing
+    ((3.4, 3.3), 2, "not enough runs"),
+    ((3.4,), 1, "not enough runs"),
+], ids=str)  # fmt: skip
 def test_a_place_counts_what_is_lower(evidence, put, values, rank, word):
     among = [THEIRS, OTHER, (TABLE_3, "rmsprop_1e-3/clipping_15")]
     for place, value in zip(among, values, strict=False):
@@ -133,23 +117,20 @@ def test_a_place_counts_what_is_lower(evidence, put, values, rank, word):
 def test_runs_without_a_common_seed_are_not_compared(evidence, store):
     store(OURS, 0)
     store(THEIRS, 1)
-    assert evidence.lower(PAIR) == (UNDECIDED, "no seed in common")
+    assert evidence.lower(PAIR) == ("undecided", "no seed in common")
 
 
-@pytest.mark.parametrize(
-    ("norm", "changes", "word"),
-    [
-        (40.0, {}, REPRODUCED),
-        (90.0, {}, NOT_REPRODUCED),
-        (None, {}, NOT_REPRODUCED),
-        # A gradient or a loss that ended a run is the largest.
-        (40.0, {"status": "diverged", "divergence": {"quantity": "gradient"}}, NOT_REPRODUCED),
-        (40.0, {"status": "diverged", "divergence": {"quantity": "loss"}}, NOT_REPRODUCED),
-    ],
-)
+@pytest.mark.parametrize(("norm", "changes", "word"), [
+    (40.0, {}, "reproduced"),
+    (90.0, {}, "not reproduced"),
+    (None, {}, "not reproduced"),
+    # A gradient or a loss that ended a run is the largest.
+    (40.0, {"status": "diverged", "divergence": {"quantity": "gradient"}}, "not reproduced"),
+    (40.0, {"status": "diverged", "divergence": {"quantity": "loss"}}, "not reproduced"),
+])  # fmt: skip
 def test_the_largest_norm_is_compared(evidence, put, norm, changes, word):
     put(OURS, [4.0, 4.0], windows={"gradient_norm_max": [norm, 3.0]}, **changes)
-    assert evidence.lower(PAIR, log_norms).word == NOT_ENOUGH
+    assert evidence.lower(PAIR, log_norms).word == "not enough runs"
     put(THEIRS, [4.0, 4.0], windows={"gradient_norm_max": [90.0, 3.0]})
     assert Evidence(evidence.out).lower(PAIR, log_norms).word == word
 

@@ -202,14 +202,6 @@ def test_labels_come_from_the_config_and_not_from_a_result(table, store, demo):
     assert table("demo")[2] == before
 
 
-def test_the_notes_name_unverified_and_assumed_conditions(table):
-    _, text, _ = table("table3_music")
-    assert "Conditions that are main paper (unverified): " in text
-    assert "input_scale 0.01" in text
-    assert "Conditions that are assumption: " in text
-    assert "loss sum_over_steps" in text
-
-
 P, C = "projection_0.2", "clipping_15"
 
 

@@ -159,13 +159,10 @@ def test_runs_with_overrides_are_never_compared_nor_mixed_with_others(store, tab
     assert (out / LANGUAGE[0] / "table.md").exists()
 
 
-@pytest.mark.parametrize(
-    ("config", "cell"),
-    [
-        ("table1_language", "adam_1e-2/clipping_5"),
-        ("table4_elementwise", "sgd_1.1/elementwise_0.0015"),
-    ],
-)
+@pytest.mark.parametrize(("config", "cell"), [
+    ("table1_language", "adam_1e-2/clipping_5"),
+    ("table4_elementwise", "sgd_1.1/elementwise_0.0015"),
+])  # fmt: skip
 def test_no_difference_to_a_print_that_is_no_number(store, table, config, cell):
     store((config, cell), validation=(5.0,), unigram=6.5)
     rows, _, notes = table(config)
@@ -236,24 +233,20 @@ def test_no_row_of_a_table_with_settings_has_a_difference(store, table):
     assert row.split("|")[4].strip() == ""
 
 
-@pytest.mark.parametrize(
-    ("changes", "shares"),
-    [
-        ({"validation": (8.0, 4.0)}, ["100 %", "100 %", "100 %", "0 %"]),
-        ({"validation": (4.0, 9.5)}, ["100 %", "100 %", "0 %", "0 %"]),
-        ({"validation": (None, 4.0)}, ["100 %", "100 %", "100 %", "0 %"]),
-        ({"validation": (9.5, 9.0)}, ["0 %", "100 %", "0 %", "0 %"]),  # no better than that
-        ({"validation": (), "status": "diverged"}, ["0 %", "0 %", "0 %", "100 %"]),
-        ({"validation": (4.0, None), "status": "diverged"}, ["0 %", "0 %", "0 %", "100 %"]),
-        ({"validation": (8.0,), "status": "interrupted"}, ["", "", "", "0 % so far"]),
-        ({"norm": 3001.0}, ["100 %", "100 %", "100 %", "100 %"]),
-        ({"norm": 2999.0}, ["100 %", "100 %", "100 %", "0 %"]),
-        ({"norm": 1001.0, "cell": LANGUAGE}, ["100 %", "100 %", "100 %", "100 %"]),
-        ({"norm": 999.0, "cell": LANGUAGE}, ["100 %", "100 %", "100 %", "0 %"]),
-        ({"norm": None}, ["100 %", "100 %", "100 %", "100 %"]),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("changes", "shares"), [
+    ({"validation": (8.0, 4.0)}, ["100 %", "100 %", "100 %", "0 %"]),
+    ({"validation": (4.0, 9.5)}, ["100 %", "100 %", "0 %", "0 %"]),
+    ({"validation": (None, 4.0)}, ["100 %", "100 %", "100 %", "0 %"]),
+    ({"validation": (9.5, 9.0)}, ["0 %", "100 %", "0 %", "0 %"]),  # no better than that
+    ({"validation": (), "status": "diverged"}, ["0 %", "0 %", "0 %", "100 %"]),
+    ({"validation": (4.0, None), "status": "diverged"}, ["0 %", "0 %", "0 %", "100 %"]),
+    ({"validation": (8.0,), "status": "interrupted"}, ["", "", "", "0 % so far"]),
+    ({"norm": 3001.0}, ["100 %", "100 %", "100 %", "100 %"]),
+    ({"norm": 2999.0}, ["100 %", "100 %", "100 %", "0 %"]),
+    ({"norm": 1001.0, "cell": LANGUAGE}, ["100 %", "100 %", "100 %", "100 %"]),
+    ({"norm": 999.0, "cell": LANGUAGE}, ["100 %", "100 %", "100 %", "0 %"]),
+    ({"norm": None}, ["100 %", "100 %", "100 %", "100 %"]),
+], ids=str)  # fmt: skip
 def test_success_by_three_rules_beside_explosion(table, store, changes, shares):
     changes = {"unigram": 9.0, "validation": (5.0, 4.0), **changes}
     norms = [changes.pop("norm", 1.0)] * len(changes["validation"])

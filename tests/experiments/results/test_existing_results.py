@@ -19,40 +19,34 @@ def partial(iterations):
     return {"status": "interrupted", "iterations": iterations}
 
 
-@pytest.mark.parametrize(
-    ("there", "max_iterations", "done"),
-    [
-        ({}, None, True),
-        ({"status": "diverged"}, 99, True),
-        (partial(20), None, False),
-        (partial(20), 19, True),
-        (partial(20), 20, True),
-        (partial(20), 21, False),
-        (partial(21), 21, False),  # without its last evaluation
-        ({**partial(21), "validation": ()}, 20, False),  # without any
-    ],
-)
+@pytest.mark.parametrize(("there", "max_iterations", "done"), [
+    ({}, None, True),
+    ({"status": "diverged"}, 99, True),
+    (partial(20), None, False),
+    (partial(20), 19, True),
+    (partial(20), 20, True),
+    (partial(20), 21, False),
+    (partial(21), 21, False),  # without its last evaluation
+    ({**partial(21), "validation": ()}, 20, False),  # without any
+])  # fmt: skip
 def test_done_is_what_is_finished_or_has_the_iterations_asked_for(
     demo, store, there, max_iterations, done
 ):
     assert is_done(store(demo, **there), max_iterations) == done
 
 
-@pytest.mark.parametrize(
-    ("there", "new", "replaced"),
-    [
-        (partial(3), partial(6), True),
-        (partial(6), partial(6), True),
-        (partial(6), partial(3), False),
-        (partial(6), {**partial(7), "validation": ()}, False),  # was not evaluated
-        ({**partial(7), "validation": ()}, partial(6), True),
-        (partial(6), {"status": "diverged", "iterations": 3}, True),
-        ({"status": "diverged", "iterations": 3}, partial(6), False),
-        ({"iterations": 3}, partial(6), False),
-        ({"iterations": 6}, {"iterations": 3}, True),
-        ({"gradient_mean": None}, partial(6), False),  # cannot be read
-    ],
-)
+@pytest.mark.parametrize(("there", "new", "replaced"), [
+    (partial(3), partial(6), True),
+    (partial(6), partial(6), True),
+    (partial(6), partial(3), False),
+    (partial(6), {**partial(7), "validation": ()}, False),  # was not evaluated
+    ({**partial(7), "validation": ()}, partial(6), True),
+    (partial(6), {"status": "diverged", "iterations": 3}, True),
+    ({"status": "diverged", "iterations": 3}, partial(6), False),
+    ({"iterations": 3}, partial(6), False),
+    ({"iterations": 6}, {"iterations": 3}, True),
+    ({"gradient_mean": None}, partial(6), False),  # cannot be read
+])  # fmt: skip
 def test_a_partial_result_replaces_nothing_that_holds_more(demo, store, out, there, new, replaced):
     path, result = store(demo, **there), make_result(demo, **new)
     before = path.read_bytes()

@@ -60,15 +60,11 @@ def test_jobs_are_asked_to_end_until_none_is_left_and_the_client_is_closed(clien
     assert asked == [{}, {"a": [1, 2], "b": []}, {"a": [1, 2, 2], "b": [3]}]
 
 
-@pytest.mark.parametrize(
-    ("error", "reason"),
-    [
-        (OSError("Timed out\ntrying"), "(Timed out)"),
-        (TimeoutError(), "(TimeoutError)"),
-        (ValueError("\n"), "(ValueError)"),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("error", "reason"), [
+    (OSError("Timed out\ntrying"), "(Timed out)"),
+    (TimeoutError(), "(TimeoutError)"),
+    (ValueError("\n"), "(ValueError)"),
+], ids=str)  # fmt: skip
 def test_a_scheduler_that_cannot_be_reached_is_told_with_the_reason(monkeypatch, error, reason):
     monkeypatch.setattr(cluster, "Client", Mock(side_effect=error))
     with pytest.raises(ClusterError) as refused, cluster.cluster_pool("tcp://host:1", "cpu"):

@@ -16,17 +16,14 @@ from grustab.errors import DataError
 from tests.experiments.sweep.conftest import planned
 
 
-@pytest.mark.parametrize(
-    ("seeds", "expected"),
-    [
-        ("7", [7]),
-        ("0-1,5", [0, 1, 5]),
-        ("3-3", [3]),
-        ("5,1,5", [5, 1]),  # given twice, run once
-        ("4294967295", [2**32 - 1]),
-        (None, [0, 1, 2]),
-    ],
-)
+@pytest.mark.parametrize(("seeds", "expected"), [
+    ("7", [7]),
+    ("0-1,5", [0, 1, 5]),
+    ("3-3", [3]),
+    ("5,1,5", [5, 1]),  # given twice, run once
+    ("4294967295", [2**32 - 1]),
+    (None, [0, 1, 2]),
+])  # fmt: skip
 def test_a_plan_goes_seed_by_seed_through_the_cells(sweep, b, seeds, expected):
     text = sweep("demo", "--dry-run", *(["--seeds", seeds] if seeds else []))
     cells = ["sgd/clipping_20", "sgd/clipping_5", "sgd/projection_0.2"]
@@ -161,18 +158,15 @@ CUT = {"status": "interrupted", "validation": (5.0,) * 9}
 DIVERGED = {"status": "diverged", "validation": (5.0, 4.0, None), "epochs": 2.5}
 
 
-@pytest.mark.parametrize(
-    ("epochs", "settings", "runs", "expected"),
-    [
-        (10**6, [], [], None),
-        (10**6, [], [CUT], None),
-        (10**6, [], [None], None),  # damaged: that is left to whoever needs it
-        (10**6, [], [{}], 2),
-        (10**6, [], [{}, DIVERGED, CUT], 3),  # the longest that ended
-        (2, [], [{}], None),  # all its epochs: that tells nothing new
-        (10**6, ["units=9"], [{}], None),  # under other conditions
-    ],
-)
+@pytest.mark.parametrize(("epochs", "settings", "runs", "expected"), [
+    (10**6, [], [], None),
+    (10**6, [], [CUT], None),
+    (10**6, [], [None], None),  # damaged: that is left to whoever needs it
+    (10**6, [], [{}], 2),
+    (10**6, [], [{}, DIVERGED, CUT], 3),  # the longest that ended
+    (2, [], [{}], None),  # all its epochs: that tells nothing new
+    (10**6, ["units=9"], [{}], None),  # under other conditions
+])  # fmt: skip
 def test_the_longest_finished_run_tells_the_epochs(tiny, store, epochs, settings, runs, expected):
     cell = load_config(tiny(epochs=epochs)).cell("sgd/none")
     for seed, run in enumerate(runs):

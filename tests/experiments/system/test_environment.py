@@ -44,15 +44,12 @@ def hostile(monkeypatch):
     return set_to
 
 
-@pytest.mark.parametrize(
-    ("setting", "dtype"),
-    [
-        *(("delta=0.2", dtype) for dtype in (*map(np.dtype, "ed"), chainer.mixed16)),
-        ("optimizer=adam learning_rate=0.01 delta=0.2", np.dtype("d")),
-        ("optimizer=rmsprop learning_rate=0.01 delta=0.2", np.dtype("d")),
-        (EXPLODES, np.dtype("d")),
-    ],
-)
+@pytest.mark.parametrize(("setting", "dtype"), [
+    *(("delta=0.2", dtype) for dtype in (*map(np.dtype, "ed"), chainer.mixed16)),
+    ("optimizer=adam learning_rate=0.01 delta=0.2", np.dtype("d")),
+    ("optimizer=rmsprop learning_rate=0.01 delta=0.2", np.dtype("d")),
+    (EXPLODES, np.dtype("d")),
+])  # fmt: skip
 def test_no_setting_from_outside_changes_a_run(tiny, run, hostile, dtype, setting):
     config = tiny(layers=2, dropout=0.3, dropout_after=["input", "gru"], epochs=1)
     cell = "sgd/none" if setting == EXPLODES else "sgd/projection_0.2"

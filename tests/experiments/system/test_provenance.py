@@ -222,14 +222,11 @@ def test_a_git_that_starts_other_programs_does_not_start_them(checkout, state, t
     assert (tmp_path / "started").exists()
 
 
-@pytest.mark.parametrize(
-    ("program", "reason"),
-    [
-        (None, "git is not installed"),
-        ("exec sleep 60", "git did not answer within 0 s"),
-        ("exit 128", "the code is in no git checkout"),
-    ],
-)
+@pytest.mark.parametrize(("program", "reason"), [
+    (None, "git is not installed"),
+    ("exec sleep 60", "git did not answer within 0 s"),
+    ("exit 128", "the code is in no git checkout"),
+])  # fmt: skip
 def test_a_git_that_does_not_work(checkout, state, tmp_path, monkeypatch, program, reason):
     monkeypatch.setattr(source, "PATIENCE", 0.05)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}/bin{os.pathsep}" if program else "/no")

@@ -121,24 +121,21 @@ def times(measured):
     return cells(measured)["sgd_1.1/none"]
 
 
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda measured: measured.clear(),
-        lambda measured: measured.update(schema=2),
-        lambda measured: measured.update(points=3),
-        lambda measured: measured["points"].clear(),
-        lambda measured: cells(measured).clear(),
-        lambda measured: cells(measured).popitem(),
-        lambda measured: times(measured)["update"].clear(),
-        lambda measured: [times(measured)[key].pop() for key in (*PARTS, "capped")],
-        lambda measured: times(measured)["capped"].clear(),
-        lambda measured: times(measured).update({key: [0.0] for key in (*PARTS, "capped")}),
-        lambda measured: times(measured)["update"].__setitem__(0, math.nan),
-        lambda measured: measured["environment"]["git"].update(commit=12),
-        None,  # no JSON
-    ],
-)
+@pytest.mark.parametrize("spoil", [
+    lambda measured: measured.clear(),
+    lambda measured: measured.update(schema=2),
+    lambda measured: measured.update(points=3),
+    lambda measured: measured["points"].clear(),
+    lambda measured: cells(measured).clear(),
+    lambda measured: cells(measured).popitem(),
+    lambda measured: times(measured)["update"].clear(),
+    lambda measured: [times(measured)[key].pop() for key in (*PARTS, "capped")],
+    lambda measured: times(measured)["capped"].clear(),
+    lambda measured: times(measured).update({key: [0.0] for key in (*PARTS, "capped")}),
+    lambda measured: times(measured)["update"].__setitem__(0, math.nan),
+    lambda measured: measured["environment"]["git"].update(commit=12),
+    None,  # no JSON
+])  # fmt: skip
 def test_a_measurement_that_is_damaged_or_lacks_a_part_is_named(refused, out, spoil):
     measured = json.loads((ROOT / "results/timing/timing.json").read_text())
     if spoil:

@@ -155,18 +155,11 @@ def conditions(tiny):
     return make
 
 
-@pytest.mark.parametrize(
-    ("name", "kind", "given"),
-    [
-        ("sgd", chainer.optimizers.SGD, {"lr": 0.01}),
-        (
-            "adam",
-            chainer.optimizers.Adam,
-            {"alpha": 0.01, "beta1": 0.8, "beta2": 0.95, "eps": 1e-3},
-        ),
-        ("rmsprop", chainer.optimizers.RMSprop, {"lr": 0.01, "alpha": 0.7, "eps": 1e-3}),
-    ],
-)
+@pytest.mark.parametrize(("name", "kind", "given"), [
+    ("sgd", chainer.optimizers.SGD, {"lr": 0.01}),
+    ("adam", chainer.optimizers.Adam, {"alpha": 0.01, "beta1": 0.8, "beta2": 0.95, "eps": 1e-3}),
+    ("rmsprop", chainer.optimizers.RMSprop, {"lr": 0.01, "alpha": 0.7, "eps": 1e-3}),
+])  # fmt: skip
 def test_the_optimizer_is_chainers_with_the_conditions_constants(conditions, name, kind, given):
     settings = conditions(f"optimizer={name}", "learning_rate=0.01")
     plain, made = kind(), make_optimizer(settings, GRU(2, 3))

@@ -99,15 +99,11 @@ def test_a_run_diverges_as_on_a_cpu(tiny, run, tmp_path, monkeypatch, case):
     assert_close(*reversed(results))
 
 
-@pytest.mark.parametrize(
-    ("words", "launches", "waits"),
-    [
-        ("method=none", 300, {}),
-        ("method=clipping threshold=0.1", 300, {}),
-        (CASES["auto"], 336, {"grustab/projection/together.py": 10}),
-    ],
-    ids=["none", "clipping", "projection"],
-)
+@pytest.mark.parametrize(("words", "launches", "waits"), [
+    ("method=none", 300, {}),
+    ("method=clipping threshold=0.1", 300, {}),
+    (CASES["auto"], 336, {"grustab/projection/together.py": 10}),
+], ids=["none", "clipping", "projection"])  # fmt: skip
 def test_an_iteration_takes_few_launches_and_waits_for_no_more_than_a_projection(
     tiny, tmp_path, words, launches, waits
 ):

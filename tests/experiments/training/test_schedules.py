@@ -15,15 +15,12 @@ from tests.experiments.checks import check_complete
 pytestmark = pytest.mark.usefixtures("small_data")
 
 
-@pytest.mark.parametrize(
-    ("decay_after", "epochs", "optimizer", "rates"),
-    [
-        # Full rate, and then divided at the end of each epoch.
-        (3, 6, "sgd", [0.5, 0.5, 0.5, 0.5 / 2, 0.5 / 4, 0.5 / 8]),
-        (1, 3, "adam", [0.5, 0.25, 0.125]),
-        (10, 2, "sgd", [0.5, 0.5]),
-    ],
-)
+@pytest.mark.parametrize(("decay_after", "epochs", "optimizer", "rates"), [
+    # Full rate, and then divided at the end of each epoch.
+    (3, 6, "sgd", [0.5, 0.5, 0.5, 0.5 / 2, 0.5 / 4, 0.5 / 8]),
+    (1, 3, "adam", [0.5, 0.25, 0.125]),
+    (10, 2, "sgd", [0.5, 0.5]),
+])  # fmt: skip
 def test_exponential_schedule(tiny, run, decay_after, epochs, optimizer, rates):
     schedule = {"schedule": "exponential", "decay_after": decay_after, "decay_divisor": 2}
     result, _, _ = run(tiny(**schedule, epochs=epochs, optimizer=optimizer))
@@ -82,16 +79,13 @@ def test_a_test_loss_that_is_not_finite_does_not_lose_the_run(tiny, run, losses_
     assert (result["status"], result["best"]["test_loss"]) == ("completed", None)
 
 
-@pytest.mark.parametrize(
-    ("spikes", "rates", "best"),
-    [
-        # Best at 2; divided after 3 and 4, and again after 5 and 6: 0.125 < 0.25 ends it.
-        ({}, [0.5, 0.5, 0.5, 0.5, 0.25, 0.25], 2.0),
-        # Divided after the first iteration already; the epoch is still done to its end.
-        ({"spike_norm": 1e-9, "spike_divisor": 4}, [0.125], 1.0),
-        ({"spike_norm": 1e9, "spike_divisor": 4}, [0.5, 0.5, 0.5, 0.5, 0.25, 0.25], 2.0),
-    ],
-)
+@pytest.mark.parametrize(("spikes", "rates", "best"), [
+    # Best at 2; divided after 3 and 4, and again after 5 and 6: 0.125 < 0.25 ends it.
+    ({}, [0.5, 0.5, 0.5, 0.5, 0.25, 0.25], 2.0),
+    # Divided after the first iteration already; the epoch is still done to its end.
+    ({"spike_norm": 1e-9, "spike_divisor": 4}, [0.125], 1.0),
+    ({"spike_norm": 1e9, "spike_divisor": 4}, [0.5, 0.5, 0.5, 0.5, 0.25, 0.25], 2.0),
+])  # fmt: skip
 def test_plateau_schedule_divides_and_stops_below_the_smallest_rate(
     tiny, run, losses_are, spikes, rates, best
 ):
@@ -102,15 +96,12 @@ def test_plateau_schedule_divides_and_stops_below_the_smallest_rate(
     assert (result["status"], result["best"]["epoch"]) == ("completed", best)
 
 
-@pytest.mark.parametrize(
-    ("losses", "patience", "epochs", "end"),
-    [
-        ([5.0, 4.0, 4.5, 4.0, 4.2], 1, 50, 3),
-        ([5.0, 4.0, 4.5, 4.0, 4.2], 3, 50, 5),
-        ([5.0, 5.5, 4.0, 4.5, 3.0, 3.5, 3.1], 2, 50, 7),  # from the last improvement on
-        ([5.0], 50, 3, 3),  # epochs end it before
-    ],
-)
+@pytest.mark.parametrize(("losses", "patience", "epochs", "end"), [
+    ([5.0, 4.0, 4.5, 4.0, 4.2], 1, 50, 3),
+    ([5.0, 4.0, 4.5, 4.0, 4.2], 3, 50, 5),
+    ([5.0, 5.5, 4.0, 4.5, 3.0, 3.5, 3.1], 2, 50, 7),  # from the last improvement on
+    ([5.0], 50, 3, 3),  # epochs end it before
+])  # fmt: skip
 def test_patience_ends_a_run_after_so_many_epochs_without_improvement(
     tiny, run, losses_are, losses, patience, epochs, end
 ):

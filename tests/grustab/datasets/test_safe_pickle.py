@@ -98,8 +98,9 @@ def test_hostile_pickles(path, tmp_path):
 
 def test_nothing_is_called_but_two_functions_of_this_package():
     left = set(safe_pickle._PlainUnpickler.dispatch)
-    for name in ("STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX",
-                 "PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER"):  # fmt: skip
+    for name in ("STACK_GLOBAL", "INST", "OBJ", "NEWOBJ", "NEWOBJ_EX", "PERSID", "BINPERSID",
+                 "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "FLOAT", "BINFLOAT", "LONG4", "EMPTY_SET",
+                 "BINBYTES", "BINBYTES8", "BYTEARRAY8", "BINUNICODE8"):  # fmt: skip
         assert getattr(pickle, name)[0] not in left
     reader = safe_pickle._PlainUnpickler(io.BytesIO())
     for names in (("os", "system"), ("numpy", "load"), ("numpy.core.multiarray", "_reconstruct")):

@@ -110,14 +110,11 @@ def test_spectrum_monitor_leaves_a_gap_where_nothing_converges(
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("monitor", "link", "said"),
-    [
-        (LyapunovMonitor, chainer.links.StatefulGRU, r"holds no grustab\.links\.GRU"),
-        (SpectrumMonitor, chainer.links.Linear, "holds no GRU"),
-        (partial(SpectralProjection, delta=0.2), chainer.links.Linear, "holds no GRU: give the"),
-    ],
-)
+@pytest.mark.parametrize(("monitor", "link", "said"), [
+    (LyapunovMonitor, chainer.links.StatefulGRU, r"holds no grustab\.links\.GRU"),
+    (SpectrumMonitor, chainer.links.Linear, "holds no GRU"),
+    (partial(SpectralProjection, delta=0.2), chainer.links.Linear, "holds no GRU: give the"),
+])  # fmt: skip
 def test_a_model_without_a_gru_is_refused(monitor, link, said):
     with pytest.raises(ValueError, match=said):
         monitor(link(3, 4))
