@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from scipy.special import bdtr
 
-from experiments.results.intervals import t_interval
+from experiments.results.intervals import digits, t_interval
 from experiments.results.measures import Result, largest_norm, lowest_value
 from experiments.results.store import FINISHED
 from experiments.results.success import exploded, succeeded
@@ -64,9 +64,8 @@ class Difference(NamedTuple):
             who = "first" if self.mean > 0 else "second" if self.mean < 0 else "both"
             text = f"{who} failed"
         else:
-            text = f"{self.mean:+.3g}"
-            if math.isfinite(self.low) and math.isfinite(self.high):
-                text += f" [{self.low:+.3g}, {self.high:+.3g}]"
+            mean, low, high = (digits(x, "+#.3g") for x in (self.mean, self.low, self.high))
+            text = f"{mean} [{low}, {high}]" if math.isfinite(self.high - self.low) else mean
         failed = f", {self.failed} failed" if 0 < self.failed < self.n else ""
         lower = f", {self.lower} lower" if self.n > 1 else ""
         epoch = "" if self.epoch is None else f", epoch {self.epoch:g}{' or later' * (self.n > 1)}"

@@ -37,12 +37,13 @@ def summary(out: Path, bounds: Sequence[float] = (1, 0.5, 10)) -> str:
         for times in bounds
     }
     (bound, (clipping, capped)), *others = counts.items()
-    more = "; ".join(f"of {other:g}, {first} and {second}" for other, (first, second) in others)
+    more = "".join(
+        f" With a bound of {b:g}: {first} and {second} times." for b, (first, second) in others
+    )
     return (
         f"{headline(evidence)} It prints {len(printed)} validation values legibly: {len(ratios)} "
         f"have a successful run here, {near} of these within {100 * NEAR:g} %. In Table 3 (music), "
         f"P_δ has the lower loss {lower}. In {len(runs)} pairs of its runs with equal seeds, the "
         f"gradient exploded (a norm above {bound:g} before clipping, or divergence) {clipping} "
-        f"times with clipping and {capped} times with P_δ."
-        + (f" With a bound {more} times." if more else "")
+        f"times with clipping and {capped} times with P_δ.{more}"
     )

@@ -25,5 +25,10 @@ def mean_and_interval(values: Sequence[float]) -> str:
     if not all(map(math.isfinite, values)):
         return "not finite"
     low, high = t_interval(values)
-    mean = f"{statistics.fmean(values):.4g}"
-    return f"{mean} [{low:.4g}, {high:.4g}]" if math.isfinite(low) else mean
+    mean = digits(statistics.fmean(values))
+    return f"{mean} [{digits(low)}, {digits(high)}]" if math.isfinite(low) else mean
+
+
+def digits(value: float, form: str = "#.4g") -> str:
+    """A number with all its digits: 4.200, not 4.2."""
+    return format(value, form).rstrip(".")

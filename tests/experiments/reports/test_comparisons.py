@@ -38,7 +38,7 @@ PAIR = {"sgd": (OURS, THEIRS)}
         [4.0, 4.5, None],
         [4.1, 4.7, 5.0],
         "undecided",
-        "1: -0.15 [-0.785, +0.485] (n = 3, 1 failed, 2 lower)",
+        "1: -0.150 [-0.785, +0.485] (n = 3, 1 failed, 2 lower)",
     ),
     ([None, None, 4.0], [4.0, 4.5, None], "undecided", "0: first failed (n = 3, 1 lower)"),
     ([4.0, None], [None, 4.0], "undecided", "0: both failed (n = 2, 1 lower)"),
@@ -64,7 +64,7 @@ def test_one_pair_otherwise_is_enough_to_refute(evidence, put):
 
 @pytest.mark.parametrize(
     ("theirs", "word", "difference"),
-    [(4.5, "so far as claimed", "-0.5"), (3.5, "so far otherwise", "+0.5")],
+    [(4.5, "so far as claimed", "-0.500"), (3.5, "so far otherwise", "+0.500")],
 )
 def test_a_partial_run_is_compared_at_its_last_epoch(
     evidence, store, put, theirs, word, difference

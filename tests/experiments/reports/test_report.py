@@ -52,7 +52,7 @@ def test_it_begins_with_a_few_sentences_and_a_figure(out, store, call):
     start = make_report(out).partition("\n## ")[0]
     assert ": 2 have a successful run here, 1 of these within 10 %." in start
     assert "In 1 pairs of its runs" in start and "1 times with clipping and 0 times" in start
-    assert ". With a bound of 1500, 1 and 1; of 30000, 0 and 0 times." in start
+    assert ". With a bound of 1500: 1 and 1 times. With a bound of 30000: 0 and 0 times." in start
     assert start.count("![") == 1
 
 
@@ -135,7 +135,7 @@ def test_the_front_pages_results_are_replaced_and_the_rest_is_left(out, store):
     assert new.startswith("a\n<!-- results -->\nOf ")
     assert "P_δ has the lower loss in no pair known yet. " in " ".join(new.split())
     assert new.endswith("\n\nTimes: not measured.\n<!-- end of results -->\nb")
-    assert re.search(r"\| music, SGD +\| 4 +\| 3.42 +\| not run +\| 3.55", new)
+    assert re.search(r"\| music, SGD at 0.1 +\| 4.000 +\| 3.42 +\| not run +\| 3.55", new)
     assert "old" not in new
     assert fill_in(new, out) == new
 

@@ -59,13 +59,13 @@ ROWS = [
     (
         "music",
         [ended(4.0, 3.5), ended(4.0, 3.6)],
-        {"ours": "3.55 [2.915, 4.185]", "published, validation": "3.42", "difference": "+3.8%"},
+        {"ours": "3.550 [2.915, 4.185]", "published, validation": "3.42", "difference": "+3.8%"},
     ),
-    ("music", [ended(3.42)], {"ours": "3.42", "difference": "+0.0%"}),
+    ("music", [ended(3.42)], {"ours": "3.420", "difference": "+0.0%"}),
     (
         "music",  # runs without success count, but not in the mean
         [ended(3.5), ended(3.0, None, status="diverged"), ended(9.5), partial(2.0)],
-        {"ours": "3.5", "n": "3", "success": "33 %"},
+        {"ours": "3.500", "n": "3", "success": "33 %"},
     ),
     (
         "music",
@@ -106,7 +106,7 @@ ROWS = [
     ("music", [norm(10.0), norm(55.0)], {"gradient norm": "32.5"}),
     ("music", [norm(10.0), norm(99.0, partial)], {"gradient norm": "10"}),
     ("music", [norm(None)], {"gradient norm": "not finite"}),
-    ("music", [ended(3.42, best=UNTESTED)], {"ours": "3.42", "ours, test": "not finite"}),
+    ("music", [ended(3.42, best=UNTESTED)], {"ours": "3.420", "ours, test": "not finite"}),
     ("music", [partial(3.42, best=UNTESTED)], {"ours, test": "not finite"}),
 ]
 
