@@ -4,7 +4,7 @@ import unicodedata
 
 
 def printable(text: str, limit: int | None = None) -> str:
-    """At most ``limit`` characters, on one line, what would move a cursor written out."""
+    """On one line, what would move a cursor written out; "..." after ``limit`` characters."""
     if limit is not None and len(text) > limit:
         text = text[:limit] + "..."
     return "".join(

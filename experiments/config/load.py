@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -70,6 +70,8 @@ class Cell(NamedTuple):
         if all(_same(getattr(self.conditions, key), value) for key, value in given.items()):
             return self
         conditions = validated(where, Conditions, found)
+        if not (self.conditions.method == "projection" and self.conditions.threshold):
+            _require_meant(where, conditions, given)
         sources = {**self.sources, **dict.fromkeys(given, COMMAND_LINE)}
         if conditions.path is not None:
             sources["data_sha256"] = sources["path"]
@@ -189,6 +191,7 @@ def load_config(name: str) -> Config:
         rest, rest_sources = left_out(said)
         settings = with_data(where, {**rest, **said}, path.parent)
         conditions = validated(where, Conditions, settings)
+        _require_meant(where, conditions, cell.set)
         silent = dict.fromkeys(conditions.later_unset(), ASSUMPTION)
         sources = silent | base_sources | dict.fromkeys(cell.set, cell.source) | rest_sources
         if conditions.path is not None:
@@ -200,6 +203,15 @@ def load_config(name: str) -> Config:
     return Config(
         path.stem, text.title, text.notes, text.report, text.runs, text.compare, cells, file
     )
+
+
+def _require_meant(where: str, c: Conditions, said: Container[str]) -> None:
+    """Whether P_delta and clipping go together because one place says so, and not by accident."""
+    if c.method == "projection" and c.threshold and not ("method" in said and "threshold" in said):
+        raise ConfigError(
+            f"{where}: threshold {c.threshold:g} would clip the gradient before the projection, "
+            "expected method and threshold set together if that is meant, else threshold null"
+        )
 
 
 def load_configs(names: Iterable[str]) -> list[Config]:

@@ -226,7 +226,7 @@ CLAIMS_APART = [
         ),
     ),
 ]
-#: What the main paper may claim; nobody could check it against its text.
+#: What the main paper may claim, and the abstract at its strictest: nobody could check it.
 UNVERIFIED_CLAIMS = [
     Claim(
         "main paper (unverified: its figures show norms of SGD's runs)",

@@ -85,4 +85,6 @@ def _times(out: Path) -> list[str]:
         ]
         for way, c in WAYS.items()
     ]
-    return markdown_table(["time of P_δ ÷ clipping's", *(p.name for p in measured.points)], rows)
+    per_epoch = measured.iterations_an_epoch
+    points = [f"{p.name} (epoch {1 + p.iteration // per_epoch})" for p in measured.points]
+    return markdown_table([f"time ÷ clipping's, on {measured.environment.device}", *points], rows)

@@ -104,12 +104,13 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
     columns = len(measured.points)
     size = (3.1 * columns + 1.6, 1.4 + 0.3 * len(names))
     figure, axes = plt.subplots(1, columns, figsize=size, sharey=True, sharex=True, squeeze=False)
-    labels = [_label(config, name) for name in names]
     for axis, point in zip(axes.flat, measured.points, strict=True):
         left = [0.0] * len(names)
         for part in store.PARTS:
             widths = [1000 * store.median_parts(point.cells[name])[part] for name in names]
-            axis.barh(labels, widths, left=left, color=COLORS[part], label=part, height=0.7)
+            axis.barh(
+                range(len(names)), widths, left=left, color=COLORS[part], label=part, height=0.7
+            )
             left = [a + b for a, b in zip(left, widths, strict=True)]
         reference = _clipping(config.cells.values(), measured, point)
         for y, name in enumerate(names):
@@ -120,6 +121,7 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
         axis.set_xlabel("ms per iteration (median)")
         axis.grid(axis="y", visible=False)
         axis.margins(x=0.12)
+    axes[0, 0].set_yticks(range(len(names)), [_label(config, name) for name in names])
     axes[0, 0].invert_yaxis()
     handles, parts = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, parts, loc="lower center", ncols=len(parts), bbox_to_anchor=(0.5, -0.06))
@@ -130,6 +132,6 @@ def draw_timing(config: Config, out: Path) -> Figure | None:
 
 def _label(config: Config, name: str) -> str:
     c = config.cells[name].conditions
-    if c.method == "projection":
+    if c.method == "projection" and not c.threshold:
         return f"$P_\\delta$ {c.delta:g}, {c.projection}"
     return method_label(config, name)

@@ -143,6 +143,6 @@ class BPTTUpdater(updaters.StandardUpdater):
 
 
 def divisor(steps: int, sequences: int, mean_over_steps: bool, sum_over_batch: bool) -> float:
-    """What to divide a summed loss by, see :class:`BPTTUpdater`; ``steps``: of all sequences."""
+    """What to divide a summed loss by; ``steps``: those that count, of all sequences together."""
     number = steps if mean_over_steps else sequences
     return number / sequences if sum_over_batch else number

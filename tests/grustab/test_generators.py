@@ -9,6 +9,7 @@ import pytest
 from grustab.generators import Generators
 from grustab.links import StackedGRU
 from grustab.masks import Masks
+from tests.grustab.extensions.test_sequence_evaluator import language
 
 STREAMS = ("weights", "order", "projection")
 
@@ -53,3 +54,8 @@ def test_copies_of_a_model_draw_other_masks():
     model = StackedGRU(2, 3, 2, dropout=0.5, masks=Masks((1, 2)))
     drawn = [m.masks((4, 4), 0.5, "f") for m in (model, copy.deepcopy(model))]
     assert (drawn[0] != drawn[1]).any()
+
+
+def test_models_of_one_seed_start_alike_whatever_the_dropout():
+    for p, q in zip(*(language(dropout).params() for dropout in (0.0, 0.5)), strict=True):
+        np.testing.assert_array_equal(p.array, q.array)

@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from experiments.config.conditions import FIRST, Conditions
 from experiments.config.load import Config, load_config
 from experiments.config.schema import UNVERIFIED, ConfigError
+from experiments.figures.style import method_label
 from experiments.system.paths import CONFIGS, shown
 from grustab.errors import GrustabError
 
@@ -109,6 +110,28 @@ def test_a_constant_rate_takes_no_key_of_another_schedule(own):
     path = own(task="music", threshold=15, schedule="constant")
     c = load_config(path).cell("mine").conditions
     assert (c.decay_divisor, c.decay_after, c.min_learning_rate) == (None, None, None)
+
+
+P_DELTA = ["method=projection", "delta=0.2"]
+
+
+@pytest.mark.parametrize("threshold", [None, 5.0])
+def test_clipping_goes_with_a_projection_only_where_both_are_said(threshold):
+    with pytest.raises(ConfigError, match="threshold 15 would clip"):
+        CELL.override(P_DELTA)
+    cell = CELL.override([*P_DELTA, f"threshold={threshold or 'null'}"])
+    assert cell.override(["epochs=2"]).conditions.threshold == threshold
+    if threshold is None:
+        with pytest.raises(ConfigError, match="threshold 5 would clip"):
+            cell.override(["threshold=5"])
+    label = method_label(load_config("main_music")._replace(cells={"a": cell}), "a")
+    assert ("clipping at 5" in label) == (threshold is not None)
+
+
+def test_a_threshold_for_all_cells_is_none_for_a_projection(tiny_text, write_config, refused):
+    text = tiny_text(threshold=15)
+    text["cells"] = {"a": {**text["cells"]["sgd/projection_0.2"]}}
+    assert "cell 'a': threshold 15 would clip" in refused("list", write_config(text))
 
 
 #: Of a published value of 4: a cell's verdict, and the losses of its two runs.

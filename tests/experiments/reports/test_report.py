@@ -151,8 +151,8 @@ def test_the_front_page_has_times_of_the_configs_own_conditions_only(out):
     text = "<!-- results -->\n<!-- end of results -->"
     row = r"\| `auto` \(ours\) +(\| 2\.00 \(2\.00 to 2\.00\) +){3}\|"
     assert re.search(row, fill_in(text, out))
-    hashes = dict.fromkeys(committed["conditions_sha256"], "0" * 64)
-    path.write_text(json.dumps({**committed, "conditions_sha256": hashes}))
+    committed["conditions_sha256"]["sgd_1.1/projection_naive"] = "0" * 64
+    path.write_text(json.dumps(committed))
     assert "Times: not measured." in fill_in(text, out)
 
 

@@ -96,7 +96,10 @@ WRONG = {
     "curves": [{}, None, {"epochs": {}}, {"epochs": {"validation_loss": 3}}],
     "status": ["finished"],
     "seed": [7],
-    "conditions": [{}, {"task": "language", "epochs": 3}],
+    "conditions": [{}, None, {"task": "language", "epochs": 3}],
+    "iterations": ["many"],
+    "seconds": [{}],
+    "environment": [{}],
 }
 EDITED = [(key, GONE) for key in REQUIRED]
 EDITED += [(key, value) for key, values in WRONG.items() for value in values]
