@@ -1,6 +1,7 @@
 """``claims``: the paper's claims with our verdicts, as Markdown."""
 
 import shlex
+import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,6 @@ from experiments.reports.claims import (
     published_values,
 )
 from experiments.reports.evidence import NOT_REPRODUCED, REPRODUCED, WORDS, Evidence
-from experiments.reports.markdown import markdown_table
 from experiments.system.paths import PROGRAM, RESULTS, shown
 
 #: Claims that are not counted: title, what to know, claims.
@@ -99,7 +99,7 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
     evidence = Evidence(out)
     lines, papers, notes = ["## Published values"], [], ""
     if has_results_of_ours(out, own):
-        lines = ["## The paper's claims", "", headline(evidence), "", *_rows(CLAIMS, evidence)]
+        lines = ["## The paper's claims", "", headline(evidence), "", *_items(CLAIMS, evidence)]
         language = load_config(TABLE_1).cell("sgd_1.1/clipping_5").conditions.model_dump()
         papers, notes = APART, NOTES.format(weights=n_parameters(language))
     apart, configs = [], load_configs(own)
@@ -107,14 +107,18 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
         claims = published_values(config)
         apart.append((f"Published: {config.title}", OWN if claims else NO_VALUES, claims))
     for title, text, claims in (*apart, *papers):
-        lines += ["", f"### {title}", "", *([text, ""] if text else []), *_rows(claims, evidence)]
+        lines += ["", f"### {title}", "", *([text, ""] if text else []), *_items(claims, evidence)]
     more = "".join(f" {config.word}" for config in configs)
     more += "" if out.resolve() == RESULTS.resolve() else f" --out {shlex.quote(shown(out))}"
     return "\n".join([*lines, "", f"{notes}- Repeat: `{PROGRAM} claims{more}`.\n"])
 
 
-def _rows(claims: Sequence[Claim], evidence: Evidence) -> list[str]:
-    if not claims:
-        return []
-    rows = [[claim.text, claim.source, *claim.check(evidence)] for claim in claims]
-    return markdown_table(["claim", "where", "verdict", "ours"], rows)
+def _items(claims: Sequence[Claim], evidence: Evidence) -> list[str]:
+    lines = []
+    for claim in claims:
+        word, numbers = claim.check(evidence)
+        text = f"- **{word}** ({claim.source}): {claim.text}" + (
+            f" *Ours*: {numbers}." * bool(numbers)
+        )
+        lines += textwrap.wrap(text, 120, subsequent_indent="  ", break_on_hyphens=False)
+    return lines

@@ -75,7 +75,7 @@ class Evidence:
             n, runs = len(self.finished(place)), self._config(place[0]).runs
             if n < runs:
                 short.append(f"{place[1]} has {n} of {runs}")
-        more = f" and {len(short) - 2} more cells" if len(short) > 2 else ""
+        more = f" and {len(short) - 2} more cell{'s' * (len(short) > 3)}" if len(short) > 2 else ""
         return ", ".join(short[:2]) + more
 
     def _verdict(

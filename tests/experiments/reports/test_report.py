@@ -38,7 +38,7 @@ def test_it_says_what_was_run_what_not_and_how_to(out, store):
         "12",
         "`scripts/reproduce.sh table3_music`",
     ]
-    assert "| not enough runs" in page
+    assert "- **not enough runs** (" in page
 
 
 def test_it_begins_with_a_few_sentences_and_a_figure(out, store, call):
