@@ -56,7 +56,8 @@ This page holds every table and figure that the results in its folder allow, bes
 the supplement of the paper (Kanai, Fujiwara, Iwamura; NIPS 2017) prints. `report` makes it from the
 result files, without data and without network: do not edit it. Conditions that the supplement
 leaves open are named below each table and explained in [configs/README.md]({configs}/README.md).
-First come your own configs, if there are any, then the paper's tables and grids, then ours."""
+A cell is one setting of a table. First come your own configs, if there are any, then the paper's
+tables and grids, then ours."""
 HTML = """\
 <!DOCTYPE html>
 <html lang="en">
