@@ -110,7 +110,8 @@ def format_claims(out: Path, own: Sequence[str] = ()) -> str:
         lines += ["", f"### {title}", "", *([text, ""] if text else []), *_items(claims, evidence)]
     more = "".join(f" {config.word}" for config in configs)
     more += "" if out.resolve() == RESULTS.resolve() else f" --out {shlex.quote(shown(out))}"
-    return "\n".join([*lines, "", f"{notes}- Repeat: `{PROGRAM} claims{more}`.\n"])
+    notes += f"- Repeat: `{PROGRAM} claims{more}`.\n"
+    return "\n".join([*lines, "", "### How it is judged", "", notes])
 
 
 def _items(claims: Sequence[Claim], evidence: Evidence) -> list[str]:
