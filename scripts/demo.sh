@@ -4,8 +4,6 @@
 # in half a minute on two idle cores. Takes the options of scripts/reproduce.sh; --out is runs/demo.
 set -euo pipefail
 . "$(dirname -- "$0")/environment.sh"
-# Matrices this small gain nothing from more threads.
-export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 echo "demo: it ends with a table like results/demo/table.md and figures like results/figures/demo_*.png:" \
     "clipping at 20 explodes, clipping at 5 and P_delta do not. Each run says whether its weights equal ours to" \
     "the bit, as they do where OpenBLAS takes its kernel for AVX-512." >&2

@@ -113,7 +113,9 @@ class Conditions(BaseModel):
         if self.method.endswith("clipping") and self.threshold is None:
             raise ValueError(f"method '{self.method}' needs threshold, a positive number")
         if self.method != "projection" and self.delta is not None:
-            raise ValueError(f"delta belongs to method 'projection', not to '{self.method}'")
+            raise ValueError(
+                f"delta belongs to method 'projection', for '{self.method}' it is null"
+            )
         if self.method == "none" and self.threshold is not None:
             raise ValueError("threshold does not belong to method 'none'")
         if self.schedule != "constant" and None in (self.decay_divisor, self.decay_after):

@@ -210,7 +210,8 @@ def _require_meant(where: str, c: Conditions, said: Container[str]) -> None:
     if c.method == "projection" and c.threshold and not ("method" in said and "threshold" in said):
         raise ConfigError(
             f"{where}: threshold {c.threshold:g} would clip the gradient before the projection, "
-            "expected method and threshold set together if that is meant, else threshold null"
+            "expected both in one place (a cell's 'set', or --set) if that is meant, else "
+            "threshold null"
         )
 
 

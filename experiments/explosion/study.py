@@ -14,11 +14,13 @@ from experiments.system.environment import describe_environment
 from experiments.system.fixed_settings import fixed_settings
 from experiments.system.paths import RESULTS, RUNS, shown
 from experiments.system.storage import check_writable
+from experiments.system.threads import one_blas_thread
 from experiments.training.run import BY_INTERRUPTION
 
 SCHEMA = 1
 
 
+@one_blas_thread()
 @fixed_settings()
 def run_explosion(
     paths: Sequence[Path], updates: int | None, out: Path, force: bool = False

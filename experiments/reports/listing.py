@@ -41,7 +41,11 @@ def list_config(config: Config, cells: list[Cell], seeds: Sequence[int], out: Pa
         done += f", {others} of other seeds" if others else ""
         printed = cell.published.printed if cell.published else "none"
         cost = estimate(cell)
-        ours = f"{human_time(cost.as_ours)}, {cost.epochs} epochs" if cost.epochs else ""
+        ours = (
+            f"{human_time(cost.as_ours)}, {cost.epochs} epoch{'s' * (cost.epochs > 1)}"
+            if cost.epochs
+            else ""
+        )
         rows.append((cell.name, printed, done, human_time(cost.at_most), ours))
         costs += [cost] * (len(seeds) - finished)
     if not any(row[-1] for row in rows[1:]):

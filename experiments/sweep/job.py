@@ -6,10 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments.system.cores import cores
-
 LOG = "log.txt"
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 _running: set[subprocess.Popen] = set()
 
@@ -20,8 +17,6 @@ class Job(NamedTuple):
     Attributes:
         command: The words of the command line, Python's path first.
         folder: Where its log and its progress are.
-        threads: Threads of its matrix products; ``None``: the cores shared among the threads of
-            the worker that does it.
         data: Folder of the data, absolute, where the environment names none.
     """
 
@@ -29,7 +24,6 @@ class Job(NamedTuple):
     command: list[str]
     root: str
     folder: str
-    threads: int | None
     data: str | None = None
 
     def on(self, device: str) -> "Job":
@@ -52,11 +46,6 @@ def run_job(job: Job) -> tuple[int, str]:
     os.makedirs(job.folder, exist_ok=True)
     log = Path(job.folder) / LOG
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    if job.threads:  # what the person has set is respected, also by the others, which come first
-        threads = environment.get("OMP_NUM_THREADS") or str(job.threads)
-        environment = {**dict.fromkeys(THREADS, threads), **environment}
-    else:  # a worker's variables are Dask's
-        environment |= dict.fromkeys(THREADS, str(_share_of_worker()))
     if job.data and not os.path.isabs(environment.get("GRUSTAB_DATA", "")):
         environment["GRUSTAB_DATA"] = job.data
     with open(log, "ab") as output:
@@ -84,12 +73,6 @@ def stop_jobs() -> None:
     for process in list(_running):
         _running.discard(process)
         process.send_signal(signal.SIGTERM)
-
-
-def _share_of_worker() -> int:
-    from distributed import get_worker
-
-    return max(cores() // get_worker().state.nthreads, 1)
 
 
 def _tail(log: Path, start: int, lines: int = 12) -> str:

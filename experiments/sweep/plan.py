@@ -21,11 +21,11 @@ def job_words(run: RunSpec) -> list[str]:
     return [*run.words(), "--planned", run.cell.conditions.digest()]
 
 
-def make_job(run: RunSpec, snapshot_interval: float, threads: int | None) -> Job:
+def make_job(run: RunSpec, snapshot_interval: float) -> Job:
     """A run as a job for a process of its own, whatever device it gets."""
     command = [sys.executable, "-m", "experiments", *job_words(run), "--stop-with-parent"]
     command += ["--snapshot-interval", f"{snapshot_interval:g}"]
-    return Job(run.name, command, str(ROOT), str(run.folder.resolve()), threads, data_folder())
+    return Job(run.name, command, str(ROOT), str(run.folder.resolve()), data_folder())
 
 
 def data_folder() -> str | None:

@@ -10,7 +10,6 @@ from experiments.results.run_spec import RunSpec
 from experiments.sweep.display import Display
 from experiments.sweep.job import Job, run_job, stop_jobs
 from experiments.sweep.plan import make_job
-from experiments.system.cores import cores
 from experiments.system.lock import LOCKED
 
 #: Seconds until the next try where another process has the run.
@@ -40,12 +39,11 @@ def run_sweep(
         GrustabError: If the scheduler cannot be used.
         KeyboardInterrupt: After an interruption, when all runs have saved a snapshot and ended.
     """
-    threads = None if scheduler is not None else max(cores() // jobs, 1)
     with _pool(scheduler, jobs, devices) as (start, stop), Display(runs, devices[0]) as display:
         futures: dict[Future, RunSpec] = {}
 
         def begin(run: RunSpec) -> None:
-            futures[start(make_job(run, snapshot_interval, threads))] = run
+            futures[start(make_job(run, snapshot_interval))] = run
 
         try:
             for run in runs:

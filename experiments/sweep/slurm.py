@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from experiments.results.run_spec import RunSpec
-from experiments.sweep.job import THREADS
 from experiments.sweep.plan import data_folder, job_words
 from experiments.system.paths import ROOT
 
@@ -16,10 +15,11 @@ ARRAY = 1001
 TEMPLATE = """\
 #!/bin/bash
 # {count} runs of {config}, one task for each. Submit with: sbatch FILE
-# Adapt the lines below to your cluster (partition, account, a GPU: --gres=gpu:1).
+# Adapt the lines below to your cluster (partition, account, a GPU: --gres=gpu:1). A run has one
+# BLAS thread; for more, ask for more cores, and export OPENBLAS_NUM_THREADS.
 #SBATCH --job-name=grustab-{config}
 #SBATCH --array=0-{last}
-#SBATCH --cpus-per-task=2
+#SBATCH --cpus-per-task=1
 #SBATCH --mem=2G
 #SBATCH --time=12:00:00
 #SBATCH --output=slurm-%A_%a.log
@@ -32,7 +32,6 @@ TEMPLATE = """\
 runs=(
 {runs}
 )
-for name in {threads}; do export $name="${{SLURM_CPUS_PER_TASK:-1}}"; done
 {data}cd {root} || exit 2
 eval "words=(${{runs[SLURM_ARRAY_TASK_ID]}})"
 # Since Slurm 22.05 srun does not take the number of cores from the job.
@@ -54,7 +53,6 @@ def slurm_script(runs: Sequence[RunSpec], device: str, snapshot_interval: float)
         last=len(runs) - 1,
         config=re.sub(r"[^\w.+-]", "_", runs[0].cell.config, flags=re.ASCII),
         runs="\n".join("  " + shlex.quote(shlex.join(job_words(run))) for run in runs),
-        threads=" ".join(THREADS),
         data=f"export GRUSTAB_DATA={shlex.quote(data)}\n" if data else "",
         root=shlex.quote(str(ROOT)),
         python=shlex.quote(sys.executable),

@@ -14,6 +14,7 @@ from experiments.system.interruption import interrupt_at_end_of_input, interrupt
 from experiments.system.lock import LockedError, run_lock
 from experiments.system.paths import RESULTS, shown
 from experiments.system.storage import PARTIAL, StorageError, check_writable, remove
+from experiments.system.threads import one_blas_thread
 from experiments.training.announcement import announce, compare_weights, summary
 from experiments.training.progress import ProgressFile, TrainingBar
 from experiments.training.run import BY_INTERRUPTION, Run
@@ -52,7 +53,7 @@ def run_cell(
                 snapshots.clear()
         return
     check_writable(path)
-    with run_lock(folder), interruptible() as interruption:
+    with run_lock(folder), interruptible() as interruption, one_blas_thread():
         if stop_with_parent:
             interrupt_at_end_of_input()
         if not force and store.run_is_done(spec):  # by whoever held the lock

@@ -180,3 +180,18 @@ def test_a_tilde_is_the_home_folder_also_where_no_shell_has_seen_it(
         "there is no config '~nobody-such/tiny.yaml'" in call("list", "~nobody-such/tiny.yaml")[2]
     )
     assert not (tmp_path / "~").exists()
+
+
+def test_a_signal_in_code_that_was_text_ends_with_the_exit_code_all_the_same(tmp_path):
+    (tmp_path / "probe.py").write_text(f"""
+import experiments.cli
+def main():
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        return 130
+experiments.cli.main = main
+exec(open({str(ROOT / "experiments/__main__.py")!r}).read())
+""")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    assert _python("-m", "probe", cwd=tmp_path, env=environment).returncode == 130

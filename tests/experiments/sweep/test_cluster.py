@@ -25,7 +25,7 @@ pytest.importorskip("distributed")
 # One cluster serves them all.
 pytestmark = pytest.mark.xdist_group("cluster")
 
-JOB = Job("sgd/none seed 0", ["python", "-m", "experiments"], "/", "/nowhere", None)
+JOB = Job("sgd/none seed 0", ["python", "-m", "experiments"], "/", "/nowhere")
 
 
 @pytest.fixture

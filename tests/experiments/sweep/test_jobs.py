@@ -14,7 +14,7 @@ from experiments.config.load import load_config
 from experiments.results.run_spec import RunSpec, command_line
 from experiments.sweep import pool as driver
 from experiments.sweep.display import Display
-from experiments.sweep.job import THREADS, Job, run_job
+from experiments.sweep.job import Job, run_job
 from experiments.sweep.plan import make_job, make_plan
 from experiments.sweep.slurm import slurm_script
 from tests.experiments.checks import find_files, training_processes, wait_until
@@ -100,29 +100,6 @@ def test_a_note_of_a_run_is_handed_on(tiny, sweep, fake_jobs):
     assert "sgd/none seed 0: note: an earlier session had Python 3, this one has 4; div" in text
 
 
-@pytest.mark.parametrize(
-    ("cores", "jobs", "threads"),
-    # Six runs: more jobs than that are none.
-    [(8, 1, 8), (8, 3, 2), (2, 5, 1), (12, 2**31 - 1, 2)],
-)
-def test_the_cores_are_shared_among_the_jobs(
-    tiny, sweep, fake_jobs, monkeypatch, cores, jobs, threads
-):
-    monkeypatch.setattr(driver, "cores", lambda: cores)
-    sweep(tiny(), "--jobs", jobs)
-    assert {job.threads for job in fake_jobs[0]} == {threads}
-
-
-def test_the_threads_that_a_person_has_set_are_kept(tmp_path, monkeypatch):
-    for name in THREADS:
-        monkeypatch.delenv(name, raising=False)
-    program = f"import os; print(*map(os.environ.get, {THREADS}))"
-    job = Job("a", [sys.executable, "-S", "-c", program], str(tmp_path), str(tmp_path), 2)
-    assert run_job(job) == (0, "2 2 2 2")
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert run_job(job) == (0, "3 3 3 3")
-
-
 @pytest.mark.parametrize(("set_to", "seen"), [(None, "/ours"), ("here", "/ours"), ("/a", "/a")])
 def test_a_job_knows_where_the_data_is_unless_its_machine_says(tmp_path, monkeypatch, set_to, seen):
     monkeypatch.delenv("GRUSTAB_DATA", raising=False)
@@ -130,7 +107,7 @@ def test_a_job_knows_where_the_data_is_unless_its_machine_says(tmp_path, monkeyp
         monkeypatch.setenv("GRUSTAB_DATA", set_to)
     program = "import os; print(os.environ['GRUSTAB_DATA'])"
     words = [sys.executable, "-S", "-c", program]
-    assert run_job(Job("a", words, str(tmp_path), str(tmp_path), 2, "/ours")) == (0, seen)
+    assert run_job(Job("a", words, str(tmp_path), str(tmp_path), "/ours")) == (0, seen)
 
 
 def test_the_folder_of_the_data_is_given_whole(tiny, b, monkeypatch):
@@ -138,7 +115,7 @@ def test_the_folder_of_the_data_is_given_whole(tiny, b, monkeypatch):
     for home, whole in (("~/my data", "/home/me/my data"), ("here", os.path.abspath("here"))):
         monkeypatch.setenv("HOME", "/home/me")
         monkeypatch.setenv("GRUSTAB_DATA", home)
-        assert make_job(*runs, 600.0, None).data == whole
+        assert make_job(*runs, 600.0).data == whole
         assert f"export GRUSTAB_DATA={shlex.quote(whole)}\n" in slurm_script(runs, "cpu", 600.0)
 
 
@@ -160,7 +137,7 @@ def test_each_gpu_gets_its_share_of_the_jobs(tiny, b, monkeypatch):
 def test_a_job_does_not_run_what_was_not_planned(tiny, call, refused, b, never_run):
     out = ("--cells", "sgd/none", "--seeds", "0", "--out", b)
     (run,) = make_plan(tiny(), "sgd/none", [0], [], b, None)
-    words = make_job(run, 600.0, None).command[3:]
+    words = make_job(run, 600.0).command[3:]
     words.remove("--stop-with-parent")
     script = call("sweep", tiny(), *out, "--emit-slurm")[1]
     tiny(units=9)
