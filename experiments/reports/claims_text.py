@@ -19,6 +19,7 @@ from experiments.reports.claims import (
     published_values,
 )
 from experiments.reports.evidence import NOT_REPRODUCED, REPRODUCED, WORDS, Evidence
+from experiments.reports.markdown import WIDTH
 from experiments.system.paths import PROGRAM, RESULTS, shown
 
 #: Claims that are not counted: title, what to know, claims.
@@ -121,5 +122,5 @@ def _items(claims: Sequence[Claim], evidence: Evidence) -> list[str]:
         text = f"- **{word}** ({claim.source}): {claim.text}" + (
             f" *Ours*: {numbers}." * bool(numbers)
         )
-        lines += textwrap.wrap(text, 120, subsequent_indent="  ", break_on_hyphens=False)
+        lines += textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     return lines

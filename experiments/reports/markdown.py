@@ -1,5 +1,8 @@
 """Tables in Markdown."""
 
+#: Of a line of text.
+WIDTH = 120
+
 
 def markdown_table(header: list[str], rows: list[list[str]]) -> list[str]:
     """Lines of a table whose columns line up."""

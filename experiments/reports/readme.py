@@ -7,7 +7,7 @@ from pathlib import Path
 from experiments.config.load import load_config
 from experiments.reports.claims import CLIPPING, TABLE_1, TABLE_3
 from experiments.reports.evidence import Evidence
-from experiments.reports.markdown import markdown_table
+from experiments.reports.markdown import WIDTH, markdown_table
 from experiments.reports.pairs import compare, lowest_values
 from experiments.reports.summary import summary
 from experiments.reports.table import score_rows
@@ -17,8 +17,6 @@ from experiments.system.paths import RESULTS, ROOT
 from experiments.system.storage import write_text
 from experiments.timing.store import ratios, read_timing, timing_file
 
-#: Of a line of text.
-WIDTH = 120
 README = ROOT / "README.md"
 #: What stands between the two comments is replaced.
 BLOCK = re.compile(r"(<!-- results -->\n).*(<!-- end of results -->)", re.DOTALL)

@@ -12,7 +12,6 @@ import chainer
 import numpy as np
 import threadpoolctl
 
-from experiments.system.cores import cores
 from experiments.system.provenance import git_state
 
 PACKAGES = ("chainer", "numpy", "scipy", "fbpca")
@@ -29,7 +28,7 @@ def describe_environment(device: chainer.backend.Device) -> dict[str, Any]:
         "simd": np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", []),
         "platform": platform.platform(),
         "processor": _processor(),
-        "cores": cores(),
+        "cores": _cores(),
         "device": "cpu",
     }
     if device.xp is np:
@@ -85,6 +84,14 @@ def _decisive(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
     git = environment["git"]
     if git["commit"] is not None:  # last: another commit seldom changes numbers
         yield "commit", git["commit"][:10] + (" with changes" if git["dirty"] else "")
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):  # not on macOS; a sandbox may refuse it
+        return os.cpu_count() or 1
 
 
 def _versions() -> dict[str, str]:

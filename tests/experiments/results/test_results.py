@@ -94,12 +94,12 @@ WRONG = {
         *(BEST | {"iteration": 11}, BEST | {"validation_loss": 3.0}),
     ],
     "curves": [{}, None, {"epochs": {}}, {"epochs": {"validation_loss": 3}}],
-    "status": ["finished"],
-    "seed": [7],
-    "conditions": [{}, None, {"task": "language", "epochs": 3}],
-    "iterations": ["many"],
-    "seconds": [{}],
-    "environment": [{}],
+    "status": ["finished", 3, None],
+    "seed": ["one", None, 7],
+    "iterations": ["many", None],
+    "seconds": [{}, None, 3],
+    "conditions": [{}, None, [], {"task": "language", "epochs": 3}],
+    "environment": [{}, None],
 }
 EDITED = [(key, GONE) for key in REQUIRED]
 EDITED += [(key, value) for key, values in WRONG.items() for value in values]
